@@ -1,0 +1,4 @@
+//! OVN as rules over engine relations.
+#![deny(missing_docs)]
+
+pub mod ovsdb;
