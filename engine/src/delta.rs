@@ -1,0 +1,54 @@
+//! Changes: records with weights.
+
+use crate::record::Rec;
+
+/// How many times a record is there; in a change, how many more times than before.
+pub type Weight = isize;
+
+/// A change of a relation.
+pub(crate) type Delta = Vec<(Rec, Weight)>;
+
+/// Adds up the weights of equal records and drops those that come to nothing.
+///
+/// A change that only inserts cannot cancel and is left as it is: whoever stores it adds up anyway.
+pub(crate) fn consolidate(delta: &mut Delta) {
+    if delta.iter().all(|(_, weight)| *weight > 0) {
+        return;
+    }
+    delta.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    merge_runs(delta);
+}
+
+/// Adds up neighbours that are equal.
+fn merge_runs(delta: &mut Delta) {
+    let mut merged: Delta = Vec::with_capacity(delta.len());
+    for (rec, weight) in delta.drain(..) {
+        match merged.last_mut() {
+            Some(last) if last.0 == rec => last.1 += weight,
+            _ => {
+                if merged.last().is_some_and(|last| last.1 == 0) {
+                    merged.pop();
+                }
+                merged.push((rec, weight));
+            }
+        }
+    }
+    if merged.last().is_some_and(|last| last.1 == 0) {
+        merged.pop();
+    }
+    *delta = merged;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cancels_goes() {
+        let rec = |n: u32| Rec::new(n);
+        let mut delta = vec![(rec(1), 1), (rec(2), 1), (rec(1), -1), (rec(3), 2), (rec(3), -1)];
+        consolidate(&mut delta);
+        delta.sort_by_key(|(rec, _)| *rec.get::<u32>());
+        assert_eq!(delta, vec![(rec(2), 1), (rec(3), 1)]);
+    }
+}

@@ -1,0 +1,287 @@
+//! Starting workers, feeding them transactions, and hearing of finished epochs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use crate::delta::{Delta, Weight, consolidate};
+use crate::graph::executor::NodeMetrics;
+use crate::record::{Rec, Record};
+use crate::relation::Builder;
+use crate::worker::{self, Catalog, Command};
+
+/// One batch of transactions; epochs are numbered from 0 and totally ordered.
+pub type Epoch = u64;
+
+/// How many workers there are, and where.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Worker threads in this process; 0 means 1.
+    pub workers: usize,
+    /// Set when the workers are spread over processes.
+    pub cluster: Option<Cluster>,
+}
+
+/// One process of several that run the same program; timely connects them.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// Which of the addresses is this process's; process 0 takes the input and gives the output.
+    pub process: usize,
+    /// `host:port` of every process, in order.
+    pub addresses: Vec<String>,
+}
+
+/// What can go wrong with an engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineError {
+    /// The workers could not be started, or not be connected with other processes.
+    Start(String),
+    /// A transaction names an input that the program does not have.
+    UnknownInput(String),
+    /// A worker is gone, and the engine with it: a fault of a rule or of the engine.
+    WorkerLost,
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EngineError::Start(why) => write!(f, "workers could not be started: {why}"),
+            EngineError::UnknownInput(name) => write!(f, "the program has no input \"{name}\""),
+            EngineError::WorkerLost => f.write_str("a worker thread is gone"),
+        }
+    }
+}
+
+impl std::error::Error for EngineError {}
+
+/// Row changes that become visible together.
+#[derive(Clone, Debug, Default)]
+pub struct Transaction {
+    changes: Vec<(&'static str, Rec, Weight)>,
+}
+
+impl Transaction {
+    /// A transaction that changes nothing yet.
+    pub fn new() -> Transaction {
+        Transaction::default()
+    }
+
+    /// Adds a row to the input table `input`.
+    pub fn insert<T: Record>(&mut self, input: &'static str, row: T) {
+        self.change(input, Rec::new(row), 1);
+    }
+
+    /// Takes a row away from the input table `input`; it must be equal to one that was added.
+    pub fn remove<T: Record>(&mut self, input: &'static str, row: T) {
+        self.change(input, Rec::new(row), -1);
+    }
+
+    /// Adds or takes away a row that is a record already.
+    pub fn change(&mut self, input: &'static str, row: Rec, weight: Weight) {
+        self.changes.push((input, row, weight));
+    }
+
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// How many row changes there are.
+    pub fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Takes over the changes of another transaction: both become visible together.
+    pub fn append(&mut self, other: Transaction) {
+        self.changes.extend(other.changes);
+    }
+}
+
+/// What an epoch changed in the outputs.
+#[derive(Clone, Debug)]
+pub struct EpochResult {
+    /// Which epoch.
+    pub epoch: Epoch,
+    outputs: BTreeMap<usize, Delta>,
+}
+
+impl EpochResult {
+    pub(crate) fn new(epoch: Epoch, parts: Vec<(usize, Delta)>) -> EpochResult {
+        let mut outputs: BTreeMap<usize, Delta> = BTreeMap::new();
+        for (output, rows) in parts {
+            outputs.entry(output).or_default().extend(rows);
+        }
+        outputs.values_mut().for_each(consolidate);
+        outputs.retain(|_, rows| !rows.is_empty());
+        EpochResult { epoch, outputs }
+    }
+
+    /// The changed rows of the output with this number (see [`Engine::output_names`]), each row
+    /// once unless it only came; in no promised order.
+    pub fn output(&self, output: usize) -> &[(Rec, Weight)] {
+        self.outputs.get(&output).map_or(&[], Vec::as_slice)
+    }
+
+    /// The outputs that changed, with their changes.
+    pub fn changed(&self) -> impl Iterator<Item = (usize, &[(Rec, Weight)])> {
+        self.outputs.iter().map(|(output, rows)| (*output, rows.as_slice()))
+    }
+}
+
+/// A running program.
+///
+/// Dropping it stops the workers.
+pub struct Engine {
+    commands: Vec<Sender<Command>>,
+    results: Receiver<EpochResult>,
+    catalog: Catalog,
+    next: Epoch,
+    runner: Option<JoinHandle<Result<(), String>>>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine with {} local workers at epoch {}", self.commands.len(), self.next)
+    }
+}
+
+/// Transactions that may wait for a worker before [`Engine::commit`] blocks.
+const QUEUED: usize = 64;
+
+impl Engine {
+    /// Starts the workers, each of which builds the same graph with `program`.
+    ///
+    /// In a cluster this is for process 0; the others call [`follow`].
+    pub fn start(
+        config: Config,
+        program: impl Fn(&Builder) + Send + Sync + 'static,
+    ) -> Result<Engine, EngineError> {
+        let workers = config.workers.max(1);
+        let (result_sender, results) = unbounded();
+        let (catalog_sender, catalogs) = bounded(1);
+        let (commands, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| bounded(QUEUED)).unzip();
+        let run = worker::run(config, Arc::new(program), receivers, result_sender, catalog_sender);
+        let runner = std::thread::Builder::new()
+            .name("northflow-engine".into())
+            .spawn(run)
+            .map_err(|error| EngineError::Start(error.to_string()))?;
+        match catalogs.recv() {
+            Ok(catalog) => Ok(Engine { commands, results, catalog, next: 0, runner: Some(runner) }),
+            // No catalog means that no worker got as far as building its graph.
+            Err(_) => match runner.join() {
+                Ok(Err(why)) => Err(EngineError::Start(why)),
+                _ => Err(EngineError::WorkerLost),
+            },
+        }
+    }
+
+    /// Makes `transaction` the next epoch.
+    ///
+    /// Blocks while too many epochs wait for a worker.
+    pub fn commit(&mut self, transaction: Transaction) -> Result<Epoch, EngineError> {
+        let mut parts: Vec<Vec<(usize, Rec, Weight)>> = vec![Vec::new(); self.commands.len()];
+        for (input, rec, weight) in transaction.changes {
+            let Some(node) = self.catalog.inputs.get(input) else {
+                return Err(EngineError::UnknownInput(input.to_owned()));
+            };
+            let part = (rec.hash() % parts.len() as u64) as usize;
+            parts[part].push((*node, rec, weight));
+        }
+        let epoch = self.next;
+        for (sender, rows) in self.commands.iter().zip(parts) {
+            sender.send(Command::Epoch { epoch, rows }).map_err(|_| EngineError::WorkerLost)?;
+        }
+        self.next += 1;
+        Ok(epoch)
+    }
+
+    /// Where finished epochs arrive, in order, each as soon as the frontier has passed it.
+    pub fn results(&self) -> &Receiver<EpochResult> {
+        &self.results
+    }
+
+    /// Commits `transaction` and waits for its result.
+    ///
+    /// Only for a caller that does not also read [`results`](Engine::results).
+    pub fn step(&mut self, transaction: Transaction) -> Result<EpochResult, EngineError> {
+        let epoch = self.commit(transaction)?;
+        loop {
+            let result = self.results.recv().map_err(|_| EngineError::WorkerLost)?;
+            if result.epoch == epoch {
+                return Ok(result);
+            }
+        }
+    }
+
+    /// Names of the outputs, by number.
+    pub fn output_names(&self) -> &[&'static str] {
+        &self.catalog.outputs
+    }
+
+    /// The number of the output `name`.
+    pub fn output_number(&self, name: &str) -> Option<usize> {
+        self.catalog.outputs.iter().position(|output| *output == name)
+    }
+
+    /// What each operator has done, over the workers of this process.
+    pub fn metrics(&self) -> Result<Vec<NodeMetrics>, EngineError> {
+        let mut total: Vec<NodeMetrics> = Vec::new();
+        for reply in self.ask(|reply| Command::Metrics { reply })? {
+            if total.is_empty() {
+                total = reply;
+                continue;
+            }
+            for (sum, part) in total.iter_mut().zip(reply) {
+                sum.runs += part.runs;
+                sum.rows_in += part.rows_in;
+                sum.rows_out += part.rows_out;
+                sum.time += part.time;
+                sum.keys += part.keys;
+            }
+        }
+        Ok(total)
+    }
+
+    /// The rows of the index named `name` on the workers of this process, as their debug form;
+    /// `None` if there is no such index.
+    pub fn dump(&self, name: &str) -> Result<Option<Vec<String>>, EngineError> {
+        let parts = self.ask(|reply| Command::Dump { name: name.to_owned(), reply })?;
+        if parts.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let mut rows: Vec<String> =
+            parts.into_iter().flatten().flatten().map(|(rec, _)| format!("{rec:?}")).collect();
+        rows.sort();
+        Ok(Some(rows))
+    }
+
+    fn ask<R>(&self, command: impl Fn(Sender<R>) -> Command) -> Result<Vec<R>, EngineError> {
+        let mut replies = Vec::new();
+        for sender in &self.commands {
+            let (reply, answer) = bounded(1);
+            sender.send(command(reply)).map_err(|_| EngineError::WorkerLost)?;
+            replies.push(answer.recv().map_err(|_| EngineError::WorkerLost)?);
+        }
+        Ok(replies)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.commands.clear();
+        if let Some(runner) = self.runner.take() {
+            // A worker that panicked has said so on standard error.
+            let _ = runner.join();
+        }
+    }
+}
+
+/// Runs the workers of a process other than 0 until process 0 stops.
+pub fn follow(config: Config, program: impl Fn(&Builder) + Send + Sync + 'static) -> Result<(), EngineError> {
+    let (results, _) = unbounded();
+    let (catalogs, _) = bounded(1);
+    worker::run(config, Arc::new(program), Vec::new(), results, catalogs)().map_err(EngineError::Start)
+}

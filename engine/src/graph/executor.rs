@@ -1,0 +1,204 @@
+//! One worker's execution of the graph, an epoch at a time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::delta::Delta;
+use crate::graph::{Graph, NodeId, Outcome, SharedIndex};
+
+/// Rows on their way to a port of a node on some worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Packet {
+    pub worker: usize,
+    pub node: NodeId,
+    pub port: usize,
+    pub rows: Delta,
+}
+
+/// What a node has done since the start.
+#[derive(Clone, Debug, Default)]
+pub struct NodeMetrics {
+    /// The node's name.
+    pub name: &'static str,
+    /// Epochs in which it ran.
+    pub runs: u64,
+    /// Rows that came in.
+    pub rows_in: u64,
+    /// Rows that went out.
+    pub rows_out: u64,
+    /// Time spent.
+    pub time: Duration,
+    /// Keys in its index.
+    pub keys: usize,
+}
+
+/// The state of one worker.
+pub(crate) struct Executor {
+    graph: Graph,
+    worker: usize,
+    inboxes: Vec<Vec<Delta>>,
+    dirty: Vec<bool>,
+    /// Dirty nodes by round, then in topological order.
+    queue: BinaryHeap<Reverse<(u32, NodeId)>>,
+    uncommitted: Vec<SharedIndex>,
+    results: Vec<(usize, Delta)>,
+    metrics: Vec<NodeMetrics>,
+}
+
+impl Executor {
+    pub fn new(graph: Graph, worker: usize) -> Executor {
+        let inboxes = graph.nodes.iter().map(|node| vec![Delta::new(); node.ports]).collect();
+        let dirty = vec![false; graph.nodes.len()];
+        let metrics =
+            graph.nodes.iter().map(|node| NodeMetrics { name: node.name, ..Default::default() }).collect();
+        Executor {
+            graph,
+            worker,
+            inboxes,
+            dirty,
+            queue: BinaryHeap::new(),
+            uncommitted: Vec::new(),
+            results: Vec::new(),
+            metrics,
+        }
+    }
+
+    /// Hands rows to a port of a node.
+    pub fn accept(&mut self, node: NodeId, port: usize, rows: Delta) {
+        if rows.is_empty() {
+            return;
+        }
+        let slot = &mut self.inboxes[node][port];
+        if slot.is_empty() {
+            *slot = rows;
+        } else {
+            slot.extend(rows);
+        }
+        self.wake(node);
+    }
+
+    fn wake(&mut self, node: NodeId) {
+        if !std::mem::replace(&mut self.dirty[node], true) {
+            self.queue.push(Reverse((self.graph.nodes[node].round, node)));
+        }
+    }
+
+    /// The next round with something to do.
+    pub fn next_round(&self) -> Option<u32> {
+        self.queue.peek().map(|Reverse((round, _))| *round)
+    }
+
+    /// The round at which `node` takes its input.
+    pub fn round_of(&self, node: NodeId) -> u32 {
+        self.graph.nodes[node].round
+    }
+
+    /// Runs every dirty node of `round`; packets for other workers go to `send`.
+    pub fn run_round(&mut self, round: u32, send: &mut dyn FnMut(Packet)) {
+        while let Some(Reverse((next, node))) = self.queue.peek().copied() {
+            if next > round {
+                break;
+            }
+            self.queue.pop();
+            self.dirty[node] = false;
+            self.run_node(node, send);
+        }
+    }
+
+    fn run_node(&mut self, id: NodeId, send: &mut dyn FnMut(Packet)) {
+        let started = Instant::now();
+        let node = &mut self.graph.nodes[id];
+        let inbox = &mut self.inboxes[id];
+        let metrics = &mut self.metrics[id];
+        metrics.runs += 1;
+        metrics.rows_in += inbox.iter().map(|rows| rows.len() as u64).sum::<u64>();
+        let outcome = node.operator.run(inbox);
+        inbox.iter_mut().for_each(Vec::clear);
+        metrics.time += started.elapsed();
+        match outcome {
+            Outcome::Quiet => {}
+            Outcome::Output(output, rows) => {
+                metrics.rows_out += rows.len() as u64;
+                if !rows.is_empty() {
+                    self.results.push((output, rows));
+                }
+            }
+            Outcome::Index => {
+                self.uncommitted.extend(node.operator.index());
+                for at in 0..self.graph.nodes[id].followers.len() {
+                    let to = self.graph.nodes[id].followers[at].to;
+                    self.wake(to);
+                }
+            }
+            Outcome::Rows(rows) => {
+                metrics.rows_out += rows.len() as u64;
+                self.distribute(id, rows, send);
+            }
+        }
+    }
+
+    fn distribute(&mut self, id: NodeId, rows: Delta, send: &mut dyn FnMut(Packet)) {
+        let followers = std::mem::take(&mut self.graph.nodes[id].followers);
+        let mut rows = Some(rows);
+        let last = followers.len().saturating_sub(1);
+        for (at, edge) in followers.iter().enumerate() {
+            // The last follower takes the rows themselves, the others a copy of the pointers.
+            let rows = if at == last { rows.take() } else { rows.clone() };
+            let rows = rows.unwrap_or_default();
+            match &edge.route {
+                None => self.accept(edge.to, edge.port, rows),
+                Some(route) => {
+                    let mut parts = vec![Delta::new(); self.graph.workers];
+                    for (rec, weight) in rows {
+                        let part = (route(&rec) % self.graph.workers as u64) as usize;
+                        parts[part].push((rec, weight));
+                    }
+                    for (worker, rows) in parts.into_iter().enumerate() {
+                        if worker == self.worker {
+                            self.accept(edge.to, edge.port, rows);
+                        } else if !rows.is_empty() {
+                            send(Packet { worker, node: edge.to, port: edge.port, rows });
+                        }
+                    }
+                }
+            }
+        }
+        self.graph.nodes[id].followers = followers;
+    }
+
+    /// What the outputs have gathered since the last call.
+    pub fn take_results(&mut self) -> Vec<(usize, Delta)> {
+        std::mem::take(&mut self.results)
+    }
+
+    /// Ends an epoch: every index folds its change in.
+    pub fn commit(&mut self) {
+        for index in self.uncommitted.drain(..) {
+            index.borrow_mut().commit();
+        }
+    }
+
+    /// Input nodes by name.
+    pub fn inputs(&self) -> &[(&'static str, NodeId)] {
+        &self.graph.inputs
+    }
+
+    /// What each node has done.
+    pub fn metrics(&self) -> Vec<NodeMetrics> {
+        let mut metrics = self.metrics.clone();
+        for (metrics, node) in metrics.iter_mut().zip(&self.graph.nodes) {
+            metrics.keys = node.operator.index().map_or(0, |index| index.borrow().keys());
+        }
+        metrics
+    }
+
+    /// The rows of the index named `name` on this worker.
+    pub fn dump(&self, name: &str) -> Option<Delta> {
+        let node =
+            self.graph.nodes.iter().find(|node| node.name == name && node.operator.index().is_some())?;
+        Some(node.operator.index()?.borrow().all())
+    }
+}

@@ -1,0 +1,260 @@
+//! An index: the rows of a relation by key, as they were before this epoch, and what this epoch
+//! changes.
+//!
+//! Time is totally ordered and one epoch is computed at a time, so an index needs no versions: the
+//! rows before, and the change. Every operator that reads the index sees both, and after the epoch
+//! the change is folded in.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use hashbrown::HashMap;
+
+use crate::delta::{Delta, Weight};
+use crate::record::Rec;
+
+/// Keys are hashes already.
+#[derive(Default)]
+pub(crate) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("keys are written as u128")
+    }
+    fn write_u128(&mut self, key: u128) {
+        self.0 = (key as u64) ^ (key >> 64) as u64;
+    }
+}
+
+/// Rows under one key. Most keys hold one row; a few hold very many.
+enum Bucket {
+    One(Rec, Weight),
+    Few(Vec<(Rec, Weight)>),
+    Many(BTreeMap<Rec, Weight>),
+}
+
+/// Above this many rows a bucket is a tree, so that a change of a large group stays logarithmic.
+const FEW: usize = 32;
+
+impl Bucket {
+    fn len(&self) -> usize {
+        match self {
+            Bucket::One(..) => 1,
+            Bucket::Few(rows) => rows.len(),
+            Bucket::Many(rows) => rows.len(),
+        }
+    }
+
+    fn weight(&self, rec: &Rec) -> Weight {
+        match self {
+            Bucket::One(only, weight) if only == rec => *weight,
+            Bucket::One(..) => 0,
+            Bucket::Few(rows) => rows.iter().find(|(row, _)| row == rec).map_or(0, |(_, weight)| *weight),
+            Bucket::Many(rows) => rows.get(rec).copied().unwrap_or(0),
+        }
+    }
+
+    fn each<'a>(&'a self, f: &mut dyn FnMut(&'a Rec, Weight)) {
+        match self {
+            Bucket::One(rec, weight) => f(rec, *weight),
+            Bucket::Few(rows) => rows.iter().for_each(|(rec, weight)| f(rec, *weight)),
+            Bucket::Many(rows) => rows.iter().for_each(|(rec, weight)| f(rec, *weight)),
+        }
+    }
+
+    /// Adds a change; false when nothing is left.
+    fn add(&mut self, rec: Rec, weight: Weight) -> bool {
+        match self {
+            Bucket::One(only, have) if *only == rec => {
+                *have += weight;
+                *have != 0
+            }
+            Bucket::One(only, have) => {
+                *self = Bucket::Few(vec![(only.clone(), *have), (rec, weight)]);
+                true
+            }
+            Bucket::Few(rows) => {
+                match rows.iter().position(|(row, _)| *row == rec) {
+                    Some(at) => {
+                        rows[at].1 += weight;
+                        if rows[at].1 == 0 {
+                            rows.swap_remove(at);
+                        }
+                    }
+                    None => rows.push((rec, weight)),
+                }
+                if rows.len() > FEW {
+                    *self = Bucket::Many(rows.drain(..).collect());
+                } else if let [(only, weight)] = &rows[..] {
+                    *self = Bucket::One(only.clone(), *weight);
+                }
+                self.len() > 0
+            }
+            Bucket::Many(rows) => {
+                use std::collections::btree_map::Entry;
+                match rows.entry(rec) {
+                    Entry::Vacant(slot) => {
+                        slot.insert(weight);
+                    }
+                    Entry::Occupied(mut slot) => {
+                        *slot.get_mut() += weight;
+                        if *slot.get() == 0 {
+                            slot.remove();
+                        }
+                    }
+                }
+                if rows.len() <= FEW / 2 {
+                    *self = Bucket::Few(std::mem::take(rows).into_iter().collect());
+                }
+                true
+            }
+        }
+    }
+}
+
+/// A change of one row under one key.
+pub(crate) type Keyed = (u128, Rec, Weight);
+
+/// The contents of one index on one worker.
+#[derive(Default)]
+pub(crate) struct IndexState {
+    before: HashMap<u128, Bucket, BuildHasherDefault<KeyHasher>>,
+    /// This epoch's change, sorted by key and record, without duplicates or zeros.
+    change: Vec<Keyed>,
+}
+
+impl IndexState {
+    /// Takes this epoch's change; an index gets one a epoch. False when it comes to nothing.
+    pub fn stage(&mut self, mut change: Vec<Keyed>) -> bool {
+        debug_assert!(self.change.is_empty(), "an index takes one change an epoch");
+        change.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
+        change.dedup_by(|later, first| {
+            let same = later.0 == first.0 && later.1 == first.1;
+            if same {
+                first.2 += later.2;
+            }
+            same
+        });
+        change.retain(|(_, _, weight)| *weight != 0);
+        self.change = change;
+        !self.change.is_empty()
+    }
+
+    /// Folds this epoch's change in.
+    pub fn commit(&mut self) {
+        use hashbrown::hash_map::Entry;
+        for (key, rec, weight) in self.change.drain(..) {
+            match self.before.entry(key) {
+                Entry::Vacant(slot) => {
+                    slot.insert(Bucket::One(rec, weight));
+                }
+                Entry::Occupied(mut slot) => {
+                    if !slot.get_mut().add(rec, weight) {
+                        slot.remove();
+                    }
+                }
+            }
+        }
+        self.change.shrink_to(1024);
+        // Memory follows the network down as well as up.
+        if self.before.capacity() > 1024 && self.before.len() < self.before.capacity() / 4 {
+            self.before.shrink_to(self.before.len() * 2);
+        }
+    }
+
+    /// This epoch's change, a slice for each key, in key order.
+    pub fn change(&self) -> impl Iterator<Item = &[Keyed]> {
+        self.change.chunk_by(|a, b| a.0 == b.0)
+    }
+
+    /// This epoch's change under `key`.
+    pub fn change_of(&self, key: u128) -> &[Keyed] {
+        let from = self.change.partition_point(|(k, _, _)| *k < key);
+        let len = self.change[from..].iter().take_while(|(k, _, _)| *k == key).count();
+        &self.change[from..from + len]
+    }
+
+    /// Every row that was under `key` before this epoch.
+    pub fn each_before<'a>(&'a self, key: u128, f: &mut dyn FnMut(&'a Rec, Weight)) {
+        if let Some(bucket) = self.before.get(&key) {
+            bucket.each(f);
+        }
+    }
+
+    /// Every row that is under `key` now, in no promised order.
+    pub fn each_now<'a>(&'a self, key: u128, f: &mut dyn FnMut(&'a Rec, Weight)) {
+        let change = self.change_of(key);
+        if change.is_empty() {
+            return self.each_before(key, f);
+        }
+        let changed = |rec: &Rec| change.binary_search_by(|(_, row, _)| row.cmp(rec)).is_ok();
+        self.each_before(key, &mut |rec, weight| {
+            if !changed(rec) {
+                f(rec, weight);
+            }
+        });
+        for (_, rec, weight) in change {
+            let now = self.weight_before(key, rec) + weight;
+            if now != 0 {
+                f(rec, now);
+            }
+        }
+    }
+
+    /// How many times `rec` was under `key` before this epoch.
+    pub fn weight_before(&self, key: u128, rec: &Rec) -> Weight {
+        self.before.get(&key).map_or(0, |bucket| bucket.weight(rec))
+    }
+
+    /// Whether any row was under `key` before this epoch.
+    pub fn had(&self, key: u128) -> bool {
+        self.before.contains_key(&key)
+    }
+
+    /// Whether any row is under `key` now.
+    pub fn has(&self, key: u128) -> bool {
+        let before = self.before.get(&key).map_or(0, Bucket::len) as isize;
+        let gained: isize = self
+            .change_of(key)
+            .iter()
+            .map(|(_, rec, weight)| {
+                let had = self.weight_before(key, rec);
+                isize::from(had + weight != 0) - isize::from(had != 0)
+            })
+            .sum();
+        before + gained > 0
+    }
+
+    /// The rows under `key` before this epoch, sorted by record.
+    pub fn group_before(&self, key: u128) -> Vec<(&Rec, Weight)> {
+        let mut rows = Vec::new();
+        self.each_before(key, &mut |rec, weight| rows.push((rec, weight)));
+        rows.sort_unstable_by(|a, b| a.0.cmp(b.0));
+        rows
+    }
+
+    /// The rows under `key` now, sorted by record.
+    pub fn group_now(&self, key: u128) -> Vec<(&Rec, Weight)> {
+        let mut rows = Vec::new();
+        self.each_now(key, &mut |rec, weight| rows.push((rec, weight)));
+        rows.sort_unstable_by(|a, b| a.0.cmp(b.0));
+        rows
+    }
+
+    /// Every row now, for a dump.
+    pub fn all(&self) -> Delta {
+        let mut rows = Delta::new();
+        for bucket in self.before.values() {
+            bucket.each(&mut |rec, weight| rows.push((rec.clone(), weight)));
+        }
+        rows
+    }
+
+    /// How many keys there are.
+    pub fn keys(&self) -> usize {
+        self.before.len()
+    }
+}

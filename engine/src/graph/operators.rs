@@ -1,0 +1,306 @@
+//! The operators, written once for all row types.
+//!
+//! Those that read indexes use both halves of them, the rows before this epoch and its change, so
+//! that each computes exactly the change of its own result. Work is proportional to the changes on
+//! either side and to the rows that they meet.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+
+use crate::delta::{Delta, Weight, consolidate};
+use crate::graph::index::{IndexState, Keyed};
+use crate::graph::{Operator, Outcome, SharedIndex};
+use crate::record::Rec;
+
+/// Receives the rows that a closure makes.
+pub(crate) type Emit<'a> = &'a mut dyn FnMut(Rec);
+
+fn rows(mut delta: Delta) -> Outcome {
+    consolidate(&mut delta);
+    if delta.is_empty() { Outcome::Quiet } else { Outcome::Rows(delta) }
+}
+
+/// Hands its input on: an input of the graph, or the union of several relations.
+pub(crate) struct Union;
+
+impl Operator for Union {
+    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+        let mut all = Delta::new();
+        for rows in inbox {
+            if all.is_empty() {
+                all = std::mem::take(rows);
+            } else {
+                all.append(rows);
+            }
+        }
+        rows(all)
+    }
+}
+
+/// Turns each row into any number of rows.
+pub(crate) struct FlatMap {
+    pub logic: Box<dyn Fn(&Rec, Emit<'_>)>,
+    /// 1, or -1 to take rows away.
+    pub sign: Weight,
+}
+
+impl Operator for FlatMap {
+    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+        let mut out = Delta::with_capacity(inbox[0].len());
+        for (rec, weight) in inbox[0].drain(..) {
+            (self.logic)(&rec, &mut |rec| out.push((rec, weight * self.sign)));
+        }
+        rows(out)
+    }
+}
+
+/// Keeps the rows of a relation by key.
+pub(crate) struct Index {
+    pub key: Box<dyn Fn(&Rec) -> u128>,
+    pub state: SharedIndex,
+}
+
+impl Operator for Index {
+    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+        let change: Vec<Keyed> =
+            inbox[0].drain(..).map(|(rec, weight)| ((self.key)(&rec), rec, weight)).collect();
+        if self.state.borrow_mut().stage(change) { Outcome::Index } else { Outcome::Quiet }
+    }
+    fn index(&self) -> Option<SharedIndex> {
+        Some(Rc::clone(&self.state))
+    }
+}
+
+/// Pairs rows with equal keys.
+pub(crate) struct Join {
+    pub left: SharedIndex,
+    pub right: SharedIndex,
+    pub logic: Box<dyn Fn(&Rec, &Rec, Emit<'_>)>,
+}
+
+impl Operator for Join {
+    fn run(&mut self, _: &mut [Delta]) -> Outcome {
+        let (left, right) = (self.left.borrow(), self.right.borrow());
+        let mut out = Delta::new();
+        let mut pair = |a: &Rec, b: &Rec, weight: Weight| {
+            (self.logic)(a, b, &mut |rec| out.push((rec, weight)));
+        };
+        for group in left.change() {
+            let key = group[0].0;
+            // Change with what was there, and change with change.
+            right.each_before(key, &mut |b, wb| group.iter().for_each(|(_, a, wa)| pair(a, b, wa * wb)));
+            for (_, b, wb) in right.change_of(key) {
+                group.iter().for_each(|(_, a, wa)| pair(a, b, wa * wb));
+            }
+        }
+        for group in right.change() {
+            left.each_before(group[0].0, &mut |a, wa| {
+                group.iter().for_each(|(_, b, wb)| pair(a, b, wa * wb));
+            });
+        }
+        rows(out)
+    }
+}
+
+/// Keeps the rows on the left whose key is on the right (or is not, for an antijoin).
+pub(crate) struct Semijoin {
+    pub left: SharedIndex,
+    pub right: SharedIndex,
+    pub anti: bool,
+}
+
+impl Operator for Semijoin {
+    fn run(&mut self, _: &mut [Delta]) -> Outcome {
+        let (left, right) = (self.left.borrow(), self.right.borrow());
+        let mut out = Delta::new();
+        for group in left.change() {
+            if right.has(group[0].0) != self.anti {
+                out.extend(group.iter().map(|(_, rec, weight)| (rec.clone(), *weight)));
+            }
+        }
+        for group in right.change() {
+            let key = group[0].0;
+            let (had, has) = (right.had(key) != self.anti, right.has(key) != self.anti);
+            let sign = isize::from(has) - isize::from(had);
+            if sign != 0 {
+                left.each_before(key, &mut |rec, weight| out.push((rec.clone(), weight * sign)));
+            }
+        }
+        rows(out)
+    }
+}
+
+/// Pairs rows on the left with those of equal key on the right, or with nothing where there are none.
+pub(crate) struct JoinOptional {
+    pub left: SharedIndex,
+    pub right: SharedIndex,
+    pub logic: Box<dyn Fn(&Rec, Option<&Rec>, Emit<'_>)>,
+}
+
+impl Operator for JoinOptional {
+    fn run(&mut self, _: &mut [Delta]) -> Outcome {
+        let (left, right) = (self.left.borrow(), self.right.borrow());
+        let mut out = Delta::new();
+        let mut pair = |a: &Rec, b: Option<&Rec>, weight: Weight| {
+            (self.logic)(a, b, &mut |rec| out.push((rec, weight)));
+        };
+        for group in left.change() {
+            let key = group[0].0;
+            if right.has(key) {
+                right.each_now(key, &mut |b, wb| {
+                    group.iter().for_each(|(_, a, wa)| pair(a, Some(b), wa * wb));
+                });
+            } else {
+                group.iter().for_each(|(_, a, wa)| pair(a, None, *wa));
+            }
+        }
+        for group in right.change() {
+            let key = group[0].0;
+            let nothing = isize::from(!right.has(key)) - isize::from(!right.had(key));
+            left.each_before(key, &mut |a, wa| {
+                group.iter().for_each(|(_, b, wb)| pair(a, Some(b), wa * wb));
+                if nothing != 0 {
+                    pair(a, None, wa * nothing);
+                }
+            });
+        }
+        rows(out)
+    }
+}
+
+/// A group as the erased closure of a reduce sees it.
+pub(crate) type ErasedGroup<'a> = [(&'a Rec, Weight)];
+
+/// Computes rows from all rows of a key. The logic is pure: what it said before is computed again
+/// rather than stored.
+pub(crate) struct Reduce {
+    pub input: SharedIndex,
+    pub logic: Box<dyn Fn(&ErasedGroup<'_>, Emit<'_>)>,
+}
+
+impl Operator for Reduce {
+    fn run(&mut self, _: &mut [Delta]) -> Outcome {
+        let input = self.input.borrow();
+        let mut out = Delta::new();
+        for group in input.change() {
+            let key = group[0].0;
+            let now = input.group_now(key);
+            if !now.is_empty() {
+                (self.logic)(&now, &mut |rec| out.push((rec, 1)));
+            }
+            let before = input.group_before(key);
+            if !before.is_empty() {
+                (self.logic)(&before, &mut |rec| out.push((rec, -1)));
+            }
+        }
+        rows(out)
+    }
+}
+
+/// Brings every weight above zero to one, and drops the others.
+pub(crate) struct Distinct {
+    pub input: SharedIndex,
+}
+
+impl Operator for Distinct {
+    fn run(&mut self, _: &mut [Delta]) -> Outcome {
+        let input = self.input.borrow();
+        let mut out = Delta::new();
+        for (key, rec, weight) in input.change().flatten() {
+            let before = input.weight_before(*key, rec);
+            let sign = isize::from(before + weight > 0) - isize::from(before > 0);
+            if sign != 0 {
+                out.push((rec.clone(), sign));
+            }
+        }
+        rows(out)
+    }
+}
+
+/// Counts rows and adds up a number under each key, without keeping the rows.
+pub(crate) struct Tally {
+    pub key: Box<dyn Fn(&Rec) -> (u128, u128)>,
+    /// Makes the result row from a row of the group, the count and the sum.
+    pub result: Box<dyn Fn(&Rec, Weight, u128) -> Rec>,
+    pub groups: HashMap<u128, (Weight, u128)>,
+}
+
+impl Operator for Tally {
+    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+        let mut touched: HashMap<u128, (Rec, Weight, u128)> = HashMap::new();
+        for (rec, weight) in inbox[0].drain(..) {
+            let (key, number) = (self.key)(&rec);
+            let sum = number.wrapping_mul(weight as u128);
+            let change = touched.entry(key).or_insert((rec, 0, 0));
+            change.1 += weight;
+            change.2 = change.2.wrapping_add(sum);
+        }
+        let mut out = Delta::new();
+        for (key, (rec, count, sum)) in touched {
+            let before = self.groups.get(&key).copied().unwrap_or_default();
+            let now = (before.0 + count, before.1.wrapping_add(sum));
+            if now == before {
+                continue;
+            }
+            if before.0 != 0 {
+                out.push(((self.result)(&rec, before.0, before.1), -1));
+            }
+            if now.0 != 0 {
+                out.push(((self.result)(&rec, now.0, now.1), 1));
+                self.groups.insert(key, now);
+            } else {
+                self.groups.remove(&key);
+            }
+        }
+        rows(out)
+    }
+}
+
+/// What an allocator of one space says about a change, as the engine sees it.
+pub(crate) trait ErasedAllocator {
+    fn change(&mut self, change: Delta, emit: &mut dyn FnMut(Rec, Weight));
+    fn is_empty(&self) -> bool;
+}
+
+/// Keeps an allocator for each space.
+pub(crate) struct Allocate {
+    pub space: Box<dyn Fn(&Rec) -> u128>,
+    pub start: Box<dyn Fn() -> Box<dyn ErasedAllocator>>,
+    pub spaces: HashMap<u128, Box<dyn ErasedAllocator>>,
+}
+
+impl Operator for Allocate {
+    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+        let mut change = IndexState::default();
+        change.stage(inbox[0].drain(..).map(|(rec, weight)| ((self.space)(&rec), rec, weight)).collect());
+        let mut out = Delta::new();
+        for group in change.change() {
+            let key = group[0].0;
+            let space = self.spaces.entry(key).or_insert_with(|| (self.start)());
+            let rows = group.iter().map(|(_, rec, weight)| (rec.clone(), *weight)).collect();
+            space.change(rows, &mut |rec, weight| out.push((rec, weight)));
+            if space.is_empty() {
+                self.spaces.remove(&key);
+            }
+        }
+        rows(out)
+    }
+}
+
+/// Gathers rows for the outside world.
+pub(crate) struct Output {
+    pub output: usize,
+}
+
+impl Operator for Output {
+    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+        Outcome::Output(self.output, std::mem::take(&mut inbox[0]))
+    }
+}
+
+/// A new index with nothing in it.
+pub(crate) fn empty_index() -> SharedIndex {
+    Rc::new(RefCell::new(IndexState::default()))
+}

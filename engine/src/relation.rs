@@ -1,0 +1,391 @@
+//! Relations and indexes: what rules are written with.
+//!
+//! A [`Relation<T>`] is a bag of rows of type `T` that changes from epoch to epoch. An
+//! [`Index<K, T>`] is the same rows kept by a key of type `K`; joining two indexes compiles only
+//! if their key types agree. Closures see typed rows and must be pure: the engine calls them again
+//! to take back what they said before.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use crate::allocate::{Adapter, Allocator};
+use crate::delta::Weight;
+use crate::graph::operators::{self, Emit, ErasedGroup, empty_index};
+use crate::graph::{Graph, NodeId, Operator, Route, SharedIndex, Source};
+use crate::record::{Rec, Record, key_hash, register};
+
+/// What a program is built with: inputs come from it, outputs go to it.
+#[derive(Clone)]
+pub struct Builder {
+    graph: Rc<RefCell<Graph>>,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Builder with {} operators", self.graph.borrow().nodes.len())
+    }
+}
+
+impl Builder {
+    pub(crate) fn new(workers: usize) -> Builder {
+        Builder { graph: Rc::new(RefCell::new(Graph { workers, ..Graph::default() })) }
+    }
+
+    /// The graph; what is built afterwards is lost.
+    pub(crate) fn finish(self) -> Graph {
+        self.graph.take()
+    }
+
+    /// The input table `name`: rows arrive in it by [`Transaction`](crate::Transaction).
+    pub fn input<T: Record>(&self, name: &'static str) -> Relation<T> {
+        let relation = self.relation(name, Box::new(operators::Union), vec![]);
+        self.graph.borrow_mut().inputs.push((name, relation.node));
+        relation
+    }
+
+    /// Makes `rows` the output `name`: its changes leave the engine epoch by epoch.
+    pub fn output<T: Record>(&self, name: &'static str, rows: &Relation<T>) {
+        let output = self.graph.borrow().outputs.len();
+        self.graph.borrow_mut().outputs.push(name);
+        self.add(name, Box::new(operators::Output { output }), vec![rows.source()]);
+    }
+
+    /// The rows of all `relations` together, as often as they are in each.
+    pub fn union<T: Record>(&self, relations: &[Relation<T>]) -> Relation<T> {
+        let sources = relations.iter().map(Relation::source).collect();
+        self.relation("union", Box::new(operators::Union), sources)
+    }
+
+    fn add(&self, name: &'static str, operator: Box<dyn Operator>, sources: Vec<Source>) -> NodeId {
+        self.graph.borrow_mut().add(name, operator, sources)
+    }
+
+    fn relation<T: Record>(
+        &self,
+        name: &'static str,
+        operator: Box<dyn Operator>,
+        sources: Vec<Source>,
+    ) -> Relation<T> {
+        register::<T>();
+        Relation { node: self.add(name, operator, sources), builder: self.clone(), rows: PhantomData }
+    }
+}
+
+/// A bag of rows that changes from epoch to epoch.
+pub struct Relation<T> {
+    node: NodeId,
+    builder: Builder,
+    rows: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Relation<T> {
+    fn clone(&self) -> Self {
+        Relation { node: self.node, builder: self.builder.clone(), rows: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Relation<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let graph = self.builder.graph.borrow();
+        write!(f, "Relation {:?} of {}", graph.nodes[self.node].name, std::any::type_name::<T>())
+    }
+}
+
+impl<T: Record> Relation<T> {
+    fn source(&self) -> Source {
+        Source { node: self.node, route: None }
+    }
+
+    fn routed(&self, route: Route) -> Source {
+        Source { node: self.node, route: Some(route) }
+    }
+
+    /// The same relation under a name of its own, for dumps and metrics.
+    pub fn named(self, name: &'static str) -> Self {
+        self.builder.graph.borrow_mut().nodes[self.node].name = name;
+        self
+    }
+
+    /// The builder that this relation belongs to.
+    pub fn builder(&self) -> &Builder {
+        &self.builder
+    }
+
+    /// One row for each row.
+    pub fn map<U: Record>(&self, logic: impl Fn(&T) -> U + 'static) -> Relation<U> {
+        self.flat_map(move |row| Some(logic(row)))
+    }
+
+    /// The rows for which `keep` says yes.
+    pub fn filter(&self, keep: impl Fn(&T) -> bool + 'static) -> Relation<T> {
+        let logic = move |rec: &Rec, emit: Emit<'_>| {
+            if keep(rec.get()) {
+                emit(rec.clone());
+            }
+        };
+        self.stateless("filter", Box::new(logic), 1)
+    }
+
+    /// Any number of rows for each row.
+    pub fn flat_map<U: Record, I: IntoIterator<Item = U>>(
+        &self,
+        logic: impl Fn(&T) -> I + 'static,
+    ) -> Relation<U> {
+        let logic = move |rec: &Rec, emit: Emit<'_>| {
+            logic(rec.get()).into_iter().for_each(|row| emit(Rec::new(row)));
+        };
+        self.stateless("map", Box::new(logic), 1)
+    }
+
+    fn stateless<U: Record>(
+        &self,
+        name: &'static str,
+        logic: Box<dyn Fn(&Rec, Emit<'_>)>,
+        sign: Weight,
+    ) -> Relation<U> {
+        self.builder.relation(name, Box::new(operators::FlatMap { logic, sign }), vec![self.source()])
+    }
+
+    /// The rows of both, as often as they are in each.
+    pub fn concat(&self, other: &Relation<T>) -> Relation<T> {
+        self.builder.union(&[self.clone(), other.clone()])
+    }
+
+    /// Each row as many times less than nothing as it is there; `a.concat(&b.negate())` is what `a`
+    /// has more than `b`.
+    pub fn negate(&self) -> Relation<T> {
+        self.stateless("negate", Box::new(|rec: &Rec, emit: Emit<'_>| emit(rec.clone())), -1)
+    }
+
+    /// The same rows, each once, however often it is there.
+    pub fn distinct(&self) -> Relation<T> {
+        let index = self.arrange("distinct", |rec| u128::from(rec.hash()));
+        let operator = operators::Distinct { input: index.state };
+        self.builder.relation("distinct", Box::new(operator), vec![Source { node: index.node, route: None }])
+    }
+
+    /// The rows by key. Build it once and share it: each index keeps its rows.
+    pub fn index_by<K: Hash>(&self, key: impl Fn(&T) -> K + 'static) -> Index<K, T> {
+        let erased = self.arrange("index", move |rec| key_hash(&key(rec.get())));
+        Index { erased, builder: self.builder.clone(), types: PhantomData }
+    }
+
+    fn arrange(&self, name: &'static str, key: impl Fn(&Rec) -> u128 + 'static) -> ErasedIndex {
+        let state = empty_index();
+        let key = Rc::new(key);
+        let route: Route = Rc::new({
+            let key = Rc::clone(&key);
+            move |rec| key(rec) as u64
+        });
+        let operator = operators::Index { key: Box::new(move |rec| key(rec)), state: Rc::clone(&state) };
+        let node = self.builder.add(name, Box::new(operator), vec![self.routed(route)]);
+        ErasedIndex { node, state }
+    }
+
+    /// For each key, how many rows there are and what their numbers add up to (modulo 2^128).
+    ///
+    /// The rows are not kept, and a change costs the same however large its group: use it for
+    /// counts, and with a hash as the number for the fingerprint of a set.
+    pub fn tally_by<K: Record + Hash>(
+        &self,
+        key: impl Fn(&T) -> K + 'static,
+        number: impl Fn(&T) -> u128 + 'static,
+    ) -> Relation<Tally<K>> {
+        let key = Rc::new(key);
+        let route: Route = Rc::new({
+            let key = Rc::clone(&key);
+            move |rec| key_hash(&key(rec.get())) as u64
+        });
+        let operator = operators::Tally {
+            key: Box::new({
+                let key = Rc::clone(&key);
+                move |rec| (key_hash(&key(rec.get())), number(rec.get()))
+            }),
+            result: Box::new(move |rec, count, sum| {
+                Rec::new(Tally { key: key(rec.get()), count: count as i64, sum })
+            }),
+            groups: Default::default(),
+        };
+        self.builder.relation("tally", Box::new(operator), vec![self.routed(route)])
+    }
+
+    /// Stable choices, such as numbers, for the rows of each space: `start` makes the allocator of
+    /// one space.
+    pub fn allocate_by<K: Hash, A: Allocator<Request = T>>(
+        &self,
+        space: impl Fn(&T) -> K + 'static,
+        start: impl Fn() -> A + 'static,
+    ) -> Relation<A::Assignment> {
+        let space = Rc::new(move |rec: &Rec| key_hash(&space(rec.get())));
+        let route: Route = Rc::new({
+            let space = Rc::clone(&space);
+            move |rec| space(rec) as u64
+        });
+        let operator = operators::Allocate {
+            space: Box::new(move |rec| space(rec)),
+            start: Box::new(move || Box::new(Adapter::new(start()))),
+            spaces: Default::default(),
+        };
+        self.builder.relation("allocate", Box::new(operator), vec![self.routed(route)])
+    }
+}
+
+/// The count and sum of one group, as [`Relation::tally_by`] gives them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Tally<K> {
+    /// The key of the group.
+    pub key: K,
+    /// How many rows it has.
+    pub count: i64,
+    /// What their numbers add up to, modulo 2^128.
+    pub sum: u128,
+}
+
+struct ErasedIndex {
+    node: NodeId,
+    state: SharedIndex,
+}
+
+/// The rows of a relation, kept by key.
+pub struct Index<K, T> {
+    erased: ErasedIndex,
+    builder: Builder,
+    types: PhantomData<fn(K) -> T>,
+}
+
+impl<K, T> Clone for Index<K, T> {
+    fn clone(&self) -> Self {
+        let erased = ErasedIndex { node: self.erased.node, state: Rc::clone(&self.erased.state) };
+        Index { erased, builder: self.builder.clone(), types: PhantomData }
+    }
+}
+
+impl<K, T> fmt::Debug for Index<K, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let graph = self.builder.graph.borrow();
+        write!(f, "Index {:?} of {}", graph.nodes[self.erased.node].name, std::any::type_name::<T>())
+    }
+}
+
+/// All rows of one key, in a fixed but arbitrary order.
+pub struct Group<'a, T> {
+    rows: &'a ErasedGroup<'a>,
+    types: PhantomData<T>,
+}
+
+impl<T> fmt::Debug for Group<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.rows.iter().map(|(rec, _)| rec)).finish()
+    }
+}
+
+impl<'a, T: Record> Group<'a, T> {
+    /// The rows, each once.
+    pub fn rows(&self) -> impl Iterator<Item = &'a T> + '_ {
+        self.rows.iter().map(|(rec, _)| rec.get())
+    }
+
+    /// The rows and how often each is there.
+    pub fn weighted(&self) -> impl Iterator<Item = (&'a T, Weight)> + '_ {
+        self.rows.iter().map(|(rec, weight)| (rec.get(), *weight))
+    }
+
+    /// One of the rows; a group has at least one.
+    pub fn any(&self) -> &'a T {
+        self.rows[0].0.get()
+    }
+
+    /// How many different rows there are.
+    pub fn count(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+impl<K: Hash, T: Record> Index<K, T> {
+    fn reading<U: Record>(
+        &self,
+        name: &'static str,
+        operator: Box<dyn Operator>,
+        others: &[NodeId],
+    ) -> Relation<U> {
+        let nodes = std::iter::once(self.erased.node).chain(others.iter().copied());
+        let sources = nodes.map(|node| Source { node, route: None }).collect();
+        self.builder.relation(name, operator, sources)
+    }
+
+    fn state(&self) -> SharedIndex {
+        Rc::clone(&self.erased.state)
+    }
+
+    /// The same index under a name of its own, for dumps and metrics.
+    pub fn named(self, name: &'static str) -> Self {
+        self.builder.graph.borrow_mut().nodes[self.erased.node].name = name;
+        self
+    }
+
+    /// One row for each pair of rows with equal keys.
+    pub fn join<U: Record, V: Record>(
+        &self,
+        other: &Index<K, U>,
+        logic: impl Fn(&T, &U) -> V + 'static,
+    ) -> Relation<V> {
+        self.join_flat(other, move |a, b| Some(logic(a, b)))
+    }
+
+    /// Any number of rows for each pair of rows with equal keys.
+    pub fn join_flat<U: Record, V: Record, I: IntoIterator<Item = V>>(
+        &self,
+        other: &Index<K, U>,
+        logic: impl Fn(&T, &U) -> I + 'static,
+    ) -> Relation<V> {
+        let logic = move |a: &Rec, b: &Rec, emit: Emit<'_>| {
+            logic(a.get(), b.get()).into_iter().for_each(|row| emit(Rec::new(row)));
+        };
+        let operator = operators::Join { left: self.state(), right: other.state(), logic: Box::new(logic) };
+        self.reading("join", Box::new(operator), &[other.erased.node])
+    }
+
+    /// As [`join_flat`](Index::join_flat), and once with `None` for each row that has no partner.
+    pub fn join_optional<U: Record, V: Record, I: IntoIterator<Item = V>>(
+        &self,
+        other: &Index<K, U>,
+        logic: impl Fn(&T, Option<&U>) -> I + 'static,
+    ) -> Relation<V> {
+        let logic = move |a: &Rec, b: Option<&Rec>, emit: Emit<'_>| {
+            logic(a.get(), b.map(Rec::get)).into_iter().for_each(|row| emit(Rec::new(row)));
+        };
+        let operator =
+            operators::JoinOptional { left: self.state(), right: other.state(), logic: Box::new(logic) };
+        self.reading("join_optional", Box::new(operator), &[other.erased.node])
+    }
+
+    /// The rows whose key is in `other`.
+    pub fn semijoin<U: Record>(&self, other: &Index<K, U>) -> Relation<T> {
+        let operator = operators::Semijoin { left: self.state(), right: other.state(), anti: false };
+        self.reading("semijoin", Box::new(operator), &[other.erased.node])
+    }
+
+    /// The rows whose key is not in `other`.
+    pub fn antijoin<U: Record>(&self, other: &Index<K, U>) -> Relation<T> {
+        let operator = operators::Semijoin { left: self.state(), right: other.state(), anti: true };
+        self.reading("antijoin", Box::new(operator), &[other.erased.node])
+    }
+
+    /// Any number of rows for each key, from all rows of the key.
+    ///
+    /// Cost: a change of one row reads its whole group; where groups are large and a count or a sum
+    /// will do, use [`Relation::tally_by`].
+    pub fn reduce<V: Record, I: IntoIterator<Item = V>>(
+        &self,
+        logic: impl Fn(Group<'_, T>) -> I + 'static,
+    ) -> Relation<V> {
+        let logic = move |rows: &ErasedGroup<'_>, emit: Emit<'_>| {
+            logic(Group { rows, types: PhantomData }).into_iter().for_each(|row| emit(Rec::new(row)));
+        };
+        let operator = operators::Reduce { input: self.state(), logic: Box::new(logic) };
+        self.reading("reduce", Box::new(operator), &[])
+    }
+}
