@@ -1,0 +1,1 @@
+//! The OVSDB client.

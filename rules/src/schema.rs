@@ -1,0 +1,204 @@
+//! Typed rows of the OVN databases: which tables and columns the rules read and write.
+//!
+//! [`table!`] declares a row type; nothing but declarations stands in [`nb`] and [`sb`]. A type names
+//! the columns that the rules use and no others, so that a change of another column never reaches
+//! them. Where two programs share a row, one type holds the columns that northflow writes and another
+//! those that it reads.
+//!
+//! [`northbound`] and [`southbound`] list what to monitor, [`southbound_owned`] what northflow
+//! writes. The column types are tested against the database schemas of OVN 26.03.1
+//! (`schema/testdata/columns.txt`).
+
+mod column;
+mod map;
+pub mod nb;
+pub mod sb;
+
+use std::fmt;
+use std::hash::Hasher;
+
+use serde::{Deserialize, Serialize};
+use siphasher::sip128::{Hasher128, SipHasher13};
+
+pub use self::column::{Column, ColumnProblem, Kind, Scalar};
+pub use self::map::{IntMap, Map, UuidMap};
+use crate::ovsdb::{Datum, Uuid};
+
+/// A database that rows come from or go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Database {
+    /// `OVN_Northbound`: what the cloud management system (CMS) asks for.
+    Northbound,
+    /// `OVN_Southbound`: what northflow tells the chassis, and what they answer.
+    Southbound,
+}
+
+impl Database {
+    /// The name by which an OVSDB server knows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Database::Northbound => "OVN_Northbound",
+            Database::Southbound => "OVN_Southbound",
+        }
+    }
+}
+
+/// A row type: some columns of one table.
+pub trait Table: Sized {
+    /// The database of the table.
+    const DATABASE: Database;
+    /// The name of the table.
+    const NAME: &'static str;
+    /// The names of the columns, in the order of [`decode`](Table::decode).
+    const COLUMNS: &'static [&'static str];
+    /// What each of [`COLUMNS`](Table::COLUMNS) has to hold, in the same order.
+    const KINDS: &'static [Kind];
+
+    /// The identifier of the row.
+    fn uuid(&self) -> Uuid;
+
+    /// The row `uuid` whose columns hold `columns`, in the order of [`COLUMNS`](Table::COLUMNS).
+    ///
+    /// A column that is `None` or left off at the end is one that the server's schema lacks; it takes
+    /// its default. Fails if a column holds what its type cannot.
+    fn decode(uuid: Uuid, columns: &[Option<Datum>]) -> Result<Self, ColumnError>;
+
+    /// Every column with its name, in the order of [`COLUMNS`](Table::COLUMNS).
+    fn encode(&self) -> Vec<(&'static str, Datum)>;
+}
+
+/// A column of a row from the server that does not hold what the OVN schema says: the server's
+/// schema is of another version, or not OVN's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnError {
+    /// The table.
+    pub table: &'static str,
+    /// The row.
+    pub uuid: Uuid,
+    /// The column.
+    pub column: &'static str,
+    /// What is wrong.
+    pub problem: ColumnProblem,
+}
+
+impl fmt::Display for ColumnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ColumnError { table, uuid, column, problem } = self;
+        write!(
+            f,
+            "table \"{table}\" row {uuid} column \"{column}\": {problem}; compare the server's schema with OVN's"
+        )
+    }
+}
+
+impl std::error::Error for ColumnError {}
+
+/// One table as a monitor request or a schema check needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableInfo {
+    /// The database of the table.
+    pub database: Database,
+    /// The name of the table.
+    pub name: &'static str,
+    /// The names of the columns in use.
+    pub columns: &'static [&'static str],
+    /// What each of `columns` has to hold, in the same order.
+    pub kinds: &'static [Kind],
+}
+
+impl TableInfo {
+    /// What the row type `T` says of its table.
+    pub const fn of<T: Table>() -> TableInfo {
+        TableInfo { database: T::DATABASE, name: T::NAME, columns: T::COLUMNS, kinds: T::KINDS }
+    }
+}
+
+/// The northbound tables that the rules read, each once.
+pub fn northbound() -> Vec<TableInfo> {
+    nb::READ.to_vec()
+}
+
+/// The southbound tables that the rules read, each once.
+pub fn southbound() -> Vec<TableInfo> {
+    sb::READ.to_vec()
+}
+
+/// The southbound tables that northflow writes, each once, with the columns it owns.
+pub fn southbound_owned() -> Vec<TableInfo> {
+    sb::OWNED.to_vec()
+}
+
+/// The identifier of the row of `table` whose natural key is `parts`.
+///
+/// The same key gives the same identifier in every run and on every machine, so a row can be
+/// retracted without remembering what was inserted.
+pub fn key_uuid(table: &str, parts: &[&str]) -> Uuid {
+    // Changing the keys or the layout changes every identifier, and so rewrites a database in use.
+    let mut hasher = SipHasher13::new_with_keys(0x6e6f_7274_6866_6c6f, 0x7720_726f_7720_6b65);
+    for part in std::iter::once(&table).chain(parts) {
+        // The length keeps ["ab", "c"] apart from ["a", "bc"].
+        hasher.write(&(part.len() as u64).to_le_bytes());
+        hasher.write(part.as_bytes());
+    }
+    Uuid::from_hash(hasher.finish128().as_u128())
+}
+
+/// Declares row types: for each a struct of the columns named, with the row's identifier as its first
+/// field, and its [`Table`].
+///
+/// ```ignore
+/// table! {
+///     /// A logical switch.
+///     pub struct LogicalSwitch in Northbound "Logical_Switch" {
+///         /// Its name.
+///         name: Text = "name",
+///     }
+/// }
+/// ```
+macro_rules! table {
+    ($(
+        $(#[$about:meta])*
+        pub struct $row:ident in $database:ident $table:literal {
+            $( $(#[$note:meta])* $field:ident: $column_type:ty = $column:literal, )+
+        }
+    )+) => {$(
+        $(#[$about])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        pub struct $row {
+            /// The identifier of the row.
+            pub uuid: $crate::ovsdb::Uuid,
+            $( $(#[$note])* pub $field: $column_type, )+
+        }
+
+        impl $crate::schema::Table for $row {
+            const DATABASE: $crate::schema::Database = $crate::schema::Database::$database;
+            const NAME: &'static str = $table;
+            const COLUMNS: &'static [&'static str] = &[$( $column ),+];
+            const KINDS: &'static [$crate::schema::Kind] =
+                &[$( <$column_type as $crate::schema::Column>::KIND ),+];
+
+            fn uuid(&self) -> $crate::ovsdb::Uuid {
+                self.uuid
+            }
+
+            fn decode(
+                uuid: $crate::ovsdb::Uuid,
+                columns: &[Option<$crate::ovsdb::Datum>],
+            ) -> Result<Self, $crate::schema::ColumnError> {
+                let mut columns = columns.iter();
+                Ok($row {
+                    uuid,
+                    $( $field: $crate::schema::column::decode::<Self, _>(uuid, $column, columns.next())?, )+
+                })
+            }
+
+            fn encode(&self) -> Vec<(&'static str, $crate::ovsdb::Datum)> {
+                vec![$( ($column, $crate::schema::Column::to_datum(&self.$field)) ),+]
+            }
+        }
+    )+};
+}
+use table;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,342 @@
+//! Southbound rows (ovn-sb(5)).
+//!
+//! Three kinds of row: those that northflow writes whole; those of which it writes some columns and
+//! the chassis others, split into two types; and those of the chassis, which it only reads.
+
+use super::{Map, TableInfo, UuidMap, table};
+use crate::ovsdb::{Text, Uuid};
+
+/// The tables that the rules read, each once.
+pub(super) const READ: &[TableInfo] = &[
+    TableInfo::of::<SbGlobal>(),
+    TableInfo::of::<DatapathBindingState>(),
+    TableInfo::of::<PortBindingState>(),
+    TableInfo::of::<Chassis>(),
+    TableInfo::of::<ChassisPrivate>(),
+    TableInfo::of::<Encap>(),
+    TableInfo::of::<Fdb>(),
+    TableInfo::of::<MacBinding>(),
+];
+
+/// The tables that northflow writes, each once, with the columns it owns.
+pub(super) const OWNED: &[TableInfo] = &[
+    TableInfo::of::<SbGlobal>(),
+    TableInfo::of::<DatapathBinding>(),
+    TableInfo::of::<PortBinding>(),
+    TableInfo::of::<LogicalDpGroup>(),
+    TableInfo::of::<LogicalFlow>(),
+    TableInfo::of::<MulticastGroup>(),
+    TableInfo::of::<AddressSet>(),
+    TableInfo::of::<PortGroup>(),
+    TableInfo::of::<IpMulticast>(),
+    TableInfo::of::<Mirror>(),
+    TableInfo::of::<DhcpOptions>(),
+    TableInfo::of::<Dhcpv6Options>(),
+    TableInfo::of::<RbacRole>(),
+    TableInfo::of::<RbacPermission>(),
+];
+
+// Rows that northflow writes whole.
+table! {
+    /// The settings of the whole network; the table has one row. Owned by northflow, except the option
+    /// `sbctl_probe_interval`.
+    pub struct SbGlobal in Southbound "SB_Global" {
+        /// The northbound `nb_cfg` that the database reflects.
+        nb_cfg: i64 = "nb_cfg",
+        /// The northbound settings, and what the chassis need to know besides.
+        options: Map = "options",
+        /// Whether tunnels between chassis are encrypted.
+        ipsec: bool = "ipsec",
+    }
+
+    /// A logical switch or router, as the chassis know it. Owned by northflow.
+    pub struct DatapathBinding in Southbound "Datapath_Binding" {
+        /// The number that packets of this datapath carry in tunnels, unique.
+        tunnel_key: i64 = "tunnel_key",
+        /// `logical-switch` or `logical-router`.
+        type_: Option<Text> = "type",
+        /// The northbound switch or router.
+        nb_uuid: Option<Uuid> = "nb_uuid",
+        /// Its names, and the settings that chassis read.
+        external_ids: Map = "external_ids",
+    }
+
+    /// What northflow says of a logical port. The other columns are those of [`PortBindingState`],
+    /// [`PortBindingUp`] and [`PortBindingChassis`].
+    pub struct PortBinding in Southbound "Port_Binding" {
+        /// The name of the port, unique.
+        logical_port: Text = "logical_port",
+        /// What is behind the port; decides which chassis binds it and how.
+        type_: Text = "type",
+        /// Settings by name; those that chassis put there are carried over.
+        options: Map = "options",
+        /// The datapath it is a port of.
+        datapath: Uuid = "datapath",
+        /// The number that packets of this port carry in tunnels, unique in the datapath.
+        tunnel_key: i64 = "tunnel_key",
+        /// The port of the virtual machine whose VLAN this container port is.
+        parent_port: Option<Text> = "parent_port",
+        /// The VLAN of a container port or a localnet port.
+        tag: Option<i64> = "tag",
+        /// The mirrors that get a copy of the port's traffic.
+        mirror_rules: Vec<Uuid> = "mirror_rules",
+        /// The addresses behind the port.
+        mac: Vec<Text> = "mac",
+        /// The addresses that traffic from the port may come from; none means any.
+        port_security: Vec<Text> = "port_security",
+        /// What the CMS notes about the port.
+        external_ids: Map = "external_ids",
+        /// The chassis that may bind the port, if the CMS names one.
+        requested_chassis: Option<Uuid> = "requested_chassis",
+        /// Further chassis that may bind the port at the same time.
+        requested_additional_chassis: Vec<Uuid> = "requested_additional_chassis",
+    }
+
+    /// A set of datapaths that logical flows share. Owned by northflow.
+    pub struct LogicalDpGroup in Southbound "Logical_DP_Group" {
+        /// Its members.
+        datapaths: Vec<Uuid> = "datapaths",
+    }
+
+    /// One step of packet processing. Owned by northflow.
+    pub struct LogicalFlow in Southbound "Logical_Flow" {
+        /// The datapath it is for; absent if it is for a group.
+        logical_datapath: Option<Uuid> = "logical_datapath",
+        /// The group of datapaths it is for; absent if it is for one.
+        logical_dp_group: Option<Uuid> = "logical_dp_group",
+        /// `ingress` or `egress`.
+        pipeline: Text = "pipeline",
+        /// The stage, counted from 0 in each pipeline.
+        table_id: i64 = "table_id",
+        /// From 0 to 65535; the highest matching flow of a stage wins.
+        priority: i64 = "priority",
+        /// Which packets it is for; empty means all.
+        match_: Text = "match",
+        /// What happens to them.
+        actions: Text = "actions",
+        /// Hints that let a chassis skip work.
+        tags: Map = "tags",
+        /// The meter that limits what it sends to the controller.
+        controller_meter: Option<Text> = "controller_meter",
+        /// For people: the stage's name, the northbound row behind it.
+        external_ids: Map = "external_ids",
+        /// For people: what it is for.
+        flow_desc: Option<Text> = "flow_desc",
+    }
+
+    /// A set of ports of one datapath to which a packet goes at once. Owned by northflow.
+    pub struct MulticastGroup in Southbound "Multicast_Group" {
+        /// The datapath.
+        datapath: Uuid = "datapath",
+        /// Its name, unique in the datapath.
+        name: Text = "name",
+        /// The number that packets to this group carry in tunnels, from 32768 to 65535, unique in the
+        /// datapath.
+        tunnel_key: i64 = "tunnel_key",
+        /// Its members.
+        ports: Vec<Uuid> = "ports",
+    }
+
+    /// A named set of addresses that matches refer to. Owned by northflow.
+    pub struct AddressSet in Southbound "Address_Set" {
+        /// Its name, unique.
+        name: Text = "name",
+        /// MAC or IP addresses, or IP prefixes.
+        addresses: Vec<Text> = "addresses",
+    }
+
+    /// The ports of one switch that are in a northbound port group. Owned by northflow.
+    pub struct PortGroup in Southbound "Port_Group" {
+        /// The switch's tunnel key, `_`, and the name of the northbound group; unique.
+        name: Text = "name",
+        /// The names of the ports.
+        ports: Vec<Text> = "ports",
+    }
+
+    /// The multicast snooping settings of a switch. Owned by northflow; `seq_no`, which tells chassis
+    /// to forget what they learned, is not.
+    pub struct IpMulticast in Southbound "IP_Multicast" {
+        /// The switch, unique.
+        datapath: Uuid = "datapath",
+        /// Whether chassis learn who wants which group.
+        enabled: Option<bool> = "enabled",
+        /// Whether chassis ask who wants which group.
+        querier: Option<bool> = "querier",
+        /// The MAC address that queries come from.
+        eth_src: Text = "eth_src",
+        /// The IPv4 address that queries come from.
+        ip4_src: Text = "ip4_src",
+        /// The IPv6 address that queries come from.
+        ip6_src: Text = "ip6_src",
+        /// How many groups a chassis remembers.
+        table_size: Option<i64> = "table_size",
+        /// After how many seconds a chassis forgets a group.
+        idle_timeout: Option<i64> = "idle_timeout",
+        /// Seconds between two queries.
+        query_interval: Option<i64> = "query_interval",
+        /// Seconds that a host may take to answer.
+        query_max_resp: Option<i64> = "query_max_resp",
+    }
+
+    /// A place to which ports copy their traffic. Owned by northflow.
+    pub struct Mirror in Southbound "Mirror" {
+        /// Its name, unique.
+        name: Text = "name",
+        /// Which traffic is copied: `from-lport`, `to-lport` or `both`.
+        filter: Text = "filter",
+        /// Where the copies go: a tunnel's remote address or, for type `local`, a port's name.
+        sink: Text = "sink",
+        /// How the copies travel: `gre`, `erspan`, `local` or `lport`.
+        type_: Text = "type",
+        /// The tunnel's key (`gre`) or index (`erspan`).
+        index: i64 = "index",
+    }
+
+    /// A DHCPv4 option that chassis can send (RFC 2132). Owned by northflow.
+    pub struct DhcpOptions in Southbound "DHCP_Options" {
+        /// The name by which flows call it.
+        name: Text = "name",
+        /// Its number on the wire.
+        code: i64 = "code",
+        /// How its value is written.
+        type_: Text = "type",
+    }
+
+    /// A DHCPv6 option that chassis can send (RFC 8415). Owned by northflow.
+    pub struct Dhcpv6Options in Southbound "DHCPv6_Options" {
+        /// The name by which flows call it.
+        name: Text = "name",
+        /// Its number on the wire.
+        code: i64 = "code",
+        /// How its value is written.
+        type_: Text = "type",
+    }
+
+    /// What clients of one role may write. Owned by northflow.
+    pub struct RbacRole in Southbound "RBAC_Role" {
+        /// The name of the role.
+        name: Text = "name",
+        /// For each table by name, the [`RbacPermission`].
+        permissions: UuidMap = "permissions",
+    }
+
+    /// What clients of a role may write in one table. Owned by northflow.
+    pub struct RbacPermission in Southbound "RBAC_Permission" {
+        /// The name of the table.
+        table: Text = "table",
+        /// The columns of which one has to hold the client's name; an empty name lets every client in.
+        authorization: Vec<Text> = "authorization",
+        /// Whether rows may be inserted, and deleted by an authorized client.
+        insert_delete: bool = "insert_delete",
+        /// The columns that an authorized client may change.
+        update: Vec<Text> = "update",
+    }
+}
+
+// Columns of shared rows.
+table! {
+    /// What the rules read back of a datapath: the key it was given.
+    pub struct DatapathBindingState in Southbound "Datapath_Binding" {
+        /// The number that packets of this datapath carry in tunnels. Owned by northflow.
+        tunnel_key: i64 = "tunnel_key",
+        /// `logical-switch` or `logical-router`. Owned by northflow.
+        type_: Option<Text> = "type",
+        /// The northbound switch or router. Owned by northflow.
+        nb_uuid: Option<Uuid> = "nb_uuid",
+        /// Its names, among them, in rows of older versions, the northbound row. Owned by northflow.
+        external_ids: Map = "external_ids",
+    }
+
+    /// What the rules read back of a port: the key it was given, and where it is bound.
+    pub struct PortBindingState in Southbound "Port_Binding" {
+        /// The name of the port. Owned by northflow.
+        logical_port: Text = "logical_port",
+        /// What is behind the port. Owned by northflow.
+        type_: Text = "type",
+        /// The datapath it is a port of. Owned by northflow.
+        datapath: Uuid = "datapath",
+        /// The number that packets of this port carry in tunnels. Owned by northflow.
+        tunnel_key: i64 = "tunnel_key",
+        /// Settings by name. Owned by northflow, except those that chassis put there.
+        options: Map = "options",
+        /// The chassis that has bound the port. Owned by the chassis.
+        chassis: Option<Uuid> = "chassis",
+        /// Further chassis that have bound the port. Owned by the chassis.
+        additional_chassis: Vec<Uuid> = "additional_chassis",
+        /// The port that a virtual port has moved to. Owned by the chassis.
+        virtual_parent: Option<Text> = "virtual_parent",
+        /// Whether the chassis has all flows of the port; absent until northflow starts it as false.
+        up: Option<bool> = "up",
+    }
+
+    /// The column that northflow sets once, to false, and the chassis from then on.
+    pub struct PortBindingUp in Southbound "Port_Binding" {
+        /// Whether the chassis has all flows of the port.
+        up: Option<bool> = "up",
+    }
+
+    /// The column that northflow sets where no chassis does: on ports of type `remote`, and to nothing
+    /// on ports that leave a chassis for good.
+    pub struct PortBindingChassis in Southbound "Port_Binding" {
+        /// The chassis that has bound the port.
+        chassis: Option<Uuid> = "chassis",
+    }
+}
+
+// Rows of the chassis.
+table! {
+    /// A machine that runs a controller, or a gateway. Owned by the chassis.
+    pub struct Chassis in Southbound "Chassis" {
+        /// Its system identifier, unique.
+        name: Text = "name",
+        /// Its host name.
+        hostname: Text = "hostname",
+        /// Its tunnel endpoints.
+        encaps: Vec<Uuid> = "encaps",
+        /// What it can do and how it is set up.
+        other_config: Map = "other_config",
+    }
+
+    /// What a chassis reports about itself alone. Owned by the chassis.
+    pub struct ChassisPrivate in Southbound "Chassis_Private" {
+        /// The name of the chassis, unique.
+        name: Text = "name",
+        /// The chassis; absent once it is gone.
+        chassis: Option<Uuid> = "chassis",
+        /// The `nb_cfg` whose flows it has installed.
+        nb_cfg: i64 = "nb_cfg",
+        /// When it had, in milliseconds since 1970.
+        nb_cfg_timestamp: i64 = "nb_cfg_timestamp",
+    }
+
+    /// A tunnel endpoint of a chassis. Owned by the chassis.
+    pub struct Encap in Southbound "Encap" {
+        /// `geneve` or `vxlan`.
+        type_: Text = "type",
+        /// Its address.
+        ip: Text = "ip",
+        /// The name of the chassis.
+        chassis_name: Text = "chassis_name",
+    }
+
+    /// Where a MAC address was seen. Written by the chassis; northflow deletes it when its port is gone.
+    pub struct Fdb in Southbound "FDB" {
+        /// The MAC address.
+        mac: Text = "mac",
+        /// The tunnel key of the datapath.
+        dp_key: i64 = "dp_key",
+        /// The tunnel key of the port.
+        port_key: i64 = "port_key",
+    }
+
+    /// The MAC address of a neighbour of a router. Written by the chassis; northflow deletes it when its
+    /// port is gone.
+    pub struct MacBinding in Southbound "MAC_Binding" {
+        /// The name of the router port that has the neighbour.
+        logical_port: Text = "logical_port",
+        /// The IP address of the neighbour.
+        ip: Text = "ip",
+        /// The datapath of the router.
+        datapath: Uuid = "datapath",
+    }
+}
