@@ -1,5 +1,11 @@
 //! OVN as rules over engine relations.
+//!
+//! What ovn-northd computes, as functions of database rows: no sockets, no files, no clocks, no
+//! logging. [`northd::program`] is the whole of it; each feature of OVN has one file.
 #![deny(missing_docs)]
 
+pub mod binding;
+pub mod northd;
 pub mod ovsdb;
+pub mod problem;
 pub mod schema;

