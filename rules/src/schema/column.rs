@@ -12,7 +12,8 @@ pub struct Kind {
     pub key: &'static str,
     /// The type of a map's values; `None` for a set or a scalar.
     pub value: Option<&'static str>,
-    /// Whether it may hold nothing.
+    /// Whether it may hold nothing. Always true of sets and maps here, though the schema asks for one
+    /// element at least in some.
     pub optional: bool,
     /// Whether it may hold more than one element.
     pub many: bool,

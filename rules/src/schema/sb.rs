@@ -257,14 +257,14 @@ table! {
         datapath: Uuid = "datapath",
         /// The number that packets of this port carry in tunnels. Owned by northflow.
         tunnel_key: i64 = "tunnel_key",
+        /// The port of the virtual machine whose VLAN this container port is. Owned by northflow.
+        parent_port: Option<Text> = "parent_port",
         /// Settings by name. Owned by northflow, except those that chassis put there.
         options: Map = "options",
         /// The chassis that has bound the port. Owned by the chassis.
         chassis: Option<Uuid> = "chassis",
         /// Further chassis that have bound the port. Owned by the chassis.
         additional_chassis: Vec<Uuid> = "additional_chassis",
-        /// The port that a virtual port has moved to. Owned by the chassis.
-        virtual_parent: Option<Text> = "virtual_parent",
         /// Whether the chassis has all flows of the port; absent until northflow starts it as false.
         up: Option<bool> = "up",
     }
@@ -315,7 +315,8 @@ table! {
         type_: Text = "type",
     }
 
-    /// The place at which some MAC address was seen. Written by the chassis; northflow deletes it when its port is gone.
+    /// The place at which some MAC address was seen. Written by the chassis; northflow deletes it
+    /// when its port is gone.
     pub struct Fdb in Southbound "FDB" {
         /// The tunnel key of the datapath.
         dp_key: i64 = "dp_key",
