@@ -5,7 +5,13 @@
 #![deny(missing_docs)]
 
 pub mod binding;
+pub mod flow;
+pub mod global;
 pub mod northd;
 pub mod ovsdb;
 pub mod problem;
 pub mod schema;
+pub mod service;
+pub mod switch;
+pub mod topology;
+pub mod value;

@@ -1,6 +1,6 @@
 //! Typed rows of the OVN databases: which tables and columns the rules read and write.
 //!
-//! [`table!`] declares a row type; nothing but declarations stands in [`nb`] and [`sb`]. A type names
+//! `table!` declares a row type; nothing but declarations stands in [`nb`] and [`sb`]. A type names
 //! the columns that the rules use and no others, so that a change of another column never reaches
 //! them. Where two programs share a row, one type holds the columns that northflow writes and another
 //! those that it reads.
@@ -84,10 +84,8 @@ pub struct ColumnError {
 impl fmt::Display for ColumnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ColumnError { table, uuid, column, problem } = self;
-        write!(
-            f,
-            "table \"{table}\" row {uuid} column \"{column}\": {problem}; compare the server's schema with OVN's"
-        )
+        write!(f, "table \"{table}\" row {uuid} column \"{column}\": {problem}; ")?;
+        f.write_str("compare the server's schema with OVN's")
     }
 }
 
@@ -146,7 +144,7 @@ pub fn key_uuid(table: &str, parts: &[&str]) -> Uuid {
 /// Declares row types: for each a struct of the columns named, with the row's identifier as its first
 /// field, and its [`Table`].
 ///
-/// ```ignore
+/// ```text
 /// table! {
 ///     /// A logical switch.
 ///     pub struct LogicalSwitch in Northbound "Logical_Switch" {

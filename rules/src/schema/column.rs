@@ -12,7 +12,8 @@ pub struct Kind {
     pub key: &'static str,
     /// The type of a map's values; `None` for a set or a scalar.
     pub value: Option<&'static str>,
-    /// Whether it may hold nothing.
+    /// Whether it may hold nothing. Always true of sets and maps here, though the schema asks for one
+    /// element at least in some.
     pub optional: bool,
     /// Whether it may hold more than one element.
     pub many: bool,
@@ -35,13 +36,13 @@ pub struct ColumnProblem {
     /// What the column has to hold.
     pub expected: Kind,
     /// What the server sent.
-    pub found: Datum,
+    pub found: Box<Datum>,
 }
 
 impl fmt::Display for ColumnProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "expected {}, found ", self.expected)?;
-        match &self.found {
+        match &*self.found {
             Datum::Set(atoms) if atoms.len() == 1 => write!(f, "{}", type_name(&atoms[0])),
             Datum::Set(atoms) => write!(f, "a set of {} elements", atoms.len()),
             Datum::Map(pairs) => write!(f, "a map of {} pairs", pairs.len()),
@@ -95,7 +96,7 @@ pub(super) fn decode<T: Table, C: Column>(
 
 /// The problem of finding `found` in a column of type `C`.
 pub(super) fn mismatch<C: Column>(found: &Datum) -> ColumnProblem {
-    ColumnProblem { expected: C::KIND, found: found.clone() }
+    ColumnProblem { expected: C::KIND, found: Box::new(found.clone()) }
 }
 
 fn type_name(atom: &Atom) -> &'static str {

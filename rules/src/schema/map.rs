@@ -142,6 +142,11 @@ impl<V: Scalar> Column for Map<V> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
     use crate::ovsdb::Atom;
 
@@ -156,6 +161,27 @@ mod tests {
         assert_eq!(pairs, [("a", "2"), ("b", "3")]);
         assert_eq!(options.get("b").map(AsRef::as_ref), Some("3"));
         assert_eq!(options.get("c"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_map_does_what_an_ordered_map_does(
+            pairs in vec(("[a-c]{0,2}", 0i64..4), 0..12),
+            more in vec(("[a-c]{0,2}", 0i64..4), 0..6),
+            gone in vec("[a-c]{0,2}", 0..6),
+        ) {
+            let mut model: BTreeMap<String, i64> = pairs.iter().cloned().collect();
+            let mut map: IntMap = pairs.into_iter().collect();
+            for (key, value) in more {
+                prop_assert_eq!(map.insert(key.as_str(), value), model.insert(key, value));
+            }
+            for key in gone {
+                prop_assert_eq!(map.remove(&key), model.remove(&key));
+            }
+            let pairs: Vec<(String, i64)> = map.iter().map(|(k, v)| (k.to_string(), *v)).collect();
+            prop_assert_eq!(pairs, Vec::from_iter(model));
+            prop_assert_eq!(IntMap::from_datum(&map.to_datum()), Ok(map));
+        }
     }
 
     #[test]

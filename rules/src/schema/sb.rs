@@ -257,14 +257,14 @@ table! {
         datapath: Uuid = "datapath",
         /// The number that packets of this port carry in tunnels. Owned by northflow.
         tunnel_key: i64 = "tunnel_key",
+        /// The port of the virtual machine whose VLAN this container port is. Owned by northflow.
+        parent_port: Option<Text> = "parent_port",
         /// Settings by name. Owned by northflow, except those that chassis put there.
         options: Map = "options",
         /// The chassis that has bound the port. Owned by the chassis.
         chassis: Option<Uuid> = "chassis",
         /// Further chassis that have bound the port. Owned by the chassis.
         additional_chassis: Vec<Uuid> = "additional_chassis",
-        /// The port that a virtual port has moved to. Owned by the chassis.
-        virtual_parent: Option<Text> = "virtual_parent",
         /// Whether the chassis has all flows of the port; absent until northflow starts it as false.
         up: Option<bool> = "up",
     }
@@ -275,8 +275,8 @@ table! {
         up: Option<bool> = "up",
     }
 
-    /// The column that northflow sets where no chassis does: on ports of type `remote`, and to nothing
-    /// on ports that leave a chassis for good.
+    /// The column that northflow sets where no controller does: to the requested chassis where that is
+    /// a remote one, and to nothing when a port leaves a remote chassis.
     pub struct PortBindingChassis in Southbound "Port_Binding" {
         /// The chassis that has bound the port.
         chassis: Option<Uuid> = "chassis",
@@ -313,29 +313,22 @@ table! {
     pub struct Encap in Southbound "Encap" {
         /// `geneve` or `vxlan`.
         type_: Text = "type",
-        /// Its address.
-        ip: Text = "ip",
-        /// The name of the chassis.
-        chassis_name: Text = "chassis_name",
     }
 
-    /// Where a MAC address was seen. Written by the chassis; northflow deletes it when its port is gone.
+    /// The place at which some MAC address was seen. Written by the chassis; northflow deletes it
+    /// when its port is gone.
     pub struct Fdb in Southbound "FDB" {
-        /// The MAC address.
-        mac: Text = "mac",
         /// The tunnel key of the datapath.
         dp_key: i64 = "dp_key",
         /// The tunnel key of the port.
         port_key: i64 = "port_key",
     }
 
-    /// The MAC address of a neighbour of a router. Written by the chassis; northflow deletes it when its
+    /// A neighbour that a router has learned. Written by the chassis; northflow deletes it when its
     /// port is gone.
     pub struct MacBinding in Southbound "MAC_Binding" {
         /// The name of the router port that has the neighbour.
         logical_port: Text = "logical_port",
-        /// The IP address of the neighbour.
-        ip: Text = "ip",
         /// The datapath of the router.
         datapath: Uuid = "datapath",
     }

@@ -1,0 +1,7 @@
+//! Southbound rows that stand for the whole network rather than for one switch, router or port.
+
+pub mod dhcp_catalog;
+pub mod rbac;
+
+#[cfg(test)]
+mod recording;
