@@ -1,4 +1,9 @@
-//! The outside world of northflow: OVSDB servers and files.
+//! The outside world of northflow: OVSDB servers and files, and the `northflow` command.
 #![deny(missing_docs)]
 
+pub mod change;
+pub mod memory;
+pub mod offline;
 pub mod ovsdb;
+pub mod replica;
+pub mod writer;

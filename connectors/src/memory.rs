@@ -1,0 +1,48 @@
+//! A database held in memory, for runs without a server.
+
+use std::collections::BTreeMap;
+
+use northflow_rules::ovsdb::{Datum, Text, Uuid};
+
+use crate::change::{Edit, RowChange};
+
+/// Rows of a table, by identifier; columns that were never given are absent.
+pub type Rows = BTreeMap<Uuid, BTreeMap<Text, Datum>>;
+
+/// The contents of a database.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemoryDatabase {
+    tables: BTreeMap<Text, Rows>,
+}
+
+impl MemoryDatabase {
+    /// The tables that have held a row, with their rows.
+    pub fn tables(&self) -> &BTreeMap<Text, Rows> {
+        &self.tables
+    }
+
+    /// The rows of a table.
+    pub fn rows(&self, table: &str) -> impl Iterator<Item = (&Uuid, &BTreeMap<Text, Datum>)> {
+        self.tables.get(table).into_iter().flatten()
+    }
+
+    /// Makes a change; false if it does not fit (an insert of a row that is there, or a change of
+    /// one that is not), and then nothing changes.
+    pub fn apply(&mut self, change: &RowChange) -> bool {
+        let rows = self.tables.entry(change.table.clone()).or_default();
+        match &change.edit {
+            Edit::Insert(columns) => {
+                if rows.contains_key(&change.uuid) {
+                    return false;
+                }
+                rows.insert(change.uuid, columns.iter().cloned().collect());
+            }
+            Edit::Update(columns) => match rows.get_mut(&change.uuid) {
+                Some(row) => row.extend(columns.iter().cloned()),
+                None => return false,
+            },
+            Edit::Delete => return rows.remove(&change.uuid).is_some(),
+        }
+        true
+    }
+}

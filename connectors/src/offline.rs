@@ -1,0 +1,148 @@
+//! A network without servers: the program, and both databases in memory.
+//!
+//! What the rules write comes back to them as it would from a server, until nothing more follows.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use northflow_engine::{Config, Engine, EngineError, Transaction};
+use northflow_rules::northd;
+use northflow_rules::problem::Problem;
+use northflow_rules::schema::Database;
+
+use crate::change::RowChange;
+use crate::memory::MemoryDatabase;
+use crate::replica::{Replica, ReplicaError};
+use crate::writer::Writer;
+
+/// Epochs that one change may need before its own echoes are answered; more means that rules chase
+/// each other.
+const ROUNDS: usize = 16;
+
+/// Both databases of a network, kept current by the rules.
+#[derive(Debug)]
+pub struct Offline {
+    engine: Engine,
+    replica: Replica,
+    writer: Writer,
+    problems: Option<usize>,
+    northbound: MemoryDatabase,
+    southbound: MemoryDatabase,
+}
+
+/// What followed from a change.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// What was written, in both databases.
+    pub writes: Vec<RowChange>,
+    /// Problems that came.
+    pub problems: Vec<Problem>,
+    /// Rows that could not be taken over.
+    pub rejected: Vec<ReplicaError>,
+    /// Row changes that went into the rules, echoes included.
+    pub rows_in: usize,
+    /// How many epochs it took.
+    pub epochs: usize,
+    /// Time spent in the rules.
+    pub time: Duration,
+}
+
+/// Why a change was not followed to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OfflineError {
+    /// The engine failed.
+    Engine(EngineError),
+    /// The rules kept changing what they read.
+    Unsettled,
+}
+
+impl fmt::Display for OfflineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OfflineError::Engine(error) => error.fmt(f),
+            OfflineError::Unsettled => {
+                write!(f, "the rules did not come to rest within {ROUNDS} epochs; this is a fault of theirs")
+            }
+        }
+    }
+}
+
+impl std::error::Error for OfflineError {}
+
+impl From<EngineError> for OfflineError {
+    fn from(error: EngineError) -> Self {
+        OfflineError::Engine(error)
+    }
+}
+
+impl Offline {
+    /// An empty network.
+    pub fn new(config: Config) -> Result<Offline, OfflineError> {
+        let engine = Engine::start(config, northd::program)?;
+        let writer = Writer::new(northd::OUTPUTS, engine.output_names());
+        let problems = engine.output_number(northd::PROBLEMS);
+        Ok(Offline {
+            engine,
+            replica: Replica::new(northd::INPUTS),
+            writer,
+            problems,
+            northbound: MemoryDatabase::default(),
+            southbound: MemoryDatabase::default(),
+        })
+    }
+
+    /// Makes changes, all at once, and follows them until nothing more follows.
+    pub fn apply(&mut self, changes: &[RowChange]) -> Result<Outcome, OfflineError> {
+        let mut outcome = Outcome::default();
+        let mut pending = changes.to_vec();
+        while !pending.is_empty() {
+            if outcome.epochs == ROUNDS {
+                return Err(OfflineError::Unsettled);
+            }
+            let mut transaction = Transaction::new();
+            for change in &pending {
+                self.database(change.database).apply(change);
+                if let Err(error) = self.replica.apply(change, &mut transaction) {
+                    outcome.rejected.push(error);
+                }
+            }
+            if transaction.is_empty() && outcome.epochs > 0 {
+                break;
+            }
+            outcome.rows_in += transaction.len();
+            outcome.epochs += 1;
+            let started = Instant::now();
+            let result = self.engine.step(transaction)?;
+            outcome.time += started.elapsed();
+            if let Some(problems) = self.problems {
+                let come = result.output(problems).iter().filter(|(_, weight)| *weight > 0);
+                outcome.problems.extend(come.map(|(rec, _)| rec.get::<Problem>().clone()));
+            }
+            pending = self.writer.absorb(&result);
+            outcome.writes.extend(pending.iter().cloned());
+        }
+        Ok(outcome)
+    }
+
+    fn database(&mut self, which: Database) -> &mut MemoryDatabase {
+        match which {
+            Database::Northbound => &mut self.northbound,
+            Database::Southbound => &mut self.southbound,
+        }
+    }
+
+    /// The northbound database.
+    pub fn northbound(&self) -> &MemoryDatabase {
+        &self.northbound
+    }
+
+    /// The southbound database.
+    pub fn southbound(&self) -> &MemoryDatabase {
+        &self.southbound
+    }
+
+    /// The engine, for metrics and dumps.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
