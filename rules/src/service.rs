@@ -1,0 +1,3 @@
+//! What the network answers itself, so that a question need not travel.
+
+pub mod arp_nd;

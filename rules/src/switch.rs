@@ -1,0 +1,4 @@
+//! Logical switches.
+pub mod class;
+
+pub use class::SwitchSet;
