@@ -1,1 +1,131 @@
-//! Being written.
+//! Logical flows as rules write them, and the datapaths that they are for.
+//!
+//! A rule gives pairs of [`On`] and [`Flow`]. A flow that is the same on many datapaths is given
+//! once, on a *set* of them; who belongs to the set is another relation, and the two meet only
+//! where Logical_Flow rows are made. One more switch then changes one set instead of every flow.
+
+pub mod drop;
+pub mod priority;
+pub mod register;
+pub mod stage;
+pub mod text;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ovsdb::{Text, Uuid};
+use crate::switch::SwitchSet;
+pub use stage::Stage;
+
+/// Where a flow is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum On {
+    /// One datapath, by the row of the Logical_Switch or Logical_Router.
+    Datapath(Uuid),
+    /// Every switch of a class.
+    Switches(SwitchSet),
+}
+
+/// What makes two logical flows the same flow: what a chassis acts on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FlowKey {
+    /// Datapath type, pipeline and table.
+    pub stage: Stage,
+    /// Logical_Flow.priority, 0 to 65535; the highest match wins.
+    pub priority: u16,
+    /// Logical_Flow.match.
+    pub matches: Text,
+    /// Logical_Flow.actions.
+    pub actions: Text,
+    /// Logical_Flow.controller_meter.
+    pub controller_meter: Option<Text>,
+    /// Logical_Flow.tags:acl_ct_translation.
+    pub acl_ct_translation: bool,
+}
+
+/// What is written beside a flow and is no part of its identity. Of two equal flows either note
+/// will do; the least is taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FlowNote {
+    /// The northbound row behind the flow: external_ids:stage-hint is its first eight digits.
+    pub hint: Option<Uuid>,
+    /// Logical_Flow.tags:in_out_port: the only port on which the flow can match, so that a
+    /// chassis without that port may skip it.
+    pub io_port: Option<Text>,
+    /// Logical_Flow.flow_desc.
+    pub desc: Option<Text>,
+    /// external_ids:source, a file below `rules/src`; the stage's owner where absent.
+    pub source: Option<Text>,
+}
+
+/// One logical flow.
+///
+/// ```
+/// use northflow_rules::flow::{Flow, Stage};
+///
+/// let flow = Flow::new(Stage::LsInL2Lkup, 50, "eth.dst == 0a:00:00:00:00:01", "drop;").io_port("vm");
+/// assert_eq!(flow.key.priority, 50);
+/// assert_eq!(flow.source(), "switch/l2_lookup.rs");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Flow {
+    /// What the flow does.
+    pub key: FlowKey,
+    /// What else is said of it.
+    pub note: FlowNote,
+}
+
+impl Flow {
+    /// A flow without meter, tags, hint or description.
+    pub fn new(stage: Stage, priority: u16, matches: impl Into<Text>, actions: impl Into<Text>) -> Flow {
+        let key = FlowKey {
+            stage,
+            priority,
+            matches: matches.into(),
+            actions: actions.into(),
+            controller_meter: None,
+            acl_ct_translation: false,
+        };
+        Flow { key, note: FlowNote::default() }
+    }
+
+    /// Names the northbound row behind the flow.
+    pub fn hint(mut self, row: Uuid) -> Flow {
+        self.note.hint = Some(row);
+        self
+    }
+
+    /// Names the only port on which the flow can match.
+    pub fn io_port(mut self, port: impl Into<Text>) -> Flow {
+        self.note.io_port = Some(port.into());
+        self
+    }
+
+    /// Describes the flow to the reader of drop samples.
+    pub fn desc(mut self, text: impl Into<Text>) -> Flow {
+        self.note.desc = Some(text.into());
+        self
+    }
+
+    /// Names the file of the rule, where it is not the stage's owner.
+    pub fn written_in(mut self, file: &str) -> Flow {
+        self.note.source = Some(file.into());
+        self
+    }
+
+    /// Limits what the flow sends to controllers, where `meter` names a meter.
+    pub fn meter(mut self, meter: Option<Text>) -> Flow {
+        self.key.controller_meter = meter;
+        self
+    }
+
+    /// Has chassis match layer 4 fields so that fragments match too.
+    pub fn acl_ct_translation(mut self) -> Flow {
+        self.key.acl_ct_translation = true;
+        self
+    }
+
+    /// The file below `rules/src` that wrote the flow.
+    pub fn source(&self) -> &str {
+        self.note.source.as_deref().unwrap_or(self.key.stage.row().owner)
+    }
+}

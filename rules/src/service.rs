@@ -1,1 +1,3 @@
-//! Being written.
+//! What the network answers itself, so that a question need not travel.
+
+pub mod arp_nd;

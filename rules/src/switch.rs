@@ -1,1 +1,4 @@
-//! Being written.
+//! Logical switches.
+pub mod class;
+
+pub use class::SwitchSet;

@@ -1,0 +1,46 @@
+//! Names for the registers that the switch and router pipelines share between stages
+//! (ovn-northd(8) tells what each stage leaves in them). Chassis upgrade one by one, so a register
+//! keeps its place for ever.
+
+/// The packet is to be sent through conntrack for tracking and reassembly.
+pub const CONNTRACK_DEFRAG: &str = "reg0[0]";
+/// The connection is to be committed in the stateful stage.
+pub const CONNTRACK_COMMIT: &str = "reg0[1]";
+/// The packet is to be sent through conntrack for address translation.
+pub const CONNTRACK_NAT: &str = "reg0[2]";
+/// The sender's address was learned before.
+pub const LOOKUP_FDB: &str = "reg0[11]";
+/// The matching ACL carries a label or a sample.
+pub const ACL_LABEL: &str = "reg0[13]";
+/// The packet came from a hardware VTEP.
+pub const FROM_RAMP: &str = "reg0[14]";
+/// Port security says no.
+pub const PORT_SECURITY_DROP: &str = "reg0[15]";
+/// A stateless ACL matched: conntrack is left out.
+pub const ACL_STATELESS: &str = "reg0[16]";
+/// The packet came from a router port.
+pub const FROM_ROUTER_PORT: &str = "reg0[18]";
+/// The packet was a fragment.
+pub const IP_FRAGMENT: &str = "reg0[19]";
+/// The connection outlives a change of the ACL that let it in.
+pub const ACL_PERSIST_ID: &str = "reg0[20]";
+/// An ARP request from the physical network.
+pub const EXTERNAL_ARP: &str = "reg0[22]";
+/// The chosen network function; the group until one is chosen.
+pub const NETWORK_FUNCTION_ID: &str = "reg0[22..29]";
+/// The ACL that let the connection in.
+pub const ACL_ID: &str = "reg2[16..31]";
+/// Collector of samples of an established connection.
+pub const SAMPLE_COLLECTOR_ESTABLISHED: &str = "reg8[8..15]";
+/// An ACL allowed the packet.
+pub const ACL_VERDICT_ALLOW: &str = "reg8[16]";
+/// The ACL stage that sampled the packet.
+pub const SAMPLE_STAGE: &str = "reg8[19..20]";
+/// The packet is for a network function.
+pub const NETWORK_FUNCTION: &str = "reg8[21]";
+/// It goes in the direction of the connection's first packet.
+pub const NETWORK_FUNCTION_ORIGINAL: &str = "reg8[22]";
+/// It was put back at ingress by the egress pipeline.
+pub const NETWORK_FUNCTION_LOOPBACK: &str = "reg8[23]";
+/// Observation point of an established connection.
+pub const SAMPLE_POINT_ESTABLISHED: &str = "reg9";

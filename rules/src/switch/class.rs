@@ -1,0 +1,84 @@
+//! The classes of switches on which fixed flows sit.
+//!
+//! A flow that names no port and no other value of its switch is written once for its class. A
+//! switch is in a class or not by yes/no facts alone, and a change of one fact moves the switch
+//! in or out of the classes that ask for it: the flows themselves stay.
+
+use serde::{Deserialize, Serialize};
+
+/// A class of switches; the doc of each says who is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SwitchSet {
+    /// Every switch.
+    All,
+    /// other_config:vlan-passthru is not true.
+    VlanBlocked,
+    /// other_config:broadcast-arps-to-all-routers is false.
+    ArpToLayer2Only,
+    /// No EVPN network: learned addresses are all local.
+    LocalFdb,
+    /// No EVPN network, and some port has the address `unknown`.
+    UnknownFlooded,
+    /// No EVPN network, and no port has the address `unknown`.
+    UnknownDropped,
+    /// Neither ACLs nor load balancers with a VIP.
+    Unfiltered,
+    /// ACLs, or load balancers with a VIP.
+    Filtered,
+    /// No ACLs, on the switch or through a port group.
+    WithoutAcl,
+    /// Some port is of type vtep.
+    WithVtep,
+    /// By where IP multicast goes beside the ports of the switch.
+    Multicast {
+        /// To routers that relay it.
+        relay: bool,
+        /// To ports that want all of it.
+        flood: bool,
+    },
+    /// No meter limits health checks (`svc-monitor` of LogicalSwitch.copp).
+    HealthCheckUnmetered,
+}
+
+/// What a switch row says by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SwitchOptions {
+    /// other_config:vlan-passthru, false by default.
+    pub vlan_passthru: bool,
+    /// other_config:broadcast-arps-to-all-routers, true by default.
+    pub arp_to_routers: bool,
+}
+
+impl SwitchOptions {
+    /// The classes that the options alone decide.
+    pub fn sets(self) -> Vec<SwitchSet> {
+        let mut sets = vec![SwitchSet::All];
+        if !self.vlan_passthru {
+            sets.push(SwitchSet::VlanBlocked);
+        }
+        if !self.arp_to_routers {
+            sets.push(SwitchSet::ArpToLayer2Only);
+        }
+        sets
+    }
+}
+
+/// The classes by what the switch does with addresses that no port claims. `unknown`: some port,
+/// enabled or not, has the address `unknown` or is of type switch. `evpn`: the switch has a VNI.
+pub fn unknown_sets(unknown: bool, evpn: bool) -> Vec<SwitchSet> {
+    match (evpn, unknown) {
+        (true, _) => Vec::new(),
+        (false, true) => vec![SwitchSet::LocalFdb, SwitchSet::UnknownFlooded],
+        (false, false) => vec![SwitchSet::LocalFdb, SwitchSet::UnknownDropped],
+    }
+}
+
+/// The classes by what filters packets. `acl`: an ACL on the switch or through a port group.
+/// `vip`: a load balancer with at least one VIP.
+pub fn filter_sets(acl: bool, vip: bool) -> Vec<SwitchSet> {
+    let mut sets = vec![if acl || vip { SwitchSet::Filtered } else { SwitchSet::Unfiltered }];
+    if !acl {
+        sets.push(SwitchSet::WithoutAcl);
+    }
+    sets
+}
