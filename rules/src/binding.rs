@@ -5,7 +5,7 @@
 use northflow_engine::{Rec, Record};
 
 use crate::ovsdb::{Datum, Uuid};
-use crate::schema::{ColumnError, Table, TableInfo};
+use crate::schema::{ColumnError, SetElement, Table, TableInfo};
 
 /// A database table that feeds an input of a program.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,9 @@ pub enum Role {
     Set,
     /// Somebody else's rows, to be deleted; only the identifier counts.
     Delete,
+    /// Elements of the one column named, of rows that another output owns. What that output itself
+    /// says of the column does not count.
+    Elements,
 }
 
 /// An output of a program that changes a database table.
@@ -78,6 +81,22 @@ impl OutputTable {
             encode: |rec| {
                 let row = rec.get::<T>();
                 (row.uuid(), row.encode())
+            },
+        }
+    }
+
+    /// The output `name`, whose rows are elements of `column` of the rows of type `T`.
+    pub const fn elements<T: Table>(name: &'static str, column: &'static [&'static str; 1]) -> OutputTable {
+        let info = TableInfo { columns: column, ..TableInfo::of::<T>() };
+        OutputTable {
+            name,
+            info,
+            role: Role::Elements,
+            natural_key: &[],
+            at_insert: &[],
+            encode: |rec| {
+                let SetElement { row, element } = rec.get();
+                (*row, vec![("", Datum::scalar(element.clone()))])
             },
         }
     }

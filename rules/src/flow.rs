@@ -7,6 +7,7 @@
 pub mod drop;
 pub mod priority;
 pub mod register;
+pub mod row;
 pub mod stage;
 pub mod text;
 

@@ -22,7 +22,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 pub use self::column::{Column, ColumnProblem, Kind, Scalar};
 pub use self::map::{IntMap, Map, UuidMap};
-use crate::ovsdb::{Datum, Uuid};
+use crate::ovsdb::{Atom, Datum, Uuid};
 
 /// A database that rows come from or go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +65,18 @@ pub trait Table: Sized {
 
     /// Every column with its name, in the order of [`COLUMNS`](Table::COLUMNS).
     fn encode(&self) -> Vec<(&'static str, Datum)>;
+}
+
+/// One element of a set column of one row.
+///
+/// Sets that may be large leave the rules element by element: one member more is one row more, not
+/// the set written again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SetElement {
+    /// The row whose column it is in.
+    pub row: Uuid,
+    /// The element.
+    pub element: Atom,
 }
 
 /// A column of a row from the server that does not hold what the OVN schema says: the server's

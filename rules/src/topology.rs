@@ -1,1 +1,15 @@
-//! Being written.
+//! Datapaths and ports, and the numbers they are known by.
+
+use northflow_engine::key_hash;
+
+use crate::ovsdb::Uuid;
+
+/// The identifier of the Datapath_Binding of a logical switch or router.
+pub fn datapath_uuid(datapath: Uuid) -> Uuid {
+    Uuid::from_hash(key_hash(&("Datapath_Binding", datapath)))
+}
+
+/// The identifier of the Port_Binding named `logical_port`.
+pub fn port_uuid(logical_port: &str) -> Uuid {
+    Uuid::from_hash(key_hash(&("Port_Binding", logical_port)))
+}

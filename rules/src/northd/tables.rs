@@ -30,6 +30,7 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::Mirror>("sb.Mirror", Role::Own, &["name"]),
     OutputTable::of::<sb::PortBinding>("sb.Port_Binding", Role::Own, &["logical_port"]),
     OutputTable::of::<sb::LogicalDpGroup>("sb.Logical_DP_Group", Role::Own, &["datapaths"]),
+    OutputTable::elements::<sb::LogicalDpGroup>("sb.Logical_DP_Group.datapaths", &["datapaths"]),
     OutputTable::of::<sb::LogicalFlow>(
         "sb.Logical_Flow",
         Role::Own,
@@ -37,8 +38,11 @@ pub const OUTPUTS: &[OutputTable] = &[
     )
     .given_at_insert(&["tags", "external_ids", "flow_desc"]),
     OutputTable::of::<sb::MulticastGroup>("sb.Multicast_Group", Role::Own, &["datapath", "name"]),
+    OutputTable::elements::<sb::MulticastGroup>("sb.Multicast_Group.ports", &["ports"]),
     OutputTable::of::<sb::AddressSet>("sb.Address_Set", Role::Own, &["name"]),
+    OutputTable::elements::<sb::AddressSet>("sb.Address_Set.addresses", &["addresses"]),
     OutputTable::of::<sb::PortGroup>("sb.Port_Group", Role::Own, &["name"]),
+    OutputTable::elements::<sb::PortGroup>("sb.Port_Group.ports", &["ports"]),
     OutputTable::of::<sb::IpMulticast>("sb.IP_Multicast", Role::Own, &["datapath"]),
     OutputTable::of::<sb::DhcpOptions>("sb.DHCP_Options", Role::Own, &["name"]),
     OutputTable::of::<sb::Dhcpv6Options>("sb.DHCPv6_Options", Role::Own, &["name"]),
