@@ -1,6 +1,6 @@
 //! Changes of database rows, as they come from a server or a file and as they go to one.
 
-use northflow_rules::ovsdb::{Datum, Text, Uuid};
+use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
 use northflow_rules::schema::Database;
 
 /// Columns by name.
@@ -26,6 +26,15 @@ pub enum Edit {
     Insert(Columns),
     /// These columns hold something else now.
     Update(Columns),
+    /// Of one set column, some elements come and others go.
+    Elements {
+        /// The column.
+        column: Text,
+        /// What comes.
+        insert: Vec<Atom>,
+        /// What goes.
+        delete: Vec<Atom>,
+    },
     /// It goes.
     Delete,
 }

@@ -41,6 +41,14 @@ impl MemoryDatabase {
                 Some(row) => row.extend(columns.iter().cloned()),
                 None => return false,
             },
+            Edit::Elements { column, insert, delete } => {
+                let Some(row) = rows.get_mut(&change.uuid) else { return false };
+                let datum = row.entry(column.clone()).or_insert_with(|| Datum::Set(Vec::new()));
+                let Datum::Set(atoms) = datum else { return false };
+                // What the database may hold beside what is written stays.
+                atoms.retain(|atom| !delete.contains(atom));
+                *datum = Datum::set(atoms.drain(..).chain(insert.iter().cloned()));
+            }
             Edit::Delete => return rows.remove(&change.uuid).is_some(),
         }
         true

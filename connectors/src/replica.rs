@@ -8,7 +8,7 @@ use std::fmt;
 
 use northflow_engine::{Rec, Transaction};
 use northflow_rules::binding::InputTable;
-use northflow_rules::ovsdb::{Datum, Uuid};
+use northflow_rules::ovsdb::{Atom, Datum, Uuid};
 use northflow_rules::schema::{ColumnError, Database};
 
 use crate::change::{Edit, RowChange};
@@ -84,6 +84,9 @@ impl Replica {
                 place(info.columns, columns, &mut cells);
                 self.insert(table, change.uuid, &cells, transaction)
             }
+            Edit::Elements { column, insert, delete } => {
+                self.elements(table, change.uuid, column, insert, delete, transaction)
+            }
             Edit::Update(columns) => {
                 if !place(info.columns, columns, &mut cells) {
                     return Ok(());
@@ -109,6 +112,30 @@ impl Replica {
         transaction.change(input.name, rec.clone(), 1);
         rows.insert(uuid, rec);
         Ok(())
+    }
+
+    fn elements(
+        &mut self,
+        table: usize,
+        uuid: Uuid,
+        column: &str,
+        insert: &[Atom],
+        delete: &[Atom],
+        transaction: &mut Transaction,
+    ) -> Result<(), ReplicaError> {
+        let info = &self.tables[table].input.info;
+        let Some(at) = info.columns.iter().position(|name| *name == column) else { return Ok(()) };
+        let before = self.cells(table, uuid).and_then(|mut cells| match cells.swap_remove(at).1 {
+            Datum::Set(atoms) => Some(atoms),
+            Datum::Map(_) => None,
+        });
+        let Some(before) = before else {
+            return Err(ReplicaError::Inconsistent { table: info.name, uuid });
+        };
+        let mut cells = vec![None; info.columns.len()];
+        let kept = before.into_iter().filter(|atom| !delete.contains(atom));
+        cells[at] = Some(Datum::set(kept.chain(insert.iter().cloned())));
+        self.update(table, uuid, cells, transaction)
     }
 
     /// New values of some columns; the cells of others are `None`.

@@ -4,29 +4,51 @@
 //! just these; rows that another program had written before keep the identifier they have, and the
 //! writer translates ([`Writer::reconcile`]).
 
-use std::collections::{BTreeMap, HashMap};
+mod reconcile;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
-use northflow_engine::{EpochResult, Rec};
+use northflow_engine::{EpochResult, Rec, Weight};
 use northflow_rules::binding::{OutputTable, Role};
 use northflow_rules::ovsdb::{Atom, Datum, Uuid};
-use northflow_rules::schema::Database;
 
 use crate::change::{Columns, Edit, RowChange};
-use crate::memory::MemoryDatabase;
 
 /// What the outputs of a program want the databases to hold.
 pub struct Writer {
     tables: Vec<WriterTable>,
-    /// Output numbers of the engine, to places in `tables`.
-    numbers: HashMap<usize, usize>,
+    /// Output numbers of the engine, and what each is to which of the tables.
+    numbers: HashMap<usize, Destination>,
     /// Derived identifiers of rows that are in the database under another one.
     aliases: HashMap<Uuid, Uuid>,
 }
 
+/// The rows of one output, and the sets that other outputs give them element by element.
 struct WriterTable {
     output: &'static OutputTable,
     rows: HashMap<Uuid, Rec>,
+    sets: Vec<SetColumn>,
+}
+
+struct SetColumn {
+    column: &'static str,
+    elements: HashMap<Uuid, BTreeSet<Atom>>,
+}
+
+#[derive(Clone, Copy)]
+enum Destination {
+    Rows(usize),
+    Elements(usize, usize),
+}
+
+/// What an epoch does to one row.
+#[derive(Default)]
+struct RowEdit {
+    /// The row now, if the epoch changes the row itself.
+    row: Option<Option<Rec>>,
+    /// Elements that come and go, by place of their set.
+    elements: BTreeMap<usize, Vec<(Atom, Weight)>>,
 }
 
 impl fmt::Debug for Writer {
@@ -39,60 +61,124 @@ impl fmt::Debug for Writer {
 impl Writer {
     /// A writer for `outputs`; `names` are the engine's outputs in their order.
     pub fn new(outputs: &'static [OutputTable], names: &[&str]) -> Writer {
-        let tables: Vec<WriterTable> =
-            outputs.iter().map(|output| WriterTable { output, rows: HashMap::new() }).collect();
-        let number = |name: &&str| tables.iter().position(|table| table.output.name == *name);
-        let numbers = names.iter().enumerate().filter_map(|(at, name)| Some((at, number(name)?))).collect();
+        let mut tables: Vec<WriterTable> = Vec::new();
+        let mut numbers = HashMap::new();
+        for output in outputs {
+            let destination = if output.role == Role::Elements {
+                let owns = |table: &WriterTable| {
+                    table.output.role == Role::Own && table.output.info.name == output.info.name
+                };
+                let Some(owner) = tables.iter().position(owns) else { continue };
+                let set = SetColumn { column: output.info.columns[0], elements: HashMap::new() };
+                tables[owner].sets.push(set);
+                Destination::Elements(owner, tables[owner].sets.len() - 1)
+            } else {
+                tables.push(WriterTable { output, rows: HashMap::new(), sets: Vec::new() });
+                Destination::Rows(tables.len() - 1)
+            };
+            if let Some(number) = names.iter().position(|name| *name == output.name) {
+                numbers.insert(number, destination);
+            }
+        }
         Writer { tables, numbers, aliases: HashMap::new() }
     }
 
     /// Takes over an epoch's result and says what has to be written.
     pub fn absorb(&mut self, result: &EpochResult) -> Vec<RowChange> {
-        let mut writes = Vec::new();
+        let mut edits: BTreeMap<(usize, Uuid), RowEdit> = BTreeMap::new();
         for (number, rows) in result.changed() {
-            let Some(table) = self.numbers.get(&number).copied() else { continue };
-            let encode = self.tables[table].output.encode;
-            let mut changed: BTreeMap<Uuid, Option<Rec>> = BTreeMap::new();
-            for (rec, weight) in rows {
-                let (uuid, _) = encode(rec);
-                let slot = changed.entry(uuid).or_insert(None);
-                if *weight > 0 {
-                    *slot = Some(rec.clone());
+            match self.numbers.get(&number) {
+                None => {}
+                Some(Destination::Rows(table)) => {
+                    let encode = self.tables[*table].output.encode;
+                    for (rec, weight) in rows {
+                        let edit = edits.entry((*table, encode(rec).0)).or_default();
+                        let now = edit.row.get_or_insert(None);
+                        if *weight > 0 {
+                            *now = Some(rec.clone());
+                        }
+                    }
+                }
+                Some(Destination::Elements(table, set)) => {
+                    for (rec, weight) in rows {
+                        let northflow_rules::schema::SetElement { row, element } = rec.get();
+                        let edit = edits.entry((*table, *row)).or_default();
+                        edit.elements.entry(*set).or_default().push((element.clone(), *weight));
+                    }
                 }
             }
-            for (uuid, now) in changed {
-                self.absorb_row(table, uuid, now, &mut writes);
-            }
+        }
+        let mut writes = Vec::new();
+        for ((table, uuid), edit) in edits {
+            self.absorb_row(table, uuid, edit, &mut writes);
         }
         writes
     }
 
-    fn absorb_row(&mut self, table: usize, uuid: Uuid, now: Option<Rec>, writes: &mut Vec<RowChange>) {
-        let output = self.tables[table].output;
-        let rows = &mut self.tables[table].rows;
-        let before = match &now {
-            Some(rec) => rows.insert(uuid, rec.clone()),
-            None => rows.remove(&uuid),
+    fn absorb_row(&mut self, at: usize, uuid: Uuid, edit: RowEdit, writes: &mut Vec<RowChange>) {
+        let table = &mut self.tables[at];
+        let before = match &edit.row {
+            None => table.rows.get(&uuid).cloned(),
+            Some(Some(rec)) => table.rows.insert(uuid, rec.clone()),
+            Some(None) => table.rows.remove(&uuid),
         };
-        let edit = match (output.role, &before, &now) {
-            (Role::Own, Some(before), Some(now)) => {
-                let changed = difference(output, &(output.encode)(before).1, &(output.encode)(now).1);
-                if changed.is_empty() {
-                    return;
+        for (set, elements) in &edit.elements {
+            let held = table.sets[*set].elements.entry(uuid).or_default();
+            for (element, weight) in elements {
+                if *weight > 0 {
+                    held.insert(element.clone());
+                } else {
+                    held.remove(element);
                 }
-                Edit::Update(self.translate(changed))
             }
-            (Role::Own, None, Some(now)) => Edit::Insert(self.translate(named((output.encode)(now).1))),
-            (Role::Own, Some(_), None) => Edit::Delete,
-            (Role::Set, _, Some(now)) => Edit::Update(self.translate(named((output.encode)(now).1))),
-            (Role::Delete, _, Some(_)) => Edit::Delete,
-            (_, _, None) => return,
+            if held.is_empty() {
+                table.sets[*set].elements.remove(&uuid);
+            }
+        }
+        let table = &self.tables[at];
+        let now = table.rows.get(&uuid);
+        let edits = match (table.output.role, &before, now) {
+            (Role::Own, None, Some(_)) => vec![Edit::Insert(self.translate(named(table.columns(uuid))))],
+            (Role::Own, Some(_), None) => vec![Edit::Delete],
+            (Role::Own, Some(before), Some(now)) => self.updates(at, before, now, &edit.elements),
+            (Role::Set, _, Some(now)) => {
+                vec![Edit::Update(self.translate(named((table.output.encode)(now).1)))]
+            }
+            (Role::Delete, _, Some(_)) => vec![Edit::Delete],
+            (_, _, None) | (Role::Elements, ..) => vec![],
         };
-        let gone = output.role == Role::Own && now.is_none();
-        writes.push(self.change(table, uuid, edit));
-        if gone {
+        writes.extend(edits.into_iter().map(|edit| self.change(at, uuid, edit)));
+        if self.tables[at].output.role == Role::Own && !self.tables[at].rows.contains_key(&uuid) {
             self.aliases.remove(&uuid);
         }
+    }
+
+    fn updates(
+        &self,
+        at: usize,
+        before: &Rec,
+        now: &Rec,
+        elements: &BTreeMap<usize, Vec<(Atom, Weight)>>,
+    ) -> Vec<Edit> {
+        let table = &self.tables[at];
+        let mut edits = Vec::new();
+        if before != now {
+            let encode = table.output.encode;
+            let mut changed = difference(table.output, &encode(before).1, &encode(now).1);
+            changed.retain(|(name, _)| !table.sets.iter().any(|set| *set.column == **name));
+            if !changed.is_empty() {
+                edits.push(Edit::Update(self.translate(changed)));
+            }
+        }
+        for (set, elements) in elements {
+            let (mut insert, mut delete) = (Vec::new(), Vec::new());
+            for (element, weight) in elements {
+                let side = if *weight > 0 { &mut insert } else { &mut delete };
+                side.push(self.translate_atom(element));
+            }
+            edits.push(Edit::Elements { column: table.sets[*set].column.into(), insert, delete });
+        }
+        edits
     }
 
     fn change(&self, table: usize, uuid: Uuid, edit: Edit) -> RowChange {
@@ -105,6 +191,13 @@ impl Writer {
         self.aliases.get(&derived).copied().unwrap_or(derived)
     }
 
+    fn translate_atom(&self, atom: &Atom) -> Atom {
+        match atom {
+            Atom::Uuid(uuid) => Atom::Uuid(self.actual(*uuid)),
+            other => other.clone(),
+        }
+    }
+
     fn translate(&self, mut columns: Columns) -> Columns {
         if !self.aliases.is_empty() {
             for (_, datum) in &mut columns {
@@ -114,106 +207,25 @@ impl Writer {
         columns
     }
 
-    /// Compares what the outputs want with what `database` holds of `which`, keeps every row that is
-    /// there already under whatever identifier, and says what has to be written.
-    ///
-    /// `existing` needs the written columns of every table that the program owns.
-    pub fn reconcile(&mut self, which: Database, existing: &MemoryDatabase) -> Vec<RowChange> {
-        let mut writes = Vec::new();
-        // What the database's identifiers are called here.
-        let mut derived: HashMap<Uuid, Uuid> = HashMap::new();
-        for table in 0..self.tables.len() {
-            if self.tables[table].output.info.database == which {
-                self.reconcile_table(table, existing, &mut derived, &mut writes);
-            }
-        }
-        writes
-    }
-
-    fn reconcile_table(
-        &mut self,
-        table: usize,
-        existing: &MemoryDatabase,
-        derived: &mut HashMap<Uuid, Uuid>,
-        writes: &mut Vec<RowChange>,
-    ) {
-        let output = self.tables[table].output;
-        let mut wanted: Vec<(Uuid, Rec)> =
-            self.tables[table].rows.iter().map(|(uuid, rec)| (*uuid, rec.clone())).collect();
-        wanted.sort_by_key(|(uuid, _)| *uuid);
-        if output.role != Role::Own {
-            for (uuid, rec) in wanted {
-                let edit = match output.role {
-                    Role::Delete => Edit::Delete,
-                    _ => Edit::Update(self.translate(named((output.encode)(&rec).1))),
-                };
-                writes.push(self.change(table, uuid, edit));
-            }
-            return;
-        }
-        // Rows of the database, with references as the rules would name them.
-        let mut there: BTreeMap<Uuid, Vec<(&'static str, Datum)>> = BTreeMap::new();
-        for (uuid, row) in existing.rows(output.info.name) {
-            let columns = output.info.columns.iter().filter_map(|column| {
-                let mut datum = row.get(*column)?.clone();
-                translate(&mut datum, &|uuid| derived.get(&uuid).copied().unwrap_or(uuid));
-                Some((*column, datum))
-            });
-            there.insert(*uuid, columns.collect());
-        }
-        let mut by_key: HashMap<Vec<Datum>, Vec<Uuid>> = HashMap::new();
-        for (uuid, columns) in &there {
-            by_key.entry(natural_key(output, columns)).or_default().push(*uuid);
-        }
-        // First the rows that are there just so, then those that are there by key.
-        let mut found: HashMap<Uuid, Uuid> = HashMap::new();
-        for exact in [true, false] {
-            for (uuid, rec) in wanted.iter().filter(|(uuid, _)| !found.contains_key(uuid)).collect::<Vec<_>>()
-            {
-                let columns = (output.encode)(rec).1;
-                let Some(candidates) = by_key.get_mut(&natural_key(output, &columns)) else { continue };
-                let fits = |candidate: &Uuid| {
-                    !exact
-                        || there
-                            .get(candidate)
-                            .is_some_and(|row| difference(output, row, &columns).is_empty())
-                };
-                let own = candidates.iter().position(|candidate| candidate == uuid && fits(candidate));
-                if let Some(at) = own.or_else(|| candidates.iter().position(fits)) {
-                    found.insert(*uuid, candidates.remove(at));
-                }
-            }
-        }
-        for (uuid, rec) in wanted {
-            self.aliases.remove(&uuid);
-            let columns = (output.encode)(&rec).1;
-            let Some(actual) = found.get(&uuid).copied() else {
-                writes.push(self.change(table, uuid, Edit::Insert(self.translate(named(columns)))));
-                continue;
-            };
-            derived.insert(actual, uuid);
-            if actual != uuid {
-                self.aliases.insert(uuid, actual);
-            }
-            let changed = match there.remove(&actual) {
-                Some(row) => difference(output, &row, &columns),
-                None => named(columns),
-            };
-            if !changed.is_empty() {
-                writes.push(self.change(table, uuid, Edit::Update(self.translate(changed))));
-            }
-        }
-        for (uuid, _) in there {
-            let info = &output.info;
-            let edit = Edit::Delete;
-            writes.push(RowChange { database: info.database, table: info.name.into(), uuid, edit });
-        }
-    }
-
     /// The rows that an output wants, under their derived identifiers.
     pub fn rows(&self, output: &str) -> impl Iterator<Item = (Uuid, &Rec)> {
         let table = self.tables.iter().find(|table| table.output.name == output);
         table.into_iter().flat_map(|table| table.rows.iter().map(|(uuid, rec)| (*uuid, rec)))
+    }
+}
+
+impl WriterTable {
+    /// All columns of a row that is wanted, its sets included.
+    fn columns(&self, uuid: Uuid) -> Vec<(&'static str, Datum)> {
+        let Some(rec) = self.rows.get(&uuid) else { return Vec::new() };
+        let mut columns = (self.output.encode)(rec).1;
+        for set in &self.sets {
+            let elements = set.elements.get(&uuid).into_iter().flatten().cloned().collect();
+            if let Some((_, datum)) = columns.iter_mut().find(|(name, _)| *name == set.column) {
+                *datum = Datum::Set(elements);
+            }
+        }
+        columns
     }
 }
 
@@ -234,35 +246,26 @@ fn difference(
         .collect()
 }
 
-fn natural_key(output: &OutputTable, columns: &[(&'static str, Datum)]) -> Vec<Datum> {
-    let value =
-        |name: &&str| columns.iter().find(|(column, _)| column == name).map(|(_, datum)| datum.clone());
-    output.natural_key.iter().filter_map(value).collect()
-}
-
+/// Renames the rows that a column refers to.
 fn translate(datum: &mut Datum, name: &dyn Fn(Uuid) -> Uuid) {
-    let atom = |atom: &mut Atom| match atom {
-        Atom::Uuid(uuid) => {
+    let mut renamed = false;
+    let mut atom = |atom: &mut Atom| {
+        if let Atom::Uuid(uuid) = atom {
             let now = name(*uuid);
-            std::mem::replace(uuid, now) != now
+            renamed |= now != *uuid;
+            *uuid = now;
         }
-        _ => false,
     };
     match datum {
-        Datum::Set(atoms) => {
-            if atoms.iter_mut().map(atom).fold(false, |any, changed| any | changed) {
-                atoms.sort();
-            }
-        }
-        Datum::Map(pairs) => {
-            let mut changed = false;
-            for (key, value) in pairs.iter_mut() {
-                changed |= atom(key);
-                atom(value);
-            }
-            if changed {
-                pairs.sort();
-            }
-        }
+        Datum::Set(atoms) => atoms.iter_mut().for_each(&mut atom),
+        Datum::Map(pairs) => pairs.iter_mut().for_each(|(key, value)| {
+            atom(key);
+            atom(value);
+        }),
+    }
+    match datum {
+        Datum::Set(atoms) if renamed => atoms.sort(),
+        Datum::Map(pairs) if renamed => pairs.sort(),
+        _ => {}
     }
 }

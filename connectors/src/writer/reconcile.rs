@@ -1,0 +1,135 @@
+//! Meeting a database that already holds rows: after a start, a takeover, or a lost answer.
+
+use std::collections::{BTreeMap, HashMap};
+
+use northflow_rules::binding::{OutputTable, Role};
+use northflow_rules::ovsdb::{Datum, Uuid};
+use northflow_rules::schema::Database;
+
+use super::{Writer, difference, named, translate};
+use crate::change::{Edit, RowChange};
+use crate::memory::MemoryDatabase;
+
+/// Columns of a row, with references as the rules name them.
+type Row = Vec<(&'static str, Datum)>;
+
+impl Writer {
+    /// Compares what the outputs want with what `database` holds, keeps every row that is there
+    /// already under whatever identifier, and says what has to be written.
+    ///
+    /// `existing` needs the written columns of every table of `database` that the program owns.
+    pub fn reconcile(&mut self, database: Database, existing: &MemoryDatabase) -> Vec<RowChange> {
+        let mut writes = Vec::new();
+        // What the rules call the rows of the database.
+        let mut derived: HashMap<Uuid, Uuid> = HashMap::new();
+        for table in 0..self.tables.len() {
+            if self.tables[table].output.info.database != database {
+                continue;
+            }
+            match self.tables[table].output.role {
+                Role::Own => self.reconcile_owned(table, existing, &mut derived, &mut writes),
+                _ => self.repeat(table, &mut writes),
+            }
+        }
+        writes
+    }
+
+    /// Writes on other programs' rows are wanted as long as they are there.
+    fn repeat(&self, table: usize, writes: &mut Vec<RowChange>) {
+        let output = self.tables[table].output;
+        for (uuid, rec) in &self.tables[table].rows {
+            let edit = match output.role {
+                Role::Delete => Edit::Delete,
+                _ => Edit::Update(self.translate(named((output.encode)(rec).1))),
+            };
+            writes.push(self.change(table, *uuid, edit));
+        }
+    }
+
+    fn reconcile_owned(
+        &mut self,
+        table: usize,
+        existing: &MemoryDatabase,
+        derived: &mut HashMap<Uuid, Uuid>,
+        writes: &mut Vec<RowChange>,
+    ) {
+        let output = self.tables[table].output;
+        let mut wanted: Vec<Uuid> = self.tables[table].rows.keys().copied().collect();
+        wanted.sort();
+        let mut there = rows_of(output, existing, derived);
+        let found = self.pair(table, &wanted, &there);
+        for uuid in wanted {
+            self.aliases.remove(&uuid);
+            let columns = self.tables[table].columns(uuid);
+            let Some(actual) = found.get(&uuid).copied() else {
+                writes.push(self.change(table, uuid, Edit::Insert(self.translate(named(columns)))));
+                continue;
+            };
+            derived.insert(actual, uuid);
+            if actual != uuid {
+                self.aliases.insert(uuid, actual);
+            }
+            let changed = difference(output, &there.remove(&actual).unwrap_or_default(), &columns);
+            if !changed.is_empty() {
+                writes.push(self.change(table, uuid, Edit::Update(self.translate(changed))));
+            }
+        }
+        let info = &output.info;
+        writes.extend(there.into_keys().map(|uuid| RowChange {
+            database: info.database,
+            table: info.name.into(),
+            uuid,
+            edit: Edit::Delete,
+        }));
+    }
+
+    /// Which row of the database is which of those wanted: first the rows that are there just so,
+    /// then those that are there by their natural key.
+    fn pair(&self, table: usize, wanted: &[Uuid], there: &BTreeMap<Uuid, Row>) -> HashMap<Uuid, Uuid> {
+        let output = self.tables[table].output;
+        let mut by_key: HashMap<Vec<Datum>, Vec<Uuid>> = HashMap::new();
+        for (uuid, row) in there {
+            by_key.entry(natural_key(output, row)).or_default().push(*uuid);
+        }
+        let mut found = HashMap::new();
+        for exact in [true, false] {
+            for uuid in wanted {
+                if found.contains_key(uuid) {
+                    continue;
+                }
+                let columns = self.tables[table].columns(*uuid);
+                let Some(candidates) = by_key.get_mut(&natural_key(output, &columns)) else { continue };
+                let fits =
+                    |candidate: &Uuid| !exact || difference(output, &there[candidate], &columns).is_empty();
+                let same = candidates.iter().position(|candidate| candidate == uuid && fits(candidate));
+                if let Some(at) = same.or_else(|| candidates.iter().position(fits)) {
+                    found.insert(*uuid, candidates.remove(at));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The rows of a table, with the columns that are written.
+fn rows_of(
+    output: &OutputTable,
+    existing: &MemoryDatabase,
+    derived: &HashMap<Uuid, Uuid>,
+) -> BTreeMap<Uuid, Row> {
+    let mut rows = BTreeMap::new();
+    for (uuid, columns) in existing.rows(output.info.name) {
+        let columns = output.info.columns.iter().filter_map(|column| {
+            let mut datum = columns.get(*column)?.clone();
+            translate(&mut datum, &|uuid| derived.get(&uuid).copied().unwrap_or(uuid));
+            Some((*column, datum))
+        });
+        rows.insert(*uuid, columns.collect());
+    }
+    rows
+}
+
+fn natural_key(output: &OutputTable, row: &Row) -> Vec<Datum> {
+    let value = |name: &&str| row.iter().find(|(column, _)| column == name).map(|(_, datum)| datum.clone());
+    output.natural_key.iter().filter_map(value).collect()
+}
