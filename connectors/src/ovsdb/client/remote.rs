@@ -1,0 +1,247 @@
+//! Where a database server listens, as OVS writes it (ovsdb(7), "Active Database Connections"),
+//! and the byte stream to it.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use mio::event::Source;
+use mio::net::{TcpStream, UnixStream};
+use mio::{Interest, Registry, Token};
+
+/// One server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Remote {
+    /// `unix:PATH`.
+    Unix(PathBuf),
+    /// `tcp:HOST:PORT`; a host name is looked up at every attempt, which may block the client's
+    /// thread for as long as the resolver takes.
+    Tcp {
+        /// An address or a name, without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+}
+
+/// What is wrong with a remote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RemoteError {
+    /// Nothing was given.
+    Empty,
+    /// The method before the first colon is none of `unix`, `tcp` and `ssl`.
+    UnknownMethod(String),
+    /// Not `tcp:HOST:PORT` with a port of 1 to 65535, nor `tcp:[IPV6]:PORT`.
+    BadAddress(String),
+    /// `ssl:` is not supported yet.
+    TlsUnsupported(String),
+}
+
+impl fmt::Display for RemoteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RemoteError::Empty => write!(f, "no remote given; use unix:PATH or tcp:HOST:PORT"),
+            RemoteError::UnknownMethod(remote) => {
+                write!(f, "remote \"{remote}\": unknown method; use unix:PATH or tcp:HOST:PORT")
+            }
+            RemoteError::BadAddress(remote) => {
+                write!(f, "remote \"{remote}\": expected HOST:PORT, an IPv6 address in brackets")
+            }
+            RemoteError::TlsUnsupported(remote) => {
+                write!(f, "remote \"{remote}\": ssl: is not yet supported; use unix:PATH or tcp:HOST:PORT")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RemoteError {}
+
+impl FromStr for Remote {
+    type Err = RemoteError;
+
+    fn from_str(text: &str) -> Result<Remote, RemoteError> {
+        let bad = || RemoteError::BadAddress(text.to_owned());
+        match text.split_once(':') {
+            Some(("unix", path)) if !path.is_empty() => Ok(Remote::Unix(path.into())),
+            Some(("tcp", address)) => {
+                let (host, port) = address.rsplit_once(':').ok_or_else(bad)?;
+                let host = match host.strip_prefix('[') {
+                    Some(inner) => inner
+                        .strip_suffix(']')
+                        .filter(|inner| matches!(inner.parse(), Ok(IpAddr::V6(_))))
+                        .ok_or_else(bad)?,
+                    None => host,
+                };
+                let port: u16 = port.parse().map_err(|_| bad())?;
+                let bare_ipv6 = host.contains(':') && !address.starts_with('[');
+                if host.is_empty() || port == 0 || bare_ipv6 {
+                    return Err(bad());
+                }
+                Ok(Remote::Tcp { host: host.to_owned(), port })
+            }
+            // TLS goes here: a variant of `Remote` with the three files, and one of `Stream`.
+            Some(("ssl", _)) => Err(RemoteError::TlsUnsupported(text.to_owned())),
+            _ if text.is_empty() => Err(RemoteError::Empty),
+            _ => Err(RemoteError::UnknownMethod(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Remote::Unix(path) => write!(f, "unix:{}", path.display()),
+            Remote::Tcp { host, port } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
+            Remote::Tcp { host, port } => write!(f, "tcp:{host}:{port}"),
+        }
+    }
+}
+
+impl Remote {
+    /// Reads a comma-separated list; at least one remote is needed.
+    pub fn parse_list(text: &str) -> Result<Vec<Remote>, RemoteError> {
+        let remotes: Result<Vec<Remote>, RemoteError> =
+            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(Remote::from_str).collect();
+        match remotes {
+            Ok(remotes) if remotes.is_empty() => Err(RemoteError::Empty),
+            other => other,
+        }
+    }
+
+    /// Whether a silent connection must be probed: a local socket tells by itself when its peer
+    /// is gone.
+    pub fn needs_probes(&self) -> bool {
+        matches!(self, Remote::Tcp { .. })
+    }
+
+    /// Begins to connect; the stream becomes writable once it has succeeded or failed, and
+    /// [`Stream::established`] then tells which.
+    pub fn connect(&self) -> io::Result<Stream> {
+        match self {
+            Remote::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
+            Remote::Tcp { host, port } => {
+                let mut last = None;
+                for address in addresses(host, *port)? {
+                    match TcpStream::connect(address) {
+                        Ok(stream) => {
+                            stream.set_nodelay(true)?;
+                            return Ok(Stream::Tcp(stream));
+                        }
+                        Err(error) => last = Some(error),
+                    }
+                }
+                Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "name has no address")))
+            }
+        }
+    }
+}
+
+fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    match host.parse::<IpAddr>() {
+        Ok(ip) => Ok(vec![SocketAddr::new(ip, port)]),
+        Err(_) => Ok((host, port).to_socket_addrs()?.collect()),
+    }
+}
+
+/// A non-blocking connection to a [`Remote`].
+#[derive(Debug)]
+pub enum Stream {
+    /// To a local socket.
+    Unix(UnixStream),
+    /// To a TCP port.
+    Tcp(TcpStream),
+}
+
+impl Stream {
+    /// Whether the connection stands: `Ok(false)` while it is still being made, an error once it
+    /// has failed.
+    pub fn established(&self) -> io::Result<bool> {
+        let (error, peer) = match self {
+            Stream::Unix(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),
+            Stream::Tcp(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),
+        };
+        match (error, peer) {
+            (Some(error), _) => Err(error),
+            (None, Ok(())) => Ok(true),
+            (None, Err(error)) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            (None, Err(error)) => Err(error),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Unix(stream) => stream.read(buffer),
+            Stream::Tcp(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Unix(stream) => stream.write(buffer),
+            Stream::Tcp(stream) => stream.write(buffer),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Source for Stream {
+    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        match self {
+            Stream::Unix(stream) => stream.register(registry, token, interests),
+            Stream::Tcp(stream) => stream.register(registry, token, interests),
+        }
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        match self {
+            Stream::Unix(stream) => stream.reregister(registry, token, interests),
+            Stream::Tcp(stream) => stream.reregister(registry, token, interests),
+        }
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Stream::Unix(stream) => stream.deregister(registry),
+            Stream::Tcp(stream) => stream.deregister(registry),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remotes_round_trip() {
+        for text in
+            ["unix:/run/ovn/ovnnb_db.sock", "tcp:127.0.0.1:6641", "tcp:[::1]:6642", "tcp:db.example:6641"]
+        {
+            assert_eq!(text.parse::<Remote>().unwrap().to_string(), text);
+        }
+        let list = Remote::parse_list("tcp:10.0.0.1:6641, tcp:[fe80::1]:6641,unix:/x").unwrap();
+        assert_eq!(list.len(), 3);
+        assert_eq!(list[1], Remote::Tcp { host: "fe80::1".into(), port: 6641 });
+    }
+
+    #[test]
+    fn bad_remotes_say_what_is_wrong() {
+        for bad in
+            ["tcp:::1:6641", "tcp:host", "tcp::6641", "tcp:host:0", "tcp:host:65536", "tcp:[1.2.3.4]:1"]
+        {
+            assert_eq!(bad.parse::<Remote>(), Err(RemoteError::BadAddress(bad.into())), "{bad}");
+        }
+        assert_eq!("ssl:h:1".parse::<Remote>(), Err(RemoteError::TlsUnsupported("ssl:h:1".into())));
+        assert_eq!("udp:h:1".parse::<Remote>(), Err(RemoteError::UnknownMethod("udp:h:1".into())));
+        assert_eq!("unix:".parse::<Remote>(), Err(RemoteError::UnknownMethod("unix:".into())));
+        assert_eq!(Remote::parse_list(" , "), Err(RemoteError::Empty));
+    }
+}
