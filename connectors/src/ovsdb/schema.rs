@@ -167,6 +167,11 @@ impl DatabaseSchema {
         Ok(schema)
     }
 
+    /// A schema without name and tables.
+    pub(super) fn empty() -> DatabaseSchema {
+        DatabaseSchema { name: "".into(), version: "".into(), cksum: None, tables: BTreeMap::new() }
+    }
+
     /// The schema as JSON on one line.
     pub fn to_json(&self) -> String {
         // Text keys and finite numbers only: serialising cannot fail, and an empty text would be refused.
