@@ -183,6 +183,11 @@ impl Replica {
         rows.get(&uuid).map(|rec| (input.encode)(rec))
     }
 
+    /// One of a table's rows: the row, of a table that has one.
+    pub fn any(&self, table: usize) -> Option<&Rec> {
+        self.tables[table].rows.values().next()
+    }
+
     /// The identifiers of a table's rows.
     pub fn uuids(&self, table: usize) -> Vec<Uuid> {
         self.tables[table].rows.keys().copied().collect()

@@ -6,7 +6,7 @@
 
 mod reconcile;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use northflow_engine::{EpochResult, Rec, Weight};
@@ -189,6 +189,15 @@ impl Writer {
     /// The identifier under which the database has the row.
     pub fn actual(&self, derived: Uuid) -> Uuid {
         self.aliases.get(&derived).copied().unwrap_or(derived)
+    }
+
+    /// Whether the database ought to have one of these rows, named by the identifiers it has there.
+    pub fn wants_any(&self, actual: &HashSet<Uuid>) -> bool {
+        !actual.is_empty()
+            && self.tables.iter().filter(|table| table.output.role == Role::Own).any(|table| {
+                let direct = actual.iter().any(|uuid| table.rows.contains_key(uuid));
+                direct || table.rows.keys().any(|uuid| self.aliases.get(uuid).is_some_and(|uuid| actual.contains(uuid)))
+            })
     }
 
     fn translate_atom(&self, atom: &Atom) -> Atom {

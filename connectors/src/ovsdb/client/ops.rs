@@ -17,6 +17,8 @@ pub enum Where<'a> {
     Row(Uuid),
     /// The rows whose column holds exactly this value.
     Equal(&'a str, &'a Datum, &'a ColumnType),
+    /// The rows whose scalar column holds another value.
+    Differs(&'a str, &'a Atom),
 }
 
 /// The operations of a transaction.
@@ -182,6 +184,13 @@ impl Operations {
                 write_string(&mut self.out, column);
                 self.out.extend_from_slice(b",\"==\",");
                 write_datum(&mut self.out, value, ty);
+                self.out.push(b']');
+            }
+            Where::Differs(column, value) => {
+                self.out.push(b'[');
+                write_string(&mut self.out, column);
+                self.out.extend_from_slice(b",\"!=\",");
+                write_atom(&mut self.out, value);
                 self.out.push(b']');
             }
         }

@@ -1,0 +1,444 @@
+//! The heart of the daemon: which events become epochs, and which results become transactions.
+//!
+//! ```text
+//!   NB events ─┐                                  ┌─► NB transaction ─► acknowledged
+//!              ├─► transaction ─► engine ─► writer ┤
+//!   SB events ─┘     (an epoch)                   └─► SB transaction ─► acknowledged ─► sb_cfg
+//! ```
+//!
+//! One epoch is computed at a time and one transaction is open in each database; what arrives in
+//! the meantime is the next epoch, and what follows from it the next transaction.
+
+use std::collections::HashSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use northflow_engine::{Engine, EngineError, EpochResult, Transaction};
+use northflow_rules::northd::{self, HvProgress, INPUTS, OUTPUTS};
+use northflow_rules::ovsdb::Uuid;
+use northflow_rules::problem::Problem;
+use northflow_rules::schema::{Database, nb};
+
+use super::commit;
+use super::feed::{Feed, Seen};
+use super::progress::Progress;
+use crate::change::RowChange;
+use crate::ovsdb::client::{Command, Event, Handle, OperationResult, Operations, Outcome};
+use crate::process::coverage;
+use crate::process::vlog::{Module, RateLimit};
+use crate::replica::Replica;
+use crate::writer::Writer;
+
+pub(super) static LOG: Module = Module::new("ovn_northd");
+static PROBLEMS: RateLimit = RateLimit::new(5, 60);
+static COMMITS: RateLimit = RateLimit::new(5, 60);
+
+/// The lock on the southbound database that makes one of several daemons the active one.
+pub(super) const LOCK: &str = "ovn_northd";
+
+/// How sure we are of what a database holds of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contents {
+    /// Not at all: it has to be read before anything is written.
+    Unknown,
+    /// It is being read.
+    Fetching(u64),
+    /// What we have written, or are about to.
+    Known,
+}
+
+/// An open transaction.
+#[derive(Debug)]
+struct Open {
+    id: u64,
+    changes: Vec<RowChange>,
+    /// The `nb_cfg` whose consequences the database holds once it is committed.
+    nb_cfg: i64,
+}
+
+/// One database: its client, and what is on its way there.
+#[derive(Debug)]
+pub(super) struct Side {
+    database: Database,
+    pub handle: Handle,
+    feed: Feed,
+    /// Whether the rows that we read are there.
+    ready: bool,
+    connected: bool,
+    contents: Contents,
+    outgoing: Vec<RowChange>,
+    open: Option<Open>,
+}
+
+/// What the daemon is, as `status` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Active,
+    Standby,
+    Paused,
+}
+
+pub(super) struct Core {
+    engine: Engine,
+    replica: Replica,
+    writer: Writer,
+    pub northbound: Side,
+    pub southbound: Side,
+    pending: Transaction,
+    computing: bool,
+    /// Whether an epoch with both databases' contents has been computed.
+    computed: bool,
+    has_lock: bool,
+    paused: bool,
+    next_id: u64,
+    progress: Progress,
+    /// `nb_cfg` as read, as it went into the epoch being computed, and as it came out.
+    nb_cfg_read: i64,
+    nb_cfg_computing: i64,
+    nb_cfg_computed: i64,
+}
+
+impl Side {
+    pub fn new(database: Database, handle: Handle, feed: Feed) -> Side {
+        Side {
+            database,
+            handle,
+            feed,
+            ready: false,
+            connected: false,
+            contents: Contents::Unknown,
+            outgoing: Vec::new(),
+            open: None,
+        }
+    }
+
+    /// `connected` or `not connected`, as the commands `nb-connection-status` and
+    /// `sb-connection-status` say it.
+    pub fn connection(&self) -> &'static str {
+        if self.handle.status().connected { "connected" } else { "not connected" }
+    }
+
+    fn lose(&mut self) {
+        self.contents = Contents::Unknown;
+        self.outgoing.clear();
+        self.open = None;
+    }
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+impl Core {
+    pub fn new(engine: Engine, northbound: Side, southbound: Side, replica: Replica, paused: bool) -> Core {
+        let writer = Writer::new(OUTPUTS, engine.output_names());
+        Core {
+            engine,
+            replica,
+            writer,
+            northbound,
+            southbound,
+            pending: Transaction::new(),
+            computing: false,
+            computed: false,
+            has_lock: false,
+            paused,
+            next_id: 1,
+            progress: Progress::default(),
+            nb_cfg_read: 0,
+            nb_cfg_computing: 0,
+            nb_cfg_computed: 0,
+        }
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub fn status(&self) -> Status {
+        match (self.paused, self.has_lock) {
+            (true, _) => Status::Paused,
+            (false, true) => Status::Active,
+            (false, false) => Status::Standby,
+        }
+    }
+
+    fn active(&self) -> bool {
+        self.has_lock && !self.paused
+    }
+
+    pub fn pause(&mut self) {
+        if !std::mem::replace(&mut self.paused, true) {
+            LOG.info("This ovn-northd instance is now paused.");
+            self.has_lock = false;
+            self.lose_lock();
+            let _ = self.southbound.handle.send(Command::Unlock);
+        }
+    }
+
+    pub fn resume(&mut self) {
+        if std::mem::replace(&mut self.paused, false) {
+            self.want_lock();
+        }
+    }
+
+    /// Asks for the lock, in this session and all later ones.
+    pub fn want_lock(&self) {
+        if !self.paused {
+            let _ = self.southbound.handle.send(Command::Lock { name: LOCK.into(), steal: false });
+        }
+    }
+
+    fn lose_lock(&mut self) {
+        self.northbound.lose();
+        self.southbound.lose();
+        self.progress = Progress::default();
+    }
+
+    fn side(&mut self, database: Database) -> &mut Side {
+        match database {
+            Database::Northbound => &mut self.northbound,
+            Database::Southbound => &mut self.southbound,
+        }
+    }
+
+    /// Takes in an event of a database's client.
+    pub fn event(&mut self, database: Database, event: Event) {
+        match event {
+            Event::Connected { remote } => {
+                LOG.info(format_args!("{}: connected to {remote}", database.name()));
+                self.side(database).connected = true;
+                if database == Database::Northbound {
+                    self.progress.forget();
+                }
+            }
+            Event::Disconnected { remote, reason } => {
+                LOG.info(format_args!("{}: {remote}: {reason}", database.name()));
+                self.side(database).connected = false;
+            }
+            Event::Snapshot { update, layout } => {
+                let side = match database {
+                    Database::Northbound => &mut self.northbound,
+                    Database::Southbound => &mut self.southbound,
+                };
+                let seen = side.feed.snapshot(update, &layout, &mut self.replica, &mut self.pending);
+                side.ready = true;
+                side.lose();
+                self.seen(database, seen);
+            }
+            Event::Update(update) => {
+                let side = match database {
+                    Database::Northbound => &mut self.northbound,
+                    Database::Southbound => &mut self.southbound,
+                };
+                let seen = side.feed.update(update, &mut self.replica, &mut self.pending);
+                self.seen(database, seen);
+            }
+            // Nothing is monitored initially only.
+            Event::Refetched(_) => {}
+            Event::LockAcquired if !self.paused => {
+                LOG.info("ovn-northd lock acquired. This ovn-northd instance is now active.");
+                self.has_lock = true;
+                self.lose_lock();
+            }
+            Event::LockLost if self.has_lock => {
+                LOG.info("ovn-northd lock lost. This ovn-northd instance is now on standby.");
+                self.has_lock = false;
+                self.lose_lock();
+            }
+            Event::LockAcquired | Event::LockLost | Event::LockContended => {}
+            Event::Transacted { id, outcome } => self.transacted(database, id, outcome),
+            Event::Warning(warning) => LOG.warn(warning),
+        }
+    }
+
+    fn seen(&mut self, database: Database, seen: Seen) {
+        for error in seen.rejected {
+            LOG.warn_limited(&PROBLEMS, &error);
+            if matches!(error, crate::replica::ReplicaError::Inconsistent { .. }) {
+                let _ = self.side(database).handle.send(Command::Resync);
+            }
+        }
+        if database == Database::Southbound && self.southbound.contents == Contents::Known {
+            // What we own and did not change ourselves was changed by somebody else.
+            let quiet = self.southbound.open.is_none();
+            let gone: HashSet<Uuid> = seen.deleted.into_iter().collect();
+            if (seen.watched && quiet) || self.writer.wants_any(&gone) {
+                self.southbound.contents = Contents::Unknown;
+            }
+        }
+        if let Some(nb_cfg) = self.nb_cfg()
+            && nb_cfg != self.nb_cfg_read
+        {
+            self.nb_cfg_read = nb_cfg;
+            self.progress.started(now_ms());
+        }
+    }
+
+    fn nb_cfg(&self) -> Option<i64> {
+        let table = self.replica.find(Database::Northbound, "NB_Global")?;
+        let row: &nb::NbGlobal = self.replica.any(table)?.get();
+        Some(row.nb_cfg)
+    }
+
+    fn transacted(&mut self, database: Database, id: u64, outcome: Outcome) {
+        let side = self.side(database);
+        if side.contents == Contents::Fetching(id) {
+            side.contents = Contents::Unknown;
+            match outcome {
+                Outcome::Success(results) => self.fetched(database, &results),
+                Outcome::Error(error) => {
+                    LOG.err_limited(&COMMITS, format_args!("{}: rows cannot be read: {error}", database.name()));
+                }
+                _ => {}
+            }
+            return;
+        }
+        let Some(open) = side.open.take_if(|open| open.id == id) else { return };
+        match outcome {
+            Outcome::Success(_) => {
+                coverage::TXN_SUCCESS.add(1);
+                if database == Database::Southbound {
+                    self.progress.acknowledged(open.nb_cfg);
+                }
+            }
+            Outcome::TryAgain(_) => {
+                coverage::TXN_TRY_AGAIN.add(1);
+                let newer = std::mem::replace(&mut side.outgoing, open.changes);
+                side.outgoing.extend(newer);
+            }
+            Outcome::NotLocked => {
+                coverage::TXN_ERROR.add(1);
+                side.lose();
+            }
+            Outcome::NotSent | Outcome::Unknown(_) => {
+                coverage::TXN_TRY_AGAIN.add(1);
+                side.lose();
+            }
+            Outcome::Error(error) => {
+                coverage::TXN_ERROR.add(1);
+                side.lose();
+                LOG.err_limited(&COMMITS, format_args!("{}: commit failed: {error}", database.name()));
+            }
+        }
+        if database == Database::Northbound && self.northbound.contents == Contents::Unknown {
+            self.progress.forget();
+        }
+    }
+
+    /// What we own has been read; from here on the writer knows what is there.
+    fn fetched(&mut self, database: Database, results: &[OperationResult]) {
+        let rows = results.iter().map(|result| result.rows.as_deref());
+        match commit::fetched(database, OUTPUTS, rows) {
+            Ok(existing) => {
+                let writes = self.writer.reconcile(database, &existing);
+                let side = self.side(database);
+                side.outgoing = writes;
+                side.contents = Contents::Known;
+            }
+            Err(error) => {
+                LOG.err_limited(&COMMITS, format_args!("{}: rows cannot be read: {error}", database.name()));
+            }
+        }
+    }
+
+    /// Takes in a finished epoch.
+    pub fn result(&mut self, result: &EpochResult) {
+        self.computing = false;
+        self.computed = true;
+        self.nb_cfg_computed = self.nb_cfg_computing;
+        if let Some(problems) = self.engine.output_number(northd::PROBLEMS) {
+            for (rec, weight) in result.output(problems) {
+                if *weight > 0 {
+                    LOG.warn_limited(&PROBLEMS, &rec.get::<Problem>().message);
+                }
+            }
+        }
+        if let Some(output) = self.engine.output_number(northd::HV_PROGRESS) {
+            for (rec, weight) in result.output(output) {
+                if *weight > 0 {
+                    let HvProgress { nb_cfg, timestamp } = rec.get();
+                    self.progress.reached(*nb_cfg, *timestamp);
+                }
+            }
+        }
+        for write in self.writer.absorb(result) {
+            let side = match write.database {
+                Database::Northbound => &mut self.northbound,
+                Database::Southbound => &mut self.southbound,
+            };
+            // Otherwise the comparison with what is there will find it.
+            if side.contents == Contents::Known {
+                side.outgoing.push(write);
+            }
+        }
+    }
+
+    /// Starts whatever can be started: an epoch, and a transaction in each database.
+    pub fn advance(&mut self) -> Result<(), EngineError> {
+        let ready = self.northbound.ready && self.southbound.ready;
+        if ready && !self.computing && (!self.pending.is_empty() || !self.computed) {
+            self.nb_cfg_computing = self.nb_cfg_read;
+            self.engine.commit(std::mem::take(&mut self.pending))?;
+            self.computing = true;
+        }
+        if self.computed && self.active() {
+            self.advance_southbound();
+            self.advance_northbound();
+        }
+        Ok(())
+    }
+
+    fn advance_southbound(&mut self) {
+        if !self.southbound.connected || self.southbound.open.is_some() {
+            return;
+        }
+        match self.southbound.contents {
+            Contents::Fetching(_) => {}
+            Contents::Unknown => {
+                let id = self.send(Database::Southbound, commit::fetch(Database::Southbound, OUTPUTS));
+                self.southbound.contents = Contents::Fetching(id);
+            }
+            Contents::Known if self.southbound.outgoing.is_empty() => {
+                self.progress.acknowledged(self.nb_cfg_computed);
+            }
+            Contents::Known => {
+                let changes = std::mem::take(&mut self.southbound.outgoing);
+                let mut operations = Operations::default();
+                operations.assert_lock(LOCK);
+                commit::add_all(&mut operations, &changes);
+                let id = self.send(Database::Southbound, operations);
+                self.southbound.open = Some(Open { id, changes, nb_cfg: self.nb_cfg_computed });
+            }
+        }
+    }
+
+    fn advance_northbound(&mut self) {
+        if !self.northbound.connected || self.northbound.open.is_some() {
+            return;
+        }
+        if self.northbound.contents != Contents::Known {
+            let nothing = crate::memory::MemoryDatabase::default();
+            self.northbound.outgoing = self.writer.reconcile(Database::Northbound, &nothing);
+            self.northbound.contents = Contents::Known;
+        }
+        if self.northbound.outgoing.is_empty() && !self.progress.is_new() {
+            return;
+        }
+        let changes = std::mem::take(&mut self.northbound.outgoing);
+        let mut operations = Operations::default();
+        commit::add_all(&mut operations, &changes);
+        self.progress.report(now_ms(), &mut operations);
+        if !operations.is_empty() {
+            let id = self.send(Database::Northbound, operations);
+            self.northbound.open = Some(Open { id, changes, nb_cfg: 0 });
+        }
+    }
+
+    fn send(&mut self, database: Database, operations: Operations) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        // A client that has stopped does so only at the end of the program.
+        let _ = self.side(database).handle.send(Command::Transact { id, operations });
+        id
+    }
+}

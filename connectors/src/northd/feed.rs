@@ -1,0 +1,179 @@
+//! From a database client's events to transactions of the program.
+
+use std::collections::HashSet;
+
+use northflow_engine::Transaction;
+use northflow_rules::binding::InputTable;
+use northflow_rules::ovsdb::{Datum, Uuid};
+use northflow_rules::schema::Database;
+
+use crate::ovsdb::client::{Kind, Layout, RowUpdate, TableRequest, Update};
+use crate::ovsdb::codec::apply_diff;
+use crate::ovsdb::schema::{AtomType, ColumnType, UNLIMITED};
+use crate::replica::{Replica, ReplicaError};
+
+/// Tables that no rule reads but whose change by somebody else calls for repair.
+const WATCHED: &[&str] = &["RBAC_Role", "RBAC_Permission", "DHCP_Options", "DHCPv6_Options"];
+
+/// What one database's client is asked for, and where it goes.
+#[derive(Debug)]
+pub(super) struct Feed {
+    tables: Vec<FeedTable>,
+}
+
+#[derive(Debug)]
+struct FeedTable {
+    request: TableRequest,
+    /// The place among the replica's tables; `None` for a table that is only watched.
+    replica: Option<usize>,
+    /// Which columns hold sets or maps, in the order of the request.
+    composite: Vec<bool>,
+}
+
+/// What an update was about, beside the program's input.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Rows that could not be taken over.
+    pub rejected: Vec<ReplicaError>,
+    /// Rows that are gone.
+    pub deleted: Vec<Uuid>,
+    /// Whether a watched table changed.
+    pub watched: bool,
+}
+
+impl Feed {
+    /// What the program reads of `database`.
+    pub fn new(database: Database, inputs: &'static [InputTable], replica: &Replica) -> Feed {
+        let read = inputs.iter().filter(|input| input.info.database == database).map(|input| FeedTable {
+            request: request(input.info.name, input.info.columns),
+            replica: replica.find(database, input.info.name),
+            composite: input.info.kinds.iter().map(|kind| kind.many || kind.value.is_some()).collect(),
+        });
+        let watched = WATCHED.iter().filter(|_| database == Database::Southbound).map(|name| FeedTable {
+            request: request(name, &[]),
+            replica: None,
+            composite: Vec::new(),
+        });
+        Feed { tables: read.chain(watched).collect() }
+    }
+
+    /// The tables to ask the client for.
+    pub fn requests(&self) -> Vec<TableRequest> {
+        self.tables.iter().map(|table| table.request.clone()).collect()
+    }
+
+    /// Makes the replica equal to a snapshot.
+    pub fn snapshot(
+        &self,
+        update: Update,
+        layout: &Layout,
+        replica: &mut Replica,
+        transaction: &mut Transaction,
+    ) -> Seen {
+        let mut seen = Seen { watched: true, ..Seen::default() };
+        let mut there: Vec<HashSet<Uuid>> = self.tables.iter().map(|_| HashSet::new()).collect();
+        for changes in update.tables {
+            let Some(at) = self.tables[changes.table].replica else { continue };
+            for (uuid, row) in changes.rows {
+                let RowUpdate::Insert(columns) = row else { continue };
+                there[changes.table].insert(uuid);
+                let types = &layout.tables[changes.table].columns;
+                let mut cells: Vec<Option<Datum>> =
+                    types.iter().map(|(_, ty)| ty.as_ref().map(ColumnType::default_datum)).collect();
+                for (column, datum) in columns {
+                    cells[column] = Some(datum);
+                }
+                // The engine cancels a row that comes back as it was.
+                let _ = replica.remove(at, uuid, transaction);
+                seen.reject(replica.insert(at, uuid, &cells, transaction));
+            }
+        }
+        for (table, there) in self.tables.iter().zip(&there) {
+            let Some(at) = table.replica else { continue };
+            for uuid in replica.uuids(at).into_iter().filter(|uuid| !there.contains(uuid)) {
+                seen.reject(replica.remove(at, uuid, transaction));
+            }
+        }
+        seen
+    }
+
+    /// Follows a change.
+    pub fn update(&self, update: Update, replica: &mut Replica, transaction: &mut Transaction) -> Seen {
+        let mut seen = Seen::default();
+        for changes in update.tables {
+            let table = &self.tables[changes.table];
+            let Some(at) = table.replica else {
+                seen.watched |= !changes.rows.is_empty();
+                continue;
+            };
+            for (uuid, row) in changes.rows {
+                let result = match row {
+                    RowUpdate::Insert(columns) => {
+                        let cells = self.cells(changes.table, columns);
+                        replica.insert(at, uuid, &cells, transaction)
+                    }
+                    RowUpdate::Modify { columns, is_diff } => {
+                        self.modify(table, at, uuid, columns, is_diff, replica, transaction)
+                    }
+                    RowUpdate::Delete => {
+                        seen.deleted.push(uuid);
+                        replica.remove(at, uuid, transaction)
+                    }
+                };
+                seen.reject(result);
+            }
+        }
+        seen
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn modify(
+        &self,
+        table: &FeedTable,
+        at: usize,
+        uuid: Uuid,
+        columns: Vec<(usize, Datum)>,
+        is_diff: bool,
+        replica: &mut Replica,
+        transaction: &mut Transaction,
+    ) -> Result<(), ReplicaError> {
+        let mut cells = vec![None; table.composite.len()];
+        let before = if is_diff { replica.cells(at, uuid) } else { None };
+        for (column, datum) in columns {
+            cells[column] = Some(match &before {
+                Some(before) => {
+                    let mut value = before[column].1.clone();
+                    apply_diff(&mut value, &datum, &column_type(table.composite[column]));
+                    value
+                }
+                None => datum,
+            });
+        }
+        replica.update(at, uuid, cells, transaction)
+    }
+
+    fn cells(&self, table: usize, columns: Vec<(usize, Datum)>) -> Vec<Option<Datum>> {
+        let mut cells = vec![None; self.tables[table].composite.len()];
+        for (column, datum) in columns {
+            cells[column] = Some(datum);
+        }
+        cells
+    }
+}
+
+impl Seen {
+    fn reject(&mut self, result: Result<(), ReplicaError>) {
+        self.rejected.extend(result.err());
+    }
+}
+
+fn request(table: &str, columns: &[&str]) -> TableRequest {
+    let columns = columns.iter().map(|name| (*name).into()).collect();
+    TableRequest { table: table.into(), columns, kind: Kind::Full }
+}
+
+/// A type of which only matters whether it holds one element at most.
+fn column_type(composite: bool) -> ColumnType {
+    let max = if composite { UNLIMITED } else { 1 };
+    ColumnType { min: 0, max, ..ColumnType::scalar(AtomType::String) }
+}
