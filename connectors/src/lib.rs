@@ -3,7 +3,9 @@
 
 pub mod change;
 pub mod memory;
+pub mod northd;
 pub mod offline;
 pub mod ovsdb;
+pub mod process;
 pub mod replica;
 pub mod writer;

@@ -1,1 +1,45 @@
-fn main() {}
+//! The `northflow` command. Started under the name `ovn-northd` it is that daemon.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use northflow_connectors::northd;
+
+const USAGE: &str = "\
+northflow: OVN's control plane as one incremental dataflow
+usage: northflow COMMAND [OPTION]...
+
+commands:
+  northd    translate the northbound into the southbound database, in ovn-northd's place
+
+Each command describes its options with --help.
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let program = args.next().unwrap_or_default();
+    let name = Path::new(&program).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if name == "ovn-northd" {
+        return northd::run(&name, args);
+    }
+    let command = args.next().map(|command| command.to_string_lossy().into_owned());
+    match command.as_deref() {
+        Some("northd") => northd::run("ovn-northd", args),
+        Some("-h" | "--help") => {
+            print!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        Some("-V" | "--version") => {
+            println!("northflow {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        Some(other) => {
+            eprintln!("northflow: unknown command \"{other}\"; use --help for help");
+            ExitCode::FAILURE
+        }
+        None => {
+            eprint!("{USAGE}");
+            ExitCode::FAILURE
+        }
+    }
+}

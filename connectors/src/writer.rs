@@ -6,7 +6,7 @@
 
 mod reconcile;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use northflow_engine::{EpochResult, Rec, Weight};
@@ -20,8 +20,35 @@ pub struct Writer {
     tables: Vec<WriterTable>,
     /// Output numbers of the engine, and what each is to which of the tables.
     numbers: HashMap<usize, Destination>,
-    /// Derived identifiers of rows that are in the database under another one.
-    aliases: HashMap<Uuid, Uuid>,
+    aliases: Aliases,
+}
+
+/// Derived identifiers of rows that are in the database under another one.
+#[derive(Default)]
+struct Aliases {
+    actual: HashMap<Uuid, Uuid>,
+    derived: HashMap<Uuid, Uuid>,
+}
+
+impl Aliases {
+    fn insert(&mut self, derived: Uuid, actual: Uuid) {
+        self.actual.insert(derived, actual);
+        self.derived.insert(actual, derived);
+    }
+
+    fn remove(&mut self, derived: Uuid) {
+        if let Some(actual) = self.actual.remove(&derived) {
+            self.derived.remove(&actual);
+        }
+    }
+
+    fn actual(&self, derived: Uuid) -> Uuid {
+        self.actual.get(&derived).copied().unwrap_or(derived)
+    }
+
+    fn derived(&self, actual: Uuid) -> Uuid {
+        self.derived.get(&actual).copied().unwrap_or(actual)
+    }
 }
 
 /// The rows of one output, and the sets that other outputs give them element by element.
@@ -80,7 +107,7 @@ impl Writer {
                 numbers.insert(number, destination);
             }
         }
-        Writer { tables, numbers, aliases: HashMap::new() }
+        Writer { tables, numbers, aliases: Aliases::default() }
     }
 
     /// Takes over an epoch's result and says what has to be written.
@@ -149,7 +176,7 @@ impl Writer {
         };
         writes.extend(edits.into_iter().map(|edit| self.change(at, uuid, edit)));
         if self.tables[at].output.role == Role::Own && !self.tables[at].rows.contains_key(&uuid) {
-            self.aliases.remove(&uuid);
+            self.aliases.remove(uuid);
         }
     }
 
@@ -188,16 +215,14 @@ impl Writer {
 
     /// The identifier under which the database has the row.
     pub fn actual(&self, derived: Uuid) -> Uuid {
-        self.aliases.get(&derived).copied().unwrap_or(derived)
+        self.aliases.actual(derived)
     }
 
-    /// Whether the database ought to have one of these rows, named by the identifiers it has there.
-    pub fn wants_any(&self, actual: &HashSet<Uuid>) -> bool {
-        !actual.is_empty()
-            && self.tables.iter().filter(|table| table.output.role == Role::Own).any(|table| {
-                let direct = actual.iter().any(|uuid| table.rows.contains_key(uuid));
-                direct || table.rows.keys().any(|uuid| self.aliases.get(uuid).is_some_and(|uuid| actual.contains(uuid)))
-            })
+    /// Whether the database ought to have this row, named by the identifier it has there.
+    pub fn wants(&self, actual: Uuid) -> bool {
+        let derived = self.aliases.derived(actual);
+        let owned = self.tables.iter().filter(|table| table.output.role == Role::Own);
+        owned.into_iter().any(|table| table.rows.contains_key(&derived))
     }
 
     fn translate_atom(&self, atom: &Atom) -> Atom {
@@ -208,7 +233,7 @@ impl Writer {
     }
 
     fn translate(&self, mut columns: Columns) -> Columns {
-        if !self.aliases.is_empty() {
+        if !self.aliases.actual.is_empty() {
             for (_, datum) in &mut columns {
                 translate(datum, &|uuid| self.actual(uuid));
             }

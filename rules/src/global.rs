@@ -1,5 +1,6 @@
 //! Southbound rows that stand for the whole network rather than for one switch, router or port.
 
+pub mod config_seq;
 pub mod dhcp_catalog;
 pub mod rbac;
 

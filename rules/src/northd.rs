@@ -4,9 +4,11 @@ mod tables;
 
 use northflow_engine::{Builder, Relation};
 
+use crate::global::config_seq;
 use crate::schema::{nb, sb};
 
-pub use tables::{INPUTS, OUTPUTS, PROBLEMS};
+pub use config_seq::HvProgress;
+pub use tables::{HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
 
 /// The northbound tables.
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub struct Southbound {
     pub port: Relation<sb::PortBindingState>,
     /// Chassis.
     pub chassis: Relation<sb::Chassis>,
+    /// What the chassis have reached.
+    pub chassis_private: Relation<sb::ChassisPrivate>,
     /// Tunnel endpoints of the chassis.
     pub encap: Relation<sb::Encap>,
     /// Learned MAC addresses.
@@ -73,6 +77,7 @@ impl Southbound {
             datapath: program.input("sb.Datapath_Binding"),
             port: program.input("sb.Port_Binding"),
             chassis: program.input("sb.Chassis"),
+            chassis_private: program.input("sb.Chassis_Private"),
             encap: program.input("sb.Encap"),
             fdb: program.input("sb.FDB"),
             mac_binding: program.input("sb.MAC_Binding"),
@@ -84,5 +89,6 @@ impl Southbound {
 pub fn program(program: &Builder) {
     let nb = Northbound::new(program);
     let sb = Southbound::new(program);
-    let _ = (nb, sb);
+    let progress = config_seq::hv_progress(&nb.global, &sb.chassis, &sb.chassis_private);
+    program.output(HV_PROGRESS, &progress);
 }

@@ -83,7 +83,10 @@ pub(super) fn fetched<'a>(
     for (info, rows) in owned(database, outputs).zip(rows) {
         let columns = column_schemas(info);
         let table: Text = info.name.into();
-        let seed = RowsSeed { columns: &columns, each: |row: Vec<(Text, Datum)>| insert(&mut contents, &table, database, row) };
+        let seed = RowsSeed {
+            columns: &columns,
+            each: |row: Vec<(Text, Datum)>| insert(&mut contents, &table, database, row),
+        };
         let mut json = serde_json::Deserializer::from_str(rows.unwrap_or("[]"));
         seed.deserialize(&mut json)?;
     }

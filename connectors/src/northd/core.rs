@@ -9,12 +9,10 @@
 //! One epoch is computed at a time and one transaction is open in each database; what arrives in
 //! the meantime is the next epoch, and what follows from it the next transaction.
 
-use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use northflow_engine::{Engine, EngineError, EpochResult, Transaction};
-use northflow_rules::northd::{self, HvProgress, INPUTS, OUTPUTS};
-use northflow_rules::ovsdb::Uuid;
+use northflow_rules::northd::{self, HvProgress, OUTPUTS};
 use northflow_rules::problem::Problem;
 use northflow_rules::schema::{Database, nb};
 
@@ -24,11 +22,11 @@ use super::progress::Progress;
 use crate::change::RowChange;
 use crate::ovsdb::client::{Command, Event, Handle, OperationResult, Operations, Outcome};
 use crate::process::coverage;
-use crate::process::vlog::{Module, RateLimit};
+use crate::process::vlog::modules::{NORTHD, OVN_NORTHD as LOG, OVSDB_CS};
+use crate::process::vlog::{Level, RateLimit};
 use crate::replica::Replica;
 use crate::writer::Writer;
 
-pub(super) static LOG: Module = Module::new("ovn_northd");
 static PROBLEMS: RateLimit = RateLimit::new(5, 60);
 static COMMITS: RateLimit = RateLimit::new(5, 60);
 
@@ -205,14 +203,14 @@ impl Core {
     pub fn event(&mut self, database: Database, event: Event) {
         match event {
             Event::Connected { remote } => {
-                LOG.info(format_args!("{}: connected to {remote}", database.name()));
+                OVSDB_CS.info(format_args!("{}: connected to {remote}", database.name()));
                 self.side(database).connected = true;
                 if database == Database::Northbound {
                     self.progress.forget();
                 }
             }
             Event::Disconnected { remote, reason } => {
-                LOG.info(format_args!("{}: {remote}: {reason}", database.name()));
+                OVSDB_CS.info(format_args!("{}: {remote}: {reason}", database.name()));
                 self.side(database).connected = false;
             }
             Event::Snapshot { update, layout } => {
@@ -247,13 +245,13 @@ impl Core {
             }
             Event::LockAcquired | Event::LockLost | Event::LockContended => {}
             Event::Transacted { id, outcome } => self.transacted(database, id, outcome),
-            Event::Warning(warning) => LOG.warn(warning),
+            Event::Warning(warning) => OVSDB_CS.warn(warning),
         }
     }
 
     fn seen(&mut self, database: Database, seen: Seen) {
         for error in seen.rejected {
-            LOG.warn_limited(&PROBLEMS, &error);
+            NORTHD.warn_limited(&PROBLEMS, &error);
             if matches!(error, crate::replica::ReplicaError::Inconsistent { .. }) {
                 let _ = self.side(database).handle.send(Command::Resync);
             }
@@ -261,8 +259,8 @@ impl Core {
         if database == Database::Southbound && self.southbound.contents == Contents::Known {
             // What we own and did not change ourselves was changed by somebody else.
             let quiet = self.southbound.open.is_none();
-            let gone: HashSet<Uuid> = seen.deleted.into_iter().collect();
-            if (seen.watched && quiet) || self.writer.wants_any(&gone) {
+            let missed = seen.deleted.iter().any(|uuid| self.writer.wants(*uuid));
+            if (seen.watched && quiet) || missed {
                 self.southbound.contents = Contents::Unknown;
             }
         }
@@ -287,7 +285,11 @@ impl Core {
             match outcome {
                 Outcome::Success(results) => self.fetched(database, &results),
                 Outcome::Error(error) => {
-                    LOG.err_limited(&COMMITS, format_args!("{}: rows cannot be read: {error}", database.name()));
+                    OVSDB_CS.log_limited(
+                        Level::Err,
+                        &COMMITS,
+                        format_args!("{}: rows cannot be read: {error}", database.name()),
+                    );
                 }
                 _ => {}
             }
@@ -317,7 +319,11 @@ impl Core {
             Outcome::Error(error) => {
                 coverage::TXN_ERROR.add(1);
                 side.lose();
-                LOG.err_limited(&COMMITS, format_args!("{}: commit failed: {error}", database.name()));
+                OVSDB_CS.log_limited(
+                    Level::Err,
+                    &COMMITS,
+                    format_args!("{}: commit failed: {error}", database.name()),
+                );
             }
         }
         if database == Database::Northbound && self.northbound.contents == Contents::Unknown {
@@ -336,7 +342,11 @@ impl Core {
                 side.contents = Contents::Known;
             }
             Err(error) => {
-                LOG.err_limited(&COMMITS, format_args!("{}: rows cannot be read: {error}", database.name()));
+                OVSDB_CS.log_limited(
+                    Level::Err,
+                    &COMMITS,
+                    format_args!("{}: rows cannot be read: {error}", database.name()),
+                );
             }
         }
     }
@@ -349,7 +359,7 @@ impl Core {
         if let Some(problems) = self.engine.output_number(northd::PROBLEMS) {
             for (rec, weight) in result.output(problems) {
                 if *weight > 0 {
-                    LOG.warn_limited(&PROBLEMS, &rec.get::<Problem>().message);
+                    NORTHD.warn_limited(&PROBLEMS, &rec.get::<Problem>().message);
                 }
             }
         }

@@ -59,7 +59,7 @@ impl Writer {
         let mut there = rows_of(output, existing, derived);
         let found = self.pair(table, &wanted, &there);
         for uuid in wanted {
-            self.aliases.remove(&uuid);
+            self.aliases.remove(uuid);
             let columns = self.tables[table].columns(uuid);
             let Some(actual) = found.get(&uuid).copied() else {
                 writes.push(self.change(table, uuid, Edit::Insert(self.translate(named(columns)))));

@@ -18,6 +18,7 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::of::<sb::DatapathBindingState>("sb.Datapath_Binding"),
     InputTable::of::<sb::PortBindingState>("sb.Port_Binding"),
     InputTable::of::<sb::Chassis>("sb.Chassis"),
+    InputTable::of::<sb::ChassisPrivate>("sb.Chassis_Private"),
     InputTable::of::<sb::Encap>("sb.Encap"),
     InputTable::of::<sb::Fdb>("sb.FDB"),
     InputTable::of::<sb::MacBinding>("sb.MAC_Binding"),
@@ -61,3 +62,7 @@ pub const OUTPUTS: &[OutputTable] = &[
 
 /// The output of [`Problem`](crate::problem::Problem)s.
 pub const PROBLEMS: &str = "problem";
+
+/// The output of what the chassis have reached, one row of
+/// [`HvProgress`](crate::global::config_seq::HvProgress).
+pub const HV_PROGRESS: &str = "hv_progress";

@@ -1,0 +1,142 @@
+//! The commands of ovn-northd(8), "RUNTIME MANAGEMENT COMMANDS", over the control socket.
+
+use northflow_engine::NodeMetrics;
+
+use super::Requests;
+use super::core::{Core, Status};
+use crate::ovsdb::client::Command;
+use crate::process::args;
+use crate::process::coverage;
+use crate::process::unixctl::{Commands, Request};
+use crate::process::vlog;
+
+/// Every command of the daemon; those that concern its state go into `requests`.
+pub(super) fn register(program: &str, threads: usize, requests: &Requests) -> Commands {
+    let commands = Commands::new(args::version(program));
+    coverage::register(&commands);
+    vlog::register(&commands);
+    for (name, usage, arity) in [
+        ("exit", "[--cleanup]", 0..=1),
+        ("pause", "", 0..=0),
+        ("resume", "", 0..=0),
+        ("is-paused", "", 0..=0),
+        ("status", "", 0..=0),
+        ("nb-connection-status", "", 0..=0),
+        ("sb-connection-status", "", 0..=0),
+        ("nb-cluster-state-reset", "", 0..=0),
+        ("sb-cluster-state-reset", "", 0..=0),
+        ("inc-engine/show-stats", "[<engine_node_name> <counter_name>]", 0..=2),
+        ("inc-engine/clear-stats", "", 0..=0),
+        ("inc-engine/recompute", "", 0..=0),
+        ("relation/dump", "RELATION", 1..=1),
+    ] {
+        commands.forward(name, usage, arity, requests);
+    }
+    let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(threads));
+    let read = count.clone();
+    commands.add("parallel-build/get-n-threads", "", 0..=0, move |_| {
+        Ok(format!("{}\n", read.load(std::sync::atomic::Ordering::Relaxed)))
+    });
+    commands.add("parallel-build/set-n-threads", "N_THREADS", 1..=1, move |args| {
+        match args[0].parse::<usize>() {
+            Ok(threads @ 1..=256) => {
+                // Workers are chosen at the start; the number is kept for whoever asks.
+                count.store(threads, std::sync::atomic::Ordering::Relaxed);
+                Ok(String::new())
+            }
+            _ => Err(format!("invalid n_threads: {}\n", args[0])),
+        }
+    });
+    commands
+}
+
+/// Answers a request; true when the daemon is to end.
+pub(super) fn answer(request: Request, core: &mut Core) -> bool {
+    let nothing = String::new();
+    let reply = match request.name {
+        "exit" => {
+            request.reply(nothing);
+            return true;
+        }
+        "pause" => {
+            core.pause();
+            nothing
+        }
+        "resume" => {
+            core.resume();
+            nothing
+        }
+        "is-paused" => (core.status() == Status::Paused).to_string(),
+        "status" => {
+            let status = match core.status() {
+                Status::Active => "active",
+                Status::Standby => "standby",
+                Status::Paused => "paused",
+            };
+            format!("Status: {status}\n")
+        }
+        "nb-connection-status" => core.northbound.connection().to_owned(),
+        "sb-connection-status" => core.southbound.connection().to_owned(),
+        "nb-cluster-state-reset" => {
+            // It fails only when the client has ended, and the daemon with it.
+            let _ = core.northbound.handle.send(Command::ResetMinIndex);
+            nothing
+        }
+        "sb-cluster-state-reset" => {
+            let _ = core.southbound.handle.send(Command::ResetMinIndex);
+            nothing
+        }
+        "inc-engine/show-stats" => match core.engine().metrics() {
+            Ok(metrics) => stats(&metrics, &request.args),
+            Err(error) => return fail(request, &error),
+        },
+        // Nothing is ever computed anew, and counters run from the start.
+        "inc-engine/recompute" | "inc-engine/clear-stats" => nothing,
+        "relation/dump" => match core.engine().dump(&request.args[0]) {
+            Ok(Some(rows)) => rows.into_iter().map(|row| row + "\n").collect(),
+            Ok(None) => {
+                let name = request.args[0].clone();
+                request.error(format!("no relation named \"{name}\"; see inc-engine/show-stats\n"));
+                return false;
+            }
+            Err(error) => return fail(request, &error),
+        },
+        other => {
+            let text = format!("\"{other}\" is not handled\n");
+            request.error(text);
+            return false;
+        }
+    };
+    request.reply(reply);
+    false
+}
+
+fn fail(request: Request, error: &dyn std::error::Error) -> bool {
+    request.error(format!("{error}\n"));
+    false
+}
+
+/// What each relation has done, in the form of the reference's engine nodes.
+fn stats(metrics: &[NodeMetrics], args: &[String]) -> String {
+    let mut text = String::new();
+    if let [node, counter] = args {
+        let total: u64 = metrics
+            .iter()
+            .filter(|metrics| metrics.name == node)
+            .map(|metrics| if counter == "compute" { metrics.runs } else { 0 })
+            .sum();
+        return format!("{total}\n");
+    }
+    for metrics in metrics.iter().filter(|metrics| args.is_empty() || args[0] == metrics.name) {
+        text += &format!(
+            "Node: {}\n- recompute: {:>12}\n- compute:   {:>12}\n- cancel:    {:>12}\n",
+            metrics.name, 0, metrics.runs, 0
+        );
+    }
+    text
+}
+
+/// The dataflow as a graph in the language of dot(1).
+pub(super) fn graph() -> String {
+    "digraph \"Incremental-Processing-Engine\" {\n\trankdir=LR;\n}\n".to_owned()
+}

@@ -1,0 +1,152 @@
+//! The options, as typed.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser};
+
+/// Everything that can be typed. `Option<Option<T>>` is an option whose argument may be left out.
+#[derive(Debug, Parser)]
+#[command(
+    infer_long_args = true,
+    args_override_self = true,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    disable_help_subcommand = true
+)]
+pub(super) struct Cli {
+    /// Where the southbound database is
+    #[arg(short = 'd', long, value_name = "DATABASE")]
+    pub ovnsb_db: Option<String>,
+    /// Where the northbound database is
+    #[arg(short = 'D', long, value_name = "DATABASE")]
+    pub ovnnb_db: Option<String>,
+    /// Name of the control socket; "none" for none
+    #[arg(short = 'u', long, value_name = "SOCKET")]
+    pub unixctl: Option<String>,
+    /// Print this help
+    #[arg(short = 'h', long)]
+    pub help: bool,
+    /// Print a bare list of options
+    #[arg(short = 'o', long)]
+    pub options: bool,
+    /// Print versions
+    #[arg(short = 'V', long)]
+    pub version: bool,
+    /// Start paused: compute, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Compute with N threads
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub n_threads: Option<String>,
+    /// Print the graph of the computation in DOT, up to NODE
+    #[arg(long, value_name = "NODE", num_args = 0..=1, require_equals = true)]
+    pub dump_inc_proc_graph: Option<Option<String>>,
+
+    /// Run in the background
+    #[arg(long, help_heading = "Daemon options")]
+    pub detach: bool,
+    /// Accepted and without effect
+    #[arg(long, help_heading = "Daemon options")]
+    pub no_self_confinement: bool,
+    /// Stay in the current directory
+    #[arg(long, help_heading = "Daemon options")]
+    pub no_chdir: bool,
+    /// Write the process id to FILE
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, help_heading = "Daemon options")]
+    pub pidfile: Option<Option<PathBuf>>,
+    /// With --pidfile, start even if already running
+    #[arg(long, help_heading = "Daemon options")]
+    pub overwrite_pidfile: bool,
+    /// Restart the daemon when it crashes
+    #[arg(long, help_heading = "Daemon options")]
+    pub monitor: bool,
+    /// Run as USER[:GROUP]
+    #[arg(long, value_name = "USER[:GROUP]", help_heading = "Daemon options")]
+    pub user: Option<String>,
+
+    /// Set log levels; -vSPEC for short, -v for the most
+    #[arg(
+        long,
+        value_name = "SPEC",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "dbg",
+        action = ArgAction::Append,
+        help_heading = "Logging options"
+    )]
+    pub verbose: Vec<String>,
+    /// Log to FILE too
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, help_heading = "Logging options")]
+    pub log_file: Option<Option<PathBuf>>,
+    /// How to reach the system log: libc, null, unix:FILE, udp:IP:PORT
+    #[arg(long, value_name = "METHOD", help_heading = "Logging options")]
+    pub syslog_method: Option<String>,
+    /// Send the system log to a UDP port too
+    #[arg(long, value_name = "IP:PORT", help_heading = "Logging options")]
+    pub syslog_target: Option<String>,
+
+    #[command(flatten)]
+    pub tls: Tls,
+
+    /// Workers of the dataflow [default: as --n-threads]
+    #[arg(long, value_name = "N", help_heading = "northflow options")]
+    pub workers: Option<NonZeroU16>,
+    /// Processes that compute together
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "northflow options")]
+    pub processes: usize,
+    /// Which of them this is, from 0
+    #[arg(long, value_name = "I", default_value_t = 0, help_heading = "northflow options")]
+    pub process: usize,
+    /// HOST:PORT of each process, one a line
+    #[arg(long, value_name = "FILE", help_heading = "northflow options")]
+    pub hostfile: Option<PathBuf>,
+
+    /// Arguments that are no options. ovn-northd ignores them.
+    #[arg(hide = true)]
+    pub ignored: Vec<String>,
+}
+
+/// TLS options: known, so that they can be refused by name.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "PKI and SSL/TLS options (not yet supported)")]
+pub(super) struct Tls {
+    /// Private key
+    #[arg(short = 'p', long, value_name = "FILE")]
+    private_key: Option<String>,
+    /// Certificate of the private key
+    #[arg(short = 'c', long, value_name = "FILE")]
+    certificate: Option<String>,
+    /// Certificate of the authority that signs those of peers
+    #[arg(short = 'C', long, value_name = "FILE")]
+    ca_cert: Option<String>,
+    /// Range of protocols
+    #[arg(long, value_name = "PROTOS")]
+    ssl_protocols: Option<String>,
+    /// Ciphers of TLSv1.2
+    #[arg(long, value_name = "CIPHERS")]
+    ssl_ciphers: Option<String>,
+    /// Cipher suites of TLSv1.3 and later
+    #[arg(long, value_name = "SUITES")]
+    ssl_ciphersuites: Option<String>,
+    /// Server name to ask for
+    #[arg(long, value_name = "NAME")]
+    ssl_server_name: Option<String>,
+}
+
+impl Tls {
+    /// The first TLS option that was given.
+    pub fn first_given(&self) -> Option<&'static str> {
+        [
+            ("--private-key", &self.private_key),
+            ("--certificate", &self.certificate),
+            ("--ca-cert", &self.ca_cert),
+            ("--ssl-protocols", &self.ssl_protocols),
+            ("--ssl-ciphers", &self.ssl_ciphers),
+            ("--ssl-ciphersuites", &self.ssl_ciphersuites),
+            ("--ssl-server-name", &self.ssl_server_name),
+        ]
+        .into_iter()
+        .find_map(|(name, value)| value.as_ref().map(|_| name))
+    }
+}
