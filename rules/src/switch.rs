@@ -25,6 +25,13 @@
 //! | `service::arp_nd::port` | arp_rsp 50, 100 | the port's switch | port: kind, `unknown`, up, addresses, one option; switch: VLANs, proxy, meter `nd-na`; ignore_lsp_down |
 //! | `service::arp_nd::localnet` | arp_rsp 100 | the port's switch | a localnet port; the switch has no proxy |
 //! | `service::virtual_port::port` | arp_rsp 100 | the port's switch | virtual port: IP; parent on the same switch |
+//!
+//! Addresses are those of the port's own column, then those given for `dynamic` or `router` in it.
+//! A port of type router whose peer is a router port takes `path_mtu::router_port` and
+//! `l2_lookup::router_port` in place of the two `port` functions of these files; without such a
+//! peer it has no `conntrack_bypass`. The chassis-redirect port that a switch port may have
+//! (`cr-` and its name) takes `admission::port` as a router port with the row of its parent, and
+//! takes the parent's place in multicast groups; it has no other flow of its own.
 
 pub mod admission;
 pub mod class;

@@ -63,7 +63,7 @@ pub fn fixed(drop: DropConfig) -> Vec<(SwitchSet, Flow)> {
         .map(|flow| (SwitchSet::All, flow))
         .collect();
     flows.extend(acl());
-    flows
+    flows.into_iter().map(|(set, flow)| (set, flow.written_in("switch/defaults.rs"))).collect()
 }
 
 /// The two directions in which the network's own health checks travel, and the match of each.

@@ -74,7 +74,8 @@ pub struct Membership {
     pub relay: bool,
 }
 
-/// The groups of one switch port.
+/// The groups of one switch port. Where the port has a chassis-redirect port, that one is the
+/// member, once, in its place.
 ///
 /// Cost: a port change touches its own memberships.
 pub fn groups(port: Membership) -> Vec<Group> {

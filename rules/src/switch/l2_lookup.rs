@@ -30,11 +30,7 @@ pub fn fixed(drop: DropConfig) -> Vec<(SwitchSet, Flow)> {
     let none = "outport == \"none\"";
     let mut flows = vec![
         (HealthCheckUnmetered, health_check(None)),
-        (
-            All,
-            Flow::new(STAGE, 100, format!("{NETWORK_FUNCTION_LOOPBACK} == 1"), "output;")
-                .written_in("network_function/redirect.rs"),
-        ),
+        (All, Flow::new(STAGE, 100, format!("{NETWORK_FUNCTION_LOOPBACK} == 1"), "output;")),
         (ArpToLayer2Only, Flow::new(STAGE, 72, "eth.mcast && (arp.op == 1 || nd_ns)", layer2.as_str())),
         (All, Flow::new(STAGE, 72, "eth.mcast && (nd_na || nd_rs || nd_ra)", flood.as_str())),
         (All, Flow::new(STAGE, 71, "eth.mcast && arp", flood)),
@@ -74,7 +70,6 @@ pub fn health_check(meter: Option<Text>) -> Flow {
         "handle_svc_check(inport);",
     )
     .meter(meter)
-    .written_in("lb/health.rs")
 }
 
 /// What decides how unicast reaches a port.
