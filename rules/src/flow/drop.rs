@@ -38,13 +38,14 @@ impl std::error::Error for DomainTooLarge {}
 
 impl DropConfig {
     /// Reads the two options. `application` is Sampling_App.id of the row of type `drop`; it goes
-    /// before the domain option. An option that is no number counts as 0.
+    /// before the domain option. An option that is no number counts as 0. After an error nothing
+    /// is sampled: take the default.
     pub fn read(
         collector_set: Option<&str>,
         domain: Option<&str>,
         application: Option<u8>,
     ) -> Result<DropConfig, DomainTooLarge> {
-        let number = |text: Option<&str>| text.and_then(|t| t.trim().parse().ok()).unwrap_or(0);
+        let number = |text: Option<&str>| text.and_then(|t| t.parse().ok()).unwrap_or(0);
         let collector_set = number(collector_set);
         let domain = application.map_or_else(|| number(domain), u32::from);
         match u8::try_from(domain) {

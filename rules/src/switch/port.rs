@@ -1,0 +1,181 @@
+//! What the rules of this folder know of a switch port, in pieces: each rule takes those it needs.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::flow::text::{Mac, quote};
+use crate::flow::{Flow, Stage};
+use crate::ovsdb::{Text, Uuid};
+
+/// A Logical_Switch_Port by row and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Port {
+    /// The northbound row: what flows give as their hint.
+    pub row: Uuid,
+    /// Logical_Switch_Port.name.
+    pub name: Text,
+}
+
+impl Port {
+    /// The name as it stands in a match.
+    pub fn quoted(&self) -> String {
+        quote(&self.name)
+    }
+
+    /// `inport == "name"`.
+    pub fn is_inport(&self) -> String {
+        format!("inport == {}", self.quoted())
+    }
+
+    /// `outport == "name"`.
+    pub fn is_outport(&self) -> String {
+        format!("outport == {}", self.quoted())
+    }
+
+    /// A flow that the port's row explains.
+    pub(crate) fn flow(
+        &self,
+        stage: Stage,
+        priority: u16,
+        matches: impl Into<Text>,
+        actions: impl Into<Text>,
+    ) -> Flow {
+        Flow::new(stage, priority, matches, actions).hint(self.row)
+    }
+
+    /// A flow that the port's row explains and that only packets of the port can meet.
+    pub(crate) fn own_flow(
+        &self,
+        stage: Stage,
+        priority: u16,
+        matches: impl Into<Text>,
+        actions: impl Into<Text>,
+    ) -> Flow {
+        self.flow(stage, priority, matches, actions).io_port(self.name.clone())
+    }
+}
+
+/// Logical_Switch_Port.type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum PortKind {
+    /// The empty type: a virtual machine, or a container in one.
+    Vif,
+    /// The physical network behind every chassis.
+    Localnet,
+    /// A port that is there on every chassis, each seeing its own.
+    Localport,
+    /// The physical network behind one chassis.
+    L2Gateway,
+    /// A hardware VTEP.
+    Vtep,
+    /// A machine outside the chassis that hosts the port.
+    External,
+    /// An address that moves between parents.
+    Virtual,
+    /// A port of another availability zone.
+    Remote,
+    /// The peer of a router port.
+    Router,
+    /// The peer of another switch's port.
+    Switch,
+    /// A type that is not known.
+    Other,
+}
+
+impl PortKind {
+    /// The kind that the column's text names.
+    pub fn read(text: &str) -> PortKind {
+        match text {
+            "" => PortKind::Vif,
+            "localnet" => PortKind::Localnet,
+            "localport" => PortKind::Localport,
+            "l2gateway" => PortKind::L2Gateway,
+            "vtep" => PortKind::Vtep,
+            "external" => PortKind::External,
+            "virtual" => PortKind::Virtual,
+            "remote" => PortKind::Remote,
+            "router" => PortKind::Router,
+            "switch" => PortKind::Switch,
+            _ => PortKind::Other,
+        }
+    }
+}
+
+/// A MAC address and the IP addresses it goes with: one element of
+/// Logical_Switch_Port.addresses, or what takes the place of `dynamic` or `router` in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PortAddress {
+    /// The Ethernet address.
+    pub mac: Mac,
+    /// IPv4 addresses in the order given.
+    pub ip4: Vec<Ipv4Addr>,
+    /// IPv6 addresses in the order given.
+    pub ip6: Vec<Ipv6Addr>,
+}
+
+impl PortAddress {
+    /// Reads `MAC [IP[/LENGTH] ...]`. `None` if it does not begin with a MAC address; what
+    /// follows the first word that is no IP address is left out, as the reference does.
+    pub fn read(text: &str) -> Option<PortAddress> {
+        let mut words = text.split_ascii_whitespace();
+        let mac = Mac::parse(words.next()?)?;
+        let mut address = PortAddress { mac, ip4: Vec::new(), ip6: Vec::new() };
+        for word in words {
+            let (ip, length) = word.split_once('/').map_or((word, None), |(ip, n)| (ip, Some(n)));
+            let fits = |most: u8| length.is_none_or(|n| n.parse::<u8>().is_ok_and(|n| n <= most));
+            if let (Ok(ip), true) = (ip.parse(), fits(32)) {
+                address.ip4.push(ip);
+            } else if let (Ok(ip), true) = (ip.parse(), fits(128)) {
+                address.ip6.push(ip);
+            } else {
+                break;
+            }
+        }
+        Some(address)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A port as the rules' own tests use it.
+    pub(crate) fn port(name: &str) -> Port {
+        Port { row: Uuid(7), name: name.into() }
+    }
+
+    /// One line a flow: stage, priority, match, actions and, between brackets, what else is said.
+    pub(crate) fn lines(flows: &[Flow]) -> Vec<String> {
+        let line = |flow: &Flow| {
+            let (key, note) = (&flow.key, &flow.note);
+            let mut line =
+                format!("{} {} | {} | {}", key.stage.name(), key.priority, key.matches, key.actions);
+            let notes = [
+                ("port", note.io_port.as_deref()),
+                ("desc", note.desc.as_deref()),
+                ("meter", key.controller_meter.as_deref()),
+                ("hint", note.hint.map(|_| "")),
+            ];
+            for (name, value) in notes {
+                if let Some(value) = value {
+                    line.push_str(&format!(" [{}]", format!("{name} {value}").trim_end()));
+                }
+            }
+            line
+        };
+        flows.iter().map(line).collect()
+    }
+
+    #[test]
+    fn addresses_are_read_up_to_the_first_word_that_is_none() {
+        let read = |text| PortAddress::read(text).unwrap();
+        let all = read("0A:00:00:00:00:01 10.0.0.1 fd00::1 10.0.0.2/24");
+        assert_eq!(all.ip4, [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)]);
+        assert_eq!(all.ip6, ["fd00::1".parse::<Ipv6Addr>().unwrap()]);
+        assert!(read("0a:00:00:00:00:01 10.0.0.1/33 10.0.0.2").ip4.is_empty());
+        assert_eq!(PortAddress::read("10.0.0.1"), None);
+        assert_eq!(PortAddress::read("unknown"), None);
+        assert_eq!(PortAddress::read(""), None);
+    }
+}
