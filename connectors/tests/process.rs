@@ -115,7 +115,7 @@ fn commands_and_their_refusals() {
     let server = Server::start(&scratch.path("t.ctl"), &commands).unwrap();
     let client = &mut Client::connect(server.path());
 
-    assert_eq!(client.text("version", &[]), "ovn-northd 26.03.1\nOpen vSwitch Library 3.7.1\n");
+    assert_eq!(client.text("version", &[]), "ovn-northd 26.03.1\nOpen vSwitch Library 3.7.1");
     let list = client.text("list-commands", &[]);
     assert!(list.starts_with(
         "The available commands are:\n  coverage/read-counter   COUNTER\n  coverage/show           \n"
@@ -260,7 +260,7 @@ const ROLE: &str = "NORTHFLOW_TEST_DAEMON";
 #[test]
 fn daemon_role() {
     if let Ok(role) = env::var(ROLE) {
-        std::process::exit(run_daemon(&serde_json::from_str(&role).unwrap()).into());
+        std::process::exit(run_daemon(&serde_json::from_str::<Vec<String>>(&role).unwrap()).into());
     }
 }
 
@@ -270,6 +270,7 @@ fn run_daemon(args: &[String]) -> u8 {
         DAEMON_UNIX.fatal(error);
         1
     };
+    daemon::abort_on_panic();
     let start = Instant::now();
     let dirs = Dirs::from_env();
     let settings = match args::parse(PROGRAM, &dirs, args) {
@@ -284,7 +285,10 @@ fn run_daemon(args: &[String]) -> u8 {
     };
     let (sender, requests) = crossbeam_channel::bounded(8);
     let (signalled, signal) = crossbeam_channel::bounded(1);
-    let _termination = Termination::watch(move |signal| drop(signalled.try_send(signal))).unwrap();
+    let on_signal = move |signal| {
+        let _ = signalled.try_send(signal);
+    };
+    let _termination = Termination::watch(on_signal).unwrap();
     let commands = Commands::new(args::version(PROGRAM));
     coverage::register(&commands);
     vlog::register(&commands);
@@ -293,6 +297,7 @@ fn run_daemon(args: &[String]) -> u8 {
     stopwatches.register(&commands);
     stopwatches.create("ovn-northd-loop", Unit::Milliseconds).time(|| ());
     commands.forward("exit", "", 0..=1, &sender);
+    commands.forward("panic", "", 0..=0, &sender);
     let socket = dirs.control_socket(PROGRAM, std::process::id(), settings.unixctl.as_deref());
     let server = match socket.map(|path| Server::start(&path, &commands)).transpose() {
         Ok(server) => server,
@@ -312,11 +317,13 @@ fn run_daemon(args: &[String]) -> u8 {
                     drop(server);
                     return 0;
                 }
+                request if request.name == "panic" => panic!("asked to"),
                 request => request.reply(memory::compose([("rows".to_owned(), 3)])),
             },
             recv(signal) -> signal => {
                 drop((server, daemon));
                 signals::die_of(signal.unwrap());
+                return 1;
             }
         }
     }
@@ -416,15 +423,17 @@ fn monitor_restarts_after_a_crash_and_ends_with_the_daemon() {
     let output = start_daemon(&scratch, &["--detach", "--monitor", "--pidfile", &log, "-vconsole:off"]);
     assert!(output.status.success(), "{output:?}");
     let first = wait_for_pid(&scratch, None);
-    kill_process(first, Signal::SEGV).unwrap();
+    let client = &mut Client::connect(&control_socket(&scratch, first));
+    client.send("panic", json!([]));
+    assert!(client.closed());
     let second = wait_for_pid(&scratch, Some(first));
     wait_for(|| control_socket(&scratch, second).exists().then_some(()));
     kill_process(second, Signal::TERM).unwrap();
     let (first, second) = (first.as_raw_nonzero(), second.as_raw_nonzero());
     let end = format!("daemon_unix(monitor)|INFO|pid {second} died, killed (Terminated), exiting\n");
     let log = wait_for(|| fs::read_to_string(scratch.path("log")).ok().filter(|log| log.ends_with(&end)));
-    let crash = format!("daemon_unix(monitor)|ERR|1 crashes: pid {first} died, killed (Segmentation fault");
-    assert!(log.contains(&crash), "{log}");
+    let crash = format!("daemon_unix(monitor)|ERR|1 crashes: pid {first} died, killed (Aborted");
+    assert!(log.contains(&crash) && log.contains("asked to\n"), "{log}");
     assert!(log.contains("fatal_signal(signals)|WARN|terminating with signal 15 (Terminated)\n"), "{log}");
     assert!(!scratch.path("ovn-northd.pid").exists());
 }

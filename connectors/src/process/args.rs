@@ -25,7 +25,7 @@ const MAX_THREADS: usize = 256;
 
 /// The reply to the `version` command: the two lines that monitoring parses.
 pub fn version(program: &str) -> String {
-    format!("{program} {OVN_VERSION}\nOpen vSwitch Library {OVS_VERSION}\n")
+    format!("{program} {OVN_VERSION}\nOpen vSwitch Library {OVS_VERSION}")
 }
 
 /// What the command line asks for.
@@ -137,12 +137,7 @@ impl fmt::Display for ArgsError {
                 write!(f, "option '{option}' is ambiguous; possibilities:")?;
                 possible.iter().try_for_each(|name| write!(f, " '{name}'"))
             }
-            ArgsError::MissingArgument(option) if option.starts_with("--") => {
-                write!(f, "option '{option}' requires an argument")
-            }
-            ArgsError::MissingArgument(option) => {
-                write!(f, "option requires an argument -- '{}'", option.trim_start_matches('-'))
-            }
+            ArgsError::MissingArgument(option) => write!(f, "option '{option}' requires an argument"),
             ArgsError::UnexpectedArgument(option) => write!(f, "option '{option}' doesn't allow an argument"),
             ArgsError::BadArgument(option, argument, kind) => {
                 write!(f, "argument '{argument}' of option '{option}' is not {kind}")
@@ -178,7 +173,7 @@ pub fn parse(
     }
     if cli.version {
         let own = env!("CARGO_PKG_VERSION");
-        return Ok(Parsed::Print(format!("{}northflow {own}\n", version(program))));
+        return Ok(Parsed::Print(format!("{}\nnorthflow {own}\n", version(program))));
     }
     if let Some(node) = cli.dump_inc_proc_graph {
         return Ok(Parsed::DumpGraph(node));
@@ -275,7 +270,7 @@ fn help(command: &mut clap::Command, program: &str, dirs: &Dirs) -> String {
     let (nb_db, sb_db) = (&dirs.nb_db, &dirs.sb_db);
     let (pidfile, log_file) = (dirs.pidfile(program, None), dirs.log_file(program, None));
     format!(
-        "{program}: OVN northbound daemon (northflow)\n{}\nDefaults:\n  --ovnnb-db={nb_db}\n  --ovnsb-db={sb_db}\n  \
+        "{program}: {}\nDefaults:\n  --ovnnb-db={nb_db}\n  --ovnsb-db={sb_db}\n  \
          --pidfile={}\n  --log-file={}\n",
         command.render_help(),
         pidfile.display(),

@@ -180,7 +180,7 @@ mod tests {
         let line = |seconds| counter.line(seconds).unwrap();
         assert_eq!(
             line(3_606),
-            "txn_success                2.0/sec     0.200/sec        0.0033/sec   total: 12\n"
+            "txn_success                2.0/sec     0.167/sec        0.0033/sec   total: 12\n"
         );
         assert_eq!(
             line(3_662),

@@ -126,6 +126,19 @@ impl Daemon {
     }
 }
 
+/// Makes every panic from now on a crash: it is logged and ends the process by SIGABRT, as a failed assertion does in Open
+/// vSwitch, so that a monitor starts the daemon again. For daemons with nothing better to do about a panic.
+pub fn abort_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let backtrace = std::backtrace::Backtrace::capture();
+        vlog::modules::DAEMON_UNIX.emer(format_args!("{panic}"));
+        if backtrace.status() == std::backtrace::BacktraceStatus::Captured {
+            vlog::modules::DAEMON_UNIX.emer(format_args!("backtrace:\n{backtrace}"));
+        }
+        std::process::abort();
+    }));
+}
+
 /// Points standard input, output and error to `/dev/null`.
 fn close_terminal() -> io::Result<()> {
     let null = File::options().read(true).write(true).open("/dev/null")?;

@@ -7,7 +7,7 @@
 //! ```no_run
 //! use northflow_connectors::process::unixctl::{Commands, Server};
 //!
-//! let commands = Commands::new("ovn-northd 26.03.1\n");
+//! let commands = Commands::new("ovn-northd 26.03.1");
 //! commands.add("is-paused", "", 0..=0, |_| Ok("false\n".to_owned()));
 //! let (sender, requests) = crossbeam_channel::bounded(64);
 //! commands.forward("exit", "", 0..=1, &sender);

@@ -106,8 +106,8 @@ pub struct Module {
 impl Module {
     /// A module called `name`, at level INFO everywhere. For `-v` and `vlog/set` to find it, list it in [`modules`].
     pub const fn new(name: &'static str) -> Module {
-        const INFO: AtomicU8 = AtomicU8::new(Level::Info as u8);
-        Module { name, levels: [INFO, INFO, INFO], rate_limited: AtomicBool::new(true) }
+        let levels = [const { AtomicU8::new(Level::Info as u8) }; 3];
+        Module { name, levels, rate_limited: AtomicBool::new(true) }
     }
 
     /// The name, as in log lines.

@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, Parser};
 /// Everything that can be typed. `Option<Option<T>>` is an option whose argument may be left out.
 #[derive(Debug, Parser)]
 #[command(
+    about = "OVN northbound daemon (northflow)",
     infer_long_args = true,
     args_override_self = true,
     disable_help_flag = true,
@@ -65,8 +66,9 @@ pub(super) struct Cli {
     #[arg(long, value_name = "USER[:GROUP]", help_heading = "Daemon options")]
     pub user: Option<String>,
 
-    /// Set log levels; -vSPEC for short, -v for the most
+    /// Set log levels; without SPEC, log everything
     #[arg(
+        short = 'v',
         long,
         value_name = "SPEC",
         num_args = 0..=1,

@@ -123,7 +123,9 @@ fn things_to_print() {
         )
     );
     assert!(options.contains("\n--pidfile=[ARG]\n"), "{options}");
+    assert!(options.contains("\n--verbose=[ARG]\n-v [ARG]\n"), "{options}");
     let help = print(&["-h"]);
+    assert!(help.starts_with("ovn-northd: OVN northbound daemon (northflow)\n\nUsage: "), "{help}");
     for expected in
         ["usage: ovn-northd [OPTIONS]", "--ovnnb-db=unix:/r/ovnnb_db.sock", "--log-file=/l/ovn-northd.log"]
     {

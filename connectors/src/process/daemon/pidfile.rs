@@ -45,7 +45,9 @@ impl Pidfile {
             let _ = fs::remove_file(&temporary);
             return Err(error);
         }
-        Ok(Pidfile { path: path.to_path_buf(), file })
+        // The daemon changes its directory before it removes the file.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        Ok(Pidfile { path, file })
     }
 
     pub fn path(&self) -> &Path {

@@ -131,6 +131,24 @@ mod tests {
         assert!(take_value(&mut b"{]".to_vec()).is_err());
     }
 
+    proptest::proptest! {
+        /// Requests are found in any stream, however it is cut, and garbage after them does no harm to them.
+        #[test]
+        fn streams_are_cut_anywhere(ids in proptest::collection::vec(0_u32..9, 1..5), cut in 0_usize..200, tail in ".*") {
+            let message = |id: &u32| json!({"method": "m", "params": ["}{"], "id": id}).to_string();
+            let text = ids.iter().map(message).collect::<String>() + &tail;
+            let cut = cut.min(text.len());
+            let (mut input, mut found) = (Vec::new(), Vec::new());
+            for part in [&text.as_bytes()[..cut], &text.as_bytes()[cut..]] {
+                input.extend_from_slice(part);
+                while let Ok(Some(value)) = take_value(&mut input) {
+                    found.extend(parse(value).map(|incoming| incoming.id));
+                }
+            }
+            proptest::prop_assert_eq!(&found[..ids.len()], ids.into_iter().map(Value::from).collect::<Vec<_>>());
+        }
+    }
+
     #[test]
     fn only_requests_pass() {
         let request = parse(json!({"method": "m", "params": ["x"], "id": 7})).unwrap();

@@ -90,7 +90,8 @@ impl Server {
             stop: Arc::clone(&stop),
         };
         let thread = std::thread::Builder::new().name("unixctl".to_owned()).spawn(move || state.run())?;
-        Ok(Server { path: path.to_path_buf(), stop, waker, thread: Some(thread) })
+        // The daemon changes its directory before it removes the socket.
+        Ok(Server { path: std::path::absolute(path)?, stop, waker, thread: Some(thread) })
     }
 
     /// The name of the socket.

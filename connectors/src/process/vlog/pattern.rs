@@ -212,6 +212,14 @@ mod tests {
         assert_eq!(line("%D{%H", ""), "00");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_pattern_gives_a_line(pattern in "([%#{}0-9A-Za-z -]|\\PC){0,40}") {
+            let out = line(&pattern, "w1");
+            proptest::prop_assert!(pattern.contains(['%']) || out == pattern);
+        }
+    }
+
     #[test]
     fn dates() {
         let show = |format, millis| {

@@ -166,7 +166,8 @@ pub(super) fn open_file(path: &Path) -> io::Result<()> {
     {
         let mut sinks = lock(&SINKS);
         sinks.file = Some(file);
-        sinks.path = Some(path.to_path_buf());
+        // The daemon may change its directory before it opens the file anew.
+        sinks.path = Some(std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()));
     }
     FILE_OPEN.store(true, Ordering::Relaxed);
     VLOG.info(format_args!("opened log file {}", path.display()));

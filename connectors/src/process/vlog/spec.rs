@@ -169,6 +169,14 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(spec in "(pattern|facility|console|file|dbg|any|northd|[ ,:\t]|\\PC){0,8}") {
+            let parsed = parse(&spec);
+            proptest::prop_assert!(parsed.is_ok() || !parsed.unwrap_err().to_string().is_empty());
+        }
+    }
+
     #[test]
     fn refusals_in_the_words_of_open_vswitch() {
         for (spec, text) in [
