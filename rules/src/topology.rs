@@ -1,5 +1,10 @@
 //! Datapaths and ports, and the numbers they are known by.
 
+pub mod datapath;
+pub mod port_binding;
+pub mod switch_port;
+pub mod tunnel_key;
+
 use northflow_engine::key_hash;
 
 use crate::ovsdb::Uuid;

@@ -1,0 +1,185 @@
+//! Logical switches and routers as datapaths (B01, B02): their keys and their Datapath_Binding rows.
+
+use std::fmt::Write as _;
+
+use northflow_engine::Relation;
+use serde::{Deserialize, Serialize};
+
+use super::datapath_uuid;
+use super::tunnel_key::{Assigned, Candidate, KeySpace, Next};
+use crate::flow::stage::DatapathType;
+use crate::ovsdb::Uuid;
+use crate::schema::{Map, nb, sb};
+
+/// The highest keys that the network can carry (B04).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct KeyLimits {
+    /// Of a datapath.
+    pub datapath: u32,
+    /// Of a port on its datapath.
+    pub port: u32,
+}
+
+/// A logical switch or an enabled logical router, as its Datapath_Binding tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Datapath {
+    row: Uuid,
+    kind: DatapathType,
+    requested: Option<u32>,
+    external_ids: Map,
+}
+
+/// What is known of the datapaths.
+#[derive(Clone, Debug)]
+pub struct Datapaths {
+    /// Those that have a key, and so a Datapath_Binding.
+    pub keys: Relation<Assigned>,
+    /// Their rows.
+    pub rows: Relation<sb::DatapathBinding>,
+}
+
+/// Gives keys to datapaths and makes their rows.
+///
+/// ```text
+/// datapath(row)       :-  every Logical_Switch; every Logical_Router that is not disabled
+/// candidate(row)      :-  datapath(row), its requested-tnl-key, the key of the Datapath_Binding
+///                         whose nb_uuid is the row
+/// row(datapath, key)  :-  datapath(row), allocated(row, key)
+/// ```
+///
+/// Cost: a datapath costs itself.
+pub fn datapaths(
+    switches: &Relation<nb::LogicalSwitch>,
+    routers: &Relation<nb::LogicalRouter>,
+    bindings: &Relation<sb::DatapathBindingState>,
+    limits: &Relation<KeyLimits>,
+) -> Datapaths {
+    let routers = routers.filter(|router| router.enabled != Some(false));
+    let all =
+        switches.map(switch).concat(&routers.map(router)).index_by(|datapath| datapath.row).named("datapath");
+    let kept = bindings
+        .flat_map(|binding| Some((owner(binding)?, binding.tunnel_key as u32)))
+        .index_by(|(row, _)| *row)
+        // A datapath with two rows keeps the lower key; the other row goes.
+        .reduce(|group| group.rows().min().copied());
+    let candidates = all.join_optional(&kept.index_by(|(row, _)| *row), |datapath, kept| {
+        Some((datapath.row, datapath.requested, kept.map(|(_, key)| *key)))
+    });
+    let candidates =
+        candidates.index_by(|_| ()).join(&limits.index_by(|_| ()), |candidate, limits| Candidate {
+            owner: candidate.0,
+            space: Uuid::ZERO,
+            requested: candidate.1.filter(|key| *key > 0),
+            kept: candidate.2,
+            limit: limits.datapath,
+        });
+    let keys = candidates.allocate_by(|_| (), || KeySpace::new(Next::Lowest));
+    let rows =
+        all.join(&keys.index_by(|assigned| assigned.owner), |datapath, assigned| sb::DatapathBinding {
+            uuid: datapath_uuid(datapath.row),
+            tunnel_key: i64::from(assigned.key),
+            type_: Some(kind_name(datapath.kind).into()),
+            nb_uuid: Some(datapath.row),
+            external_ids: datapath.external_ids.clone(),
+        });
+    Datapaths { keys, rows }
+}
+
+/// The northbound row that a Datapath_Binding is for; rows of older versions name it only among
+/// their external identifiers.
+pub fn owner(binding: &sb::DatapathBindingState) -> Option<Uuid> {
+    let named = |key| binding.external_ids.get(key).and_then(|text| Uuid::parse(text));
+    binding.nb_uuid.or_else(|| named("logical-switch")).or_else(|| named("logical-router"))
+}
+
+fn kind_name(kind: DatapathType) -> &'static str {
+    match kind {
+        DatapathType::Switch => "logical-switch",
+        DatapathType::Router => "logical-router",
+    }
+}
+
+fn switch(row: &nb::LogicalSwitch) -> Datapath {
+    let config = &row.other_config;
+    let mut ids = Map::new();
+    ids.insert("logical-switch", row.uuid.to_string().into());
+    ids.insert("name", row.name.clone());
+    let network = row.external_ids.text("neutron:network_name");
+    if !network.is_empty() {
+        ids.insert("name2", network.into());
+    }
+    positive(&mut ids, config, "ct-zone-limit");
+    if let Some(transit) = config.get("interconn-ts") {
+        ids.insert("interconn-ts", transit.clone());
+    }
+    positive(&mut ids, config, "fdb_age_threshold");
+    Datapath {
+        row: row.uuid,
+        kind: DatapathType::Switch,
+        requested: config.get_number("requested-tnl-key"),
+        external_ids: ids,
+    }
+}
+
+fn router(row: &nb::LogicalRouter) -> Datapath {
+    let options = &row.options;
+    let mut ids = Map::new();
+    ids.insert("logical-router", row.uuid.to_string().into());
+    ids.insert("name", row.name.clone());
+    let router = row.external_ids.text("neutron:router_name");
+    if !router.is_empty() {
+        ids.insert("name2", router.into());
+    }
+    positive(&mut ids, options, "ct-zone-limit");
+    if let Some(zone) = options.get_number::<i64>("snat-ct-zone").filter(|zone| *zone >= 0) {
+        ids.insert("snat-ct-zone", zone.to_string().into());
+    }
+    if !options.get_bool("always_learn_from_arp_request", true) {
+        ids.insert("always_learn_from_arp_request", "false".into());
+    }
+    if let Some(least) = least_threshold(options.text("mac_binding_age_threshold")) {
+        ids.insert("mac_binding_age_threshold", least.to_string().into());
+    }
+    let quiet = options.get_bool("disable_garp_rarp", false);
+    ids.insert("disable_garp_rarp", quiet.to_string().into());
+    positive(&mut ids, options, "dynamic-routing-vrf-id");
+    for key in ["dynamic-routing-v4-prefix-nexthop", "dynamic-routing-v6-prefix-nexthop"] {
+        if !options.text(key).is_empty() {
+            ids.insert(key, options.text(key).into());
+        }
+    }
+    Datapath {
+        row: row.uuid,
+        kind: DatapathType::Router,
+        requested: options.get_number("requested-tnl-key"),
+        external_ids: ids,
+    }
+}
+
+/// Copies a number that is above zero.
+fn positive(ids: &mut Map, from: &Map, key: &'static str) {
+    if let Some(number) = from.get_number::<i64>(key).filter(|number| *number > 0) {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = write!(text, "{number}");
+        ids.insert(key, text.into());
+    }
+}
+
+/// The least number above zero of a list `[CIDR:]SECONDS;...` (ovn-nb(5), Logical_Router options).
+fn least_threshold(text: &str) -> Option<u32> {
+    let seconds = |entry: &str| entry.rsplit(':').next()?.trim().parse::<u32>().ok();
+    text.split(';').filter_map(seconds).filter(|seconds| *seconds > 0).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_threshold_counts() {
+        assert_eq!(least_threshold("192.168.0.0/16:300;::/0:120;60"), Some(60));
+        assert_eq!(least_threshold("0"), None);
+        assert_eq!(least_threshold(""), None);
+    }
+}

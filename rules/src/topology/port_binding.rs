@@ -1,0 +1,247 @@
+//! Port_Binding rows of switch ports (B06-B09, ovn-sb(5)).
+
+use northflow_engine::Relation;
+use serde::{Deserialize, Serialize};
+
+use super::switch_port::SwitchPort;
+use super::tunnel_key::Assigned;
+use super::{datapath_uuid, port_uuid};
+use crate::ovsdb::{Text, Uuid};
+use crate::schema::{Map, nb, sb};
+use crate::switch::port::PortKind;
+
+/// What a port's row says that its binding repeats.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct PortRow {
+    row: Uuid,
+    type_: Text,
+    options: Map,
+    parent_name: Option<Text>,
+    tag: Option<i64>,
+    addresses: Vec<Text>,
+    port_security: Vec<Text>,
+    mirror_rules: Vec<Uuid>,
+    external_ids: Map,
+}
+
+/// A port with its key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct KeyedPort {
+    port: SwitchPort,
+    key: u32,
+    vlan_passthru: bool,
+}
+
+/// The chassis that a port wants, in the order in which it names them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Wish {
+    row: Uuid,
+    place: usize,
+    name: Text,
+}
+
+/// A chassis by one of the names that it may be requested by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Named {
+    name: Text,
+    /// A chassis is known by its name first, by the name of its host second.
+    by_host: bool,
+    chassis: Uuid,
+    remote: bool,
+}
+
+/// The chassis found for a port.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Requested {
+    row: Uuid,
+    first: Option<Uuid>,
+    others: Vec<Uuid>,
+    first_is_remote: bool,
+}
+
+/// Options of a binding that others have set, or that we have set before, and that stay.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Kept {
+    logical_port: Text,
+    options: Map,
+}
+
+/// The options that [`Kept`] keeps.
+const KEPT: [&str; 4] =
+    ["additional-chassis-activated", "vport-last-claim", "vport-backoff", "is-remote-nb-bound"];
+
+/// The bindings of all switch ports that have a key. `peers` gives, for a port of type switch, the
+/// name of the port at the other end.
+///
+/// ```text
+/// binding(port)  :-  port with key, its row, the chassis it requests,
+///                    what its binding has of the options that are kept
+/// ```
+///
+/// Cost: a port costs itself; a chassis costs the ports that request it.
+pub fn port_bindings(
+    ports: &Relation<SwitchPort>,
+    rows: &Relation<nb::LogicalSwitchPort>,
+    switches: &Relation<nb::LogicalSwitch>,
+    keys: &Relation<Assigned>,
+    chassis: &Relation<sb::Chassis>,
+    bindings: &Relation<sb::PortBindingState>,
+) -> Relation<sb::PortBinding> {
+    let passthru = switches.map(|row| (row.uuid, row.other_config.get_bool("vlan-passthru", false)));
+    let keyed = ports
+        .index_by(|port| port.port.row)
+        .join(&keys.index_by(|assigned| assigned.owner), |port, assigned| KeyedPort {
+            port: port.clone(),
+            key: assigned.key,
+            vlan_passthru: false,
+        })
+        .index_by(|keyed| keyed.port.switch)
+        .join(&passthru.index_by(|(switch, _)| *switch), |keyed, (_, passthru)| KeyedPort {
+            vlan_passthru: *passthru,
+            ..keyed.clone()
+        });
+
+    let requested = requested_chassis(rows, chassis);
+    let kept = bindings.map(|binding| Kept {
+        logical_port: binding.logical_port.clone(),
+        options: binding.options.iter().filter(|(key, _)| KEPT.contains(&&***key)).map(pair).collect(),
+    });
+    let kept = kept.filter(|kept| !kept.options.is_empty());
+    let columns = rows.map(|row| PortRow {
+        row: row.uuid,
+        type_: row.type_.clone(),
+        options: row.options.clone(),
+        parent_name: row.parent_name.clone(),
+        tag: row.tag,
+        addresses: row.addresses.clone(),
+        port_security: row.port_security.clone(),
+        mirror_rules: row.mirror_rules.clone(),
+        external_ids: row.external_ids.clone(),
+    });
+
+    keyed
+        .index_by(|keyed| keyed.port.port.row)
+        .join(&columns.index_by(|columns| columns.row), |keyed, columns| (keyed.clone(), columns.clone()))
+        .index_by(|(keyed, _)| keyed.port.port.row)
+        .join_optional(&requested.index_by(|requested| requested.row), |(keyed, columns), requested| {
+            Some((keyed.clone(), columns.clone(), requested.cloned().unwrap_or_default()))
+        })
+        .index_by(|(keyed, _, _)| keyed.port.port.name.clone())
+        .join_optional(
+            &kept.index_by(|kept| kept.logical_port.clone()),
+            |(keyed, columns, requested), kept| Some(binding(keyed, columns, requested, kept)),
+        )
+}
+
+fn pair((key, value): (&Text, &Text)) -> (Text, Text) {
+    (key.clone(), value.clone())
+}
+
+/// The chassis that ports request by name or host name; names that no chassis has are left out.
+fn requested_chassis(
+    rows: &Relation<nb::LogicalSwitchPort>,
+    chassis: &Relation<sb::Chassis>,
+) -> Relation<Requested> {
+    let wishes = rows.flat_map(|row| {
+        let names = row.options.text("requested-chassis").split(',').filter(|name| !name.is_empty());
+        let wish = |(place, name): (usize, &str)| Wish { row: row.uuid, place, name: name.into() };
+        names.enumerate().map(wish).collect::<Vec<_>>()
+    });
+    let names = chassis.flat_map(|row| {
+        let remote = row.other_config.get_bool("is-remote", false);
+        let named = |name: &Text, by_host| Named { name: name.clone(), by_host, chassis: row.uuid, remote };
+        [named(&row.name, false), named(&row.hostname, true)]
+    });
+    let best = names
+        .index_by(|named| named.name.clone())
+        .reduce(|group| group.rows().min_by_key(|named| (named.by_host, named.chassis)).cloned());
+    wishes
+        .index_by(|wish| wish.name.clone())
+        .join(&best.index_by(|named| named.name.clone()), |wish, named| {
+            (wish.row, wish.place, named.chassis, named.remote)
+        })
+        .index_by(|found| found.0)
+        .reduce(|group| {
+            let mut found: Vec<_> = group.rows().copied().collect();
+            found.sort_by_key(|(_, place, _, _)| *place);
+            let (row, _, first, first_is_remote) = found[0];
+            let mut others: Vec<Uuid> = found[1..].iter().map(|(_, _, chassis, _)| *chassis).collect();
+            others.sort();
+            others.dedup();
+            Some(Requested { row, first: Some(first), others, first_is_remote })
+        })
+}
+
+fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option<&Kept>) -> sb::PortBinding {
+    let SwitchPort { port, switch, kind } = &keyed.port;
+    let (type_, options) = match kind {
+        PortKind::Router => router_port(row),
+        _ => (plain_type(*kind, &row.type_), plain_options(keyed, row, requested, kept)),
+    };
+    let asks = *kind != PortKind::Router;
+    let mut external_ids = row.external_ids.clone();
+    let name = row.external_ids.text("neutron:port_name");
+    if !name.is_empty() {
+        external_ids.insert("name", name.into());
+    }
+    sb::PortBinding {
+        uuid: port_uuid(&port.name),
+        logical_port: port.name.clone(),
+        type_,
+        options,
+        datapath: datapath_uuid(*switch),
+        tunnel_key: i64::from(keyed.key),
+        parent_port: row.parent_name.clone(),
+        tag: row.tag,
+        mirror_rules: row.mirror_rules.clone(),
+        mac: row.addresses.clone(),
+        port_security: row.port_security.clone(),
+        external_ids,
+        requested_chassis: requested.first.filter(|_| asks),
+        requested_additional_chassis: if asks { requested.others.clone() } else { Vec::new() },
+    }
+}
+
+/// Port_Binding.type of a port that is not the peer of a router port.
+fn plain_type(kind: PortKind, written: &Text) -> Text {
+    match kind {
+        PortKind::Switch => "patch".into(),
+        PortKind::Other => "".into(),
+        _ => written.clone(),
+    }
+}
+
+/// The port's own options, those derived, and those kept.
+fn plain_options(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option<&Kept>) -> Map {
+    let mut options = row.options.clone();
+    if keyed.vlan_passthru {
+        options.insert("vlan-passthru", "true".into());
+    }
+    let had = |key: &str| kept.and_then(|kept| kept.options.get(key)).cloned();
+    let mut keep = |key: &'static str| {
+        if let Some(value) = had(key) {
+            options.insert(key, value);
+        }
+    };
+    if !requested.others.is_empty() {
+        keep("additional-chassis-activated");
+    }
+    if keyed.port.kind == PortKind::Virtual {
+        keep("vport-last-claim");
+        keep("vport-backoff");
+    }
+    if keyed.port.kind == PortKind::Remote || !requested.others.is_empty() {
+        if requested.first_is_remote {
+            options.insert("is-remote-nb-bound", "true".into());
+        } else if had("is-remote-nb-bound").as_deref() == Some("true") {
+            options.insert("is-remote-nb-bound", "false".into());
+        }
+    }
+    options
+}
+
+/// Type and options of the peer of a router port.
+fn router_port(row: &PortRow) -> (Text, Map) {
+    let peer = row.options.get("router-port").map(|name| ("peer", name.clone()));
+    ("patch".into(), peer.into_iter().collect())
+}

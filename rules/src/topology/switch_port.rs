@@ -1,0 +1,213 @@
+//! Ports of logical switches (B06, B26): which are there, their keys, and what rules ask of them.
+
+use northflow_engine::Relation;
+use serde::{Deserialize, Serialize};
+
+use super::datapath::KeyLimits;
+use super::tunnel_key::{Assigned, Candidate, KeySpace, Next};
+use crate::ovsdb::{Text, Uuid};
+use crate::schema::{nb, sb};
+use crate::switch::port::{Port, PortAddress, PortKind};
+
+/// A port on its switch.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SwitchPort {
+    /// The port.
+    pub port: Port,
+    /// The switch that it is on.
+    pub switch: Uuid,
+    /// Its type.
+    pub kind: PortKind,
+}
+
+/// A port as the rules for flows see it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PortConfig {
+    /// The port.
+    pub port: Port,
+    /// The switch that it is on.
+    pub switch: Uuid,
+    /// Its type.
+    pub kind: PortKind,
+    /// Whether it is in use (Logical_Switch_Port.enabled, true by default).
+    pub enabled: bool,
+    /// Whether it is up.
+    pub up: bool,
+    /// Whether it may hide any address: `unknown` is among its addresses, or it leads to another
+    /// switch.
+    pub unknown: bool,
+    /// Whether port security limits its senders.
+    pub secured: bool,
+    /// Its addresses, the dynamic one last.
+    pub addresses: Vec<PortAddress>,
+    /// The options that rules for flows read.
+    pub options: PortOptions,
+}
+
+/// Options of a port that rules for flows read (ovn-nb(5), Logical_Switch_Port).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PortOptions {
+    /// `lsp_learn_fdb`, true by default.
+    pub learn_fdb: bool,
+    /// `localnet_learn_fdb`.
+    pub localnet_learn_fdb: bool,
+    /// `force_fdb_lookup`.
+    pub force_fdb_lookup: bool,
+    /// `pkt_clone_type` is `mc_unknown`.
+    pub clone_to_unknown: bool,
+    /// `disable_arp_nd_rsp`.
+    pub disable_arp_nd_rsp: bool,
+    /// `receive_multicast`, true by default.
+    pub receive_multicast: bool,
+    /// `mcast_flood`.
+    pub mcast_flood: bool,
+    /// `mcast_flood_reports`.
+    pub mcast_flood_reports: bool,
+    /// `virtual-ip`, of a virtual port.
+    pub virtual_ip: Option<Text>,
+    /// `virtual-parents`, of a virtual port.
+    pub virtual_parents: Vec<Text>,
+}
+
+/// The ports that are on a switch, each on one: of a port that several switches name, the switch
+/// with the least identifier has it.
+///
+/// Cost: a port costs itself; a switch that gains a port costs a walk over its list of ports.
+pub fn switch_ports(
+    switches: &Relation<nb::LogicalSwitch>,
+    ports: &Relation<nb::LogicalSwitchPort>,
+) -> Relation<SwitchPort> {
+    let members = switches
+        .flat_map(|switch| {
+            let row = switch.uuid;
+            switch.ports.clone().into_iter().map(move |port| (port, row))
+        })
+        .index_by(|(port, _)| *port)
+        .reduce(|group| group.rows().min().copied());
+    let names = ports.map(|row| (row.uuid, row.name.clone(), PortKind::read(&row.type_)));
+    names.index_by(|(row, _, _)| *row).named("switch_port.name").join(
+        &members.index_by(|(port, _)| *port).named("switch_port.switch"),
+        |(row, name, kind), (_, switch)| SwitchPort {
+            port: Port { row: *row, name: name.clone() },
+            switch: *switch,
+            kind: *kind,
+        },
+    )
+}
+
+/// What a Port_Binding keeps of the key space of its datapath.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct KeptKey {
+    logical_port: Text,
+    datapath: Uuid,
+    key: u32,
+}
+
+/// Gives keys to the ports of datapaths that have one themselves.
+///
+/// ```text
+/// kept(port, key)  :-  port_binding(name, datapath, key), datapath_binding(datapath, nb_uuid),
+///                      a port of that name on the switch nb_uuid
+/// ```
+///
+/// Cost: a port costs itself.
+pub fn port_keys(
+    ports: &Relation<SwitchPort>,
+    rows: &Relation<nb::LogicalSwitchPort>,
+    datapaths: &Relation<Assigned>,
+    port_bindings: &Relation<sb::PortBindingState>,
+    datapath_bindings: &Relation<sb::DatapathBindingState>,
+    limits: &Relation<KeyLimits>,
+) -> Relation<Assigned> {
+    let bound = port_bindings.map(|binding| KeptKey {
+        logical_port: binding.logical_port.clone(),
+        datapath: binding.datapath,
+        key: binding.tunnel_key as u32,
+    });
+    let owners = datapath_bindings.flat_map(|binding| Some((binding.uuid, super::datapath::owner(binding)?)));
+    let kept = bound.index_by(|kept| kept.datapath).join(
+        &owners.index_by(|(binding, _)| *binding),
+        |kept, (_, owner)| KeptKey { datapath: *owner, ..kept.clone() },
+    );
+    let live = ports.index_by(|port| port.switch).semijoin(&datapaths.index_by(|assigned| assigned.owner));
+    let known = live
+        .index_by(|port| (port.port.name.clone(), port.switch))
+        .join_optional(&kept.index_by(|kept| (kept.logical_port.clone(), kept.datapath)), |port, kept| {
+            Some((port.port.row, port.switch, kept.map(|kept| kept.key)))
+        });
+    let requested = rows.map(|row| (row.uuid, row.options.get_number::<u32>("requested-tnl-key")));
+    let wishes = known
+        .index_by(|(row, _, _)| *row)
+        .join(&requested.index_by(|(row, _)| *row), |(owner, space, kept), (_, requested)| {
+            (*owner, *space, *kept, requested.filter(|key| *key > 0))
+        });
+    let candidates = wishes.index_by(|_| ()).join(&limits.index_by(|_| ()), |wish, limits| Candidate {
+        owner: wish.0,
+        space: wish.1,
+        kept: wish.2,
+        requested: wish.3,
+        limit: limits.port,
+    });
+    candidates.allocate_by(|candidate| candidate.space, || KeySpace::new(Next::AfterHighest))
+}
+
+/// What rules for flows see of the ports that have a key. `dynamic` gives, by row, the address that
+/// takes the place of `dynamic` in the port's own.
+///
+/// Cost: a port costs itself; columns that no flow depends on cost nothing.
+pub fn port_configs(
+    ports: &Relation<SwitchPort>,
+    rows: &Relation<nb::LogicalSwitchPort>,
+    keys: &Relation<Assigned>,
+    dynamic: &Relation<(Uuid, Text)>,
+) -> Relation<PortConfig> {
+    let keyed = ports.index_by(|port| port.port.row).semijoin(&keys.index_by(|assigned| assigned.owner));
+    let own = rows.map(own_config);
+    let own =
+        own.index_by(|own| own.port.row).join_optional(&dynamic.index_by(|(row, _)| *row), |own, dynamic| {
+            let mut config = own.clone();
+            config.addresses.extend(dynamic.and_then(|(_, text)| PortAddress::read(text)));
+            Some(config)
+        });
+    own.index_by(|own| own.port.row).join(&keyed.index_by(|port| port.port.row), |config, port| PortConfig {
+        switch: port.switch,
+        ..config.clone()
+    })
+}
+
+/// What the row says by itself; the switch is filled in later.
+fn own_config(row: &nb::LogicalSwitchPort) -> PortConfig {
+    let kind = PortKind::read(&row.type_);
+    let options = &row.options;
+    let flag = |key| options.get_bool(key, false);
+    PortConfig {
+        port: Port { row: row.uuid, name: row.name.clone() },
+        switch: Uuid::ZERO,
+        kind,
+        enabled: row.enabled != Some(false),
+        up: row.up == Some(true),
+        unknown: kind == PortKind::Switch || row.addresses.iter().any(|address| &**address == "unknown"),
+        secured: row.port_security.iter().any(|element| {
+            let element = element.strip_prefix("VRRPv3 ").unwrap_or(element);
+            PortAddress::read(element).is_some()
+        }),
+        addresses: row.addresses.iter().filter_map(|address| PortAddress::read(address)).collect(),
+        options: PortOptions {
+            learn_fdb: options.get_bool("lsp_learn_fdb", true),
+            localnet_learn_fdb: flag("localnet_learn_fdb"),
+            force_fdb_lookup: flag("force_fdb_lookup"),
+            clone_to_unknown: options.text("pkt_clone_type") == "mc_unknown",
+            disable_arp_nd_rsp: flag("disable_arp_nd_rsp"),
+            receive_multicast: options.get_bool("receive_multicast", true),
+            mcast_flood: flag("mcast_flood"),
+            mcast_flood_reports: flag("mcast_flood_reports"),
+            virtual_ip: options.get("virtual-ip").filter(|_| kind == PortKind::Virtual).cloned(),
+            virtual_parents: options
+                .text("virtual-parents")
+                .split(',')
+                .filter(|name| kind == PortKind::Virtual && !name.is_empty())
+                .map(Text::from)
+                .collect(),
+        },
+    }
+}
