@@ -204,6 +204,15 @@ impl<'de> Visitor<'de> for AtomSeed {
     }
 }
 
+/// Gives back the room that a large value has to spare; for a small one it is not worth a copy.
+fn trim<T>(mut elements: Vec<T>) -> Vec<T> {
+    const SPARE: usize = 8;
+    if elements.capacity() - elements.len() > SPARE {
+        elements.shrink_to_fit();
+    }
+    elements
+}
+
 struct SetSeed(AtomType);
 
 impl<'de> DeserializeSeed<'de> for SetSeed {
@@ -226,8 +235,7 @@ impl<'de> Visitor<'de> for SetSeed {
         while let Some(atom) = seq.next_element_seed(AtomSeed(self.0))? {
             atoms.push(atom);
         }
-        atoms.shrink_to_fit();
-        Ok(Datum::set(atoms))
+        Ok(Datum::set(trim(atoms)))
     }
 }
 
@@ -253,8 +261,7 @@ impl<'de> Visitor<'de> for MapSeed {
         while let Some(pair) = seq.next_element_seed(PairSeed(self.0, self.1))? {
             pairs.push(pair);
         }
-        pairs.shrink_to_fit();
-        Ok(Datum::map(pairs))
+        Ok(Datum::map(trim(pairs)))
     }
 }
 
