@@ -1,7 +1,11 @@
+use std::collections::BTreeMap;
+
+use northflow_rules::ovsdb::{Atom, Real, Uuid};
 use proptest::prelude::*;
+use serde::de::DeserializeSeed;
 
 use super::*;
-use crate::ovsdb::schema::{BaseType, UNLIMITED};
+use crate::ovsdb::schema::{AtomType, BaseType, ColumnSchema, ColumnType, UNLIMITED};
 
 const UUID: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
 
