@@ -4,8 +4,13 @@ mod tables;
 
 use northflow_engine::{Builder, Relation};
 
+use crate::flow;
+use crate::flow::drop::DropConfig;
 use crate::global::config_seq;
 use crate::schema::{nb, sb};
+use crate::switch::placed::{self, FlowConfig};
+use crate::topology::datapath::{self, KeyLimits};
+use crate::topology::{port_binding, switch_port};
 
 pub use config_seq::HvProgress;
 pub use tables::{HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
@@ -91,4 +96,37 @@ pub fn program(program: &Builder) {
     let sb = Southbound::new(program);
     let progress = config_seq::hv_progress(&nb.global, &sb.chassis, &sb.chassis_private);
     program.output(HV_PROGRESS, &progress);
+    switches(program, &nb, &sb);
+}
+
+/// Datapaths, ports, and the flows of switches.
+fn switches(program: &Builder, nb: &Northbound, sb: &Southbound) {
+    let limits = nb.global.map(|_| KeyLimits { datapath: 16_711_680, port: 32_767 });
+    let datapaths = datapath::datapaths(&nb.switch, &nb.router, &sb.datapath, &limits);
+    program.output("sb.Datapath_Binding", &datapaths.rows);
+
+    let ports = switch_port::switch_ports(&nb.switch, &nb.switch_port);
+    let keys =
+        switch_port::port_keys(&ports, &nb.switch_port, &datapaths.keys, &sb.port, &sb.datapath, &limits);
+    let bindings =
+        port_binding::port_bindings(&ports, &nb.switch_port, &nb.switch, &keys, &sb.chassis, &sb.port);
+    program.output("sb.Port_Binding", &bindings);
+
+    let dynamic = nb.switch_port.flat_map(|row| Some((row.uuid, row.dynamic_addresses.clone()?)));
+    let configs = switch_port::port_configs(&ports, &nb.switch_port, &keys, &dynamic);
+    let config = nb.global.map(|row| FlowConfig {
+        drop: DropConfig::default(),
+        ignore_down: row.options.get_bool("ignore_lsp_down", true),
+    });
+    let placed = placed::flows(&nb.switch, &configs, &config);
+    let members = placed::members(&nb.switch, &configs);
+    let live = datapaths.keys.map(|assigned| assigned.owner);
+    let rows = flow::row::rows(&placed, &members, &live);
+    program.output("sb.Logical_Flow", &rows.flows);
+    program.output("sb.Logical_DP_Group", &rows.groups);
+    program.output("sb.Logical_DP_Group.datapaths", &rows.group_datapaths);
+
+    let (groups, group_ports) = placed::multicast_groups(&configs, &datapaths.keys);
+    program.output("sb.Multicast_Group", &groups);
+    program.output("sb.Multicast_Group.ports", &group_ports);
 }

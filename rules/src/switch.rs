@@ -42,6 +42,7 @@ pub mod flood_group;
 pub mod l2_lookup;
 pub mod localnet;
 pub mod path_mtu;
+pub mod placed;
 pub mod port;
 pub mod port_security;
 pub mod vtep;

@@ -1,0 +1,235 @@
+//! Where the flows of switches are: the functions of this folder over the relations of the network.
+
+use northflow_engine::Relation;
+use serde::{Deserialize, Serialize};
+
+use super::class::{SwitchOptions, filter_sets, unknown_sets};
+use super::flood_group::{Group, Membership, groups};
+use super::port::{Port, PortKind};
+use super::{SwitchSet, admission, conntrack_bypass, fdb, fixed_flows, l2_lookup, path_mtu};
+use crate::flow::drop::DropConfig;
+use crate::flow::row::{Placed, SetMember};
+use crate::flow::{Flow, On};
+use crate::ovsdb::{Atom, Text, Uuid};
+use crate::schema::{SetElement, nb, sb};
+use crate::service::{arp_nd, virtual_port};
+use crate::topology::switch_port::PortConfig;
+use crate::topology::tunnel_key::Assigned;
+use crate::topology::{datapath_uuid, port_uuid};
+
+/// What of the global settings flows of switches depend on; one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FlowConfig {
+    /// Whether dropped packets are sampled.
+    pub drop: DropConfig,
+    /// NB_Global options:ignore_lsp_down, true by default: addresses of ports that are down are
+    /// answered for.
+    pub ignore_down: bool,
+}
+
+/// A port with what its flows depend on besides.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Configured {
+    port: PortConfig,
+    config: FlowConfig,
+}
+
+/// Every flow of every switch.
+///
+/// Cost: a port costs its own flows; that a switch has its first port with the address `unknown`
+/// costs the ports that clone to it.
+pub fn flows(
+    switches: &Relation<nb::LogicalSwitch>,
+    ports: &Relation<PortConfig>,
+    config: &Relation<FlowConfig>,
+) -> Relation<Placed> {
+    let fixed = config.flat_map(|config| {
+        fixed_flows(config.drop).into_iter().map(|(set, flow)| Placed { on: On::Switches(set), flow })
+    });
+    let configured = ports
+        .index_by(|_| ())
+        .join(&config.index_by(|_| ()), |port, config| Configured { port: port.clone(), config: *config });
+    let own =
+        configured.flat_map(|Configured { port, config }| place(port.switch, own_flows(port, config.drop)));
+
+    let unknown = unknown_switches(ports);
+    let delivered = configured
+        .index_by(|row| row.port.switch)
+        .named("switch.port")
+        .join_optional(&unknown.index_by(|switch| *switch), |row, unknown| {
+            place(row.port.switch, delivery(&row.port, unknown.is_some(), row.config.drop))
+        });
+
+    let passthru = switches.map(|row| (row.uuid, options(row).vlan_passthru));
+    let answered = configured
+        .index_by(|row| row.port.switch)
+        .join_flat(&passthru.index_by(|(switch, _)| *switch), |row, (_, passthru)| {
+            place(row.port.switch, answers(&row.port, *passthru, row.config.ignore_down))
+        });
+    let builder = ports.builder();
+    builder.union(&[fixed, own, delivered, answered, virtual_ports(ports)])
+}
+
+fn place(switch: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
+    flows.into_iter().map(move |flow| Placed { on: On::Datapath(switch), flow })
+}
+
+/// Flows that depend on the port alone.
+fn own_flows(port: &PortConfig, drop: DropConfig) -> Vec<Flow> {
+    let PortConfig { port: name, kind, .. } = port;
+    let mut flows = admission::port(name, *kind, port.enabled, None, drop);
+    flows.extend(path_mtu::port(name, *kind, &port.addresses));
+    flows.extend(fdb::port(
+        name,
+        fdb::Learning {
+            kind: *kind,
+            unknown: port.unknown,
+            secured: port.secured,
+            vif: port.options.learn_fdb,
+            localnet: port.options.localnet_learn_fdb,
+        },
+    ));
+    if *kind != PortKind::Router {
+        let filter = conntrack_bypass::Filter { stateful_acl: false, vip: false };
+        flows.extend(conntrack_bypass::port(name, *kind, false, filter));
+    }
+    flows
+}
+
+/// How unicast reaches the port.
+fn delivery(port: &PortConfig, unknown_on_switch: bool, drop: DropConfig) -> Vec<Flow> {
+    let delivery = l2_lookup::Delivery {
+        kind: port.kind,
+        enabled: port.enabled,
+        unknown: port.unknown,
+        force_fdb: port.options.force_fdb_lookup,
+        clone_to_unknown: port.options.clone_to_unknown,
+        unknown_on_switch,
+    };
+    l2_lookup::port(&port.port, delivery, &port.addresses, drop)
+}
+
+/// Answers to ARP and neighbour solicitations on the port's behalf.
+fn answers(port: &PortConfig, vlan_passthru: bool, ignore_down: bool) -> Vec<Flow> {
+    let responder = arp_nd::Responder {
+        kind: port.kind,
+        unknown: port.unknown,
+        disabled: port.options.disable_arp_nd_rsp,
+        up: port.up,
+    };
+    let answering = arp_nd::Answering { ignore_down, vlan_passthru, proxy: false, meter: None };
+    let mut flows = arp_nd::port(&port.port, responder, &answering, &port.addresses);
+    if port.kind == PortKind::Localnet {
+        flows.extend(arp_nd::localnet(&port.port, false));
+    }
+    flows
+}
+
+/// A parent of a virtual port on the same switch may claim it by using its address.
+///
+/// Cost: a port costs itself and the virtual ports that name it.
+fn virtual_ports(ports: &Relation<PortConfig>) -> Relation<Placed> {
+    let claims = ports.flat_map(|port| {
+        let address = port.options.virtual_ip.as_deref().and_then(|ip| ip.parse().ok());
+        let claim = |(parent, address)| (port.switch, parent, port.port.clone(), address);
+        let parents = port.options.virtual_parents.iter().cloned();
+        let pairs = parents.filter_map(|parent| Some((parent, address?)));
+        pairs.map(claim).collect::<Vec<(Uuid, Text, Port, std::net::IpAddr)>>()
+    });
+    let parents = ports.map(|port| (port.switch, port.port.clone()));
+    claims.index_by(|(switch, parent, _, _)| (*switch, parent.clone())).join(
+        &parents.index_by(|(switch, parent)| (*switch, parent.name.clone())),
+        |(switch, _, port, address), (_, parent)| Placed {
+            on: On::Datapath(*switch),
+            flow: virtual_port::port(port, *address, parent),
+        },
+    )
+}
+
+/// Switches with a port that may hide any address.
+fn unknown_switches(ports: &Relation<PortConfig>) -> Relation<Uuid> {
+    ports.filter(|port| port.unknown).map(|port| port.switch).distinct()
+}
+
+fn options(row: &nb::LogicalSwitch) -> SwitchOptions {
+    SwitchOptions {
+        vlan_passthru: row.other_config.get_bool("vlan-passthru", false),
+        arp_to_routers: row.other_config.get_bool("broadcast-arps-to-all-routers", true),
+    }
+}
+
+/// Which classes each switch is in.
+///
+/// Cost: a switch costs its own memberships; a port costs nothing unless it is the first or last
+/// of its switch to have a trait that decides a class.
+pub fn members(switches: &Relation<nb::LogicalSwitch>, ports: &Relation<PortConfig>) -> Relation<SetMember> {
+    let member = |datapath| move |set| SetMember { set, datapath };
+    let by_options = switches.flat_map(move |row| {
+        // No ACLs, load balancers or control-plane meters yet.
+        let fixed = filter_sets(false, false).into_iter().chain([SwitchSet::HealthCheckUnmetered]);
+        options(row).sets().into_iter().chain(fixed).map(member(row.uuid)).collect::<Vec<_>>()
+    });
+    let ids = switches.map(|row| (row.uuid, row.other_config.contains("dynamic-routing-vni")));
+    let ids = ids.index_by(|(switch, _)| *switch).named("switch");
+    let by_unknown = ids.join_optional(
+        &unknown_switches(ports).index_by(|switch| *switch),
+        move |(switch, evpn), unknown| {
+            unknown_sets(unknown.is_some(), *evpn).into_iter().map(member(*switch)).collect::<Vec<_>>()
+        },
+    );
+    let having = |keep: fn(&PortConfig) -> bool| {
+        ports.filter(keep).map(|port| port.switch).distinct().index_by(|switch| *switch)
+    };
+    let by_vtep = ids
+        .semijoin(&having(|port| port.kind == PortKind::Vtep))
+        .map(move |(switch, _)| member(*switch)(SwitchSet::WithVtep));
+    let floods = having(|port| membership(port).contains(&Group::Static));
+    let by_flood = ids.join_optional(&floods, move |(switch, _), flood| {
+        Some(member(*switch)(SwitchSet::Multicast { relay: false, flood: flood.is_some() }))
+    });
+    ports.builder().union(&[by_options, by_unknown, by_vtep, by_flood])
+}
+
+/// The groups of a port.
+fn membership(port: &PortConfig) -> Vec<Group> {
+    groups(Membership {
+        kind: port.kind,
+        enabled: port.enabled,
+        receive: port.options.receive_multicast,
+        unknown: port.unknown,
+        flood: port.options.mcast_flood,
+        flood_reports: port.options.mcast_flood_reports,
+        relay: false,
+    })
+}
+
+/// The fixed multicast groups: their rows, and their ports.
+///
+/// Cost: a port costs its own memberships.
+pub fn multicast_groups(
+    ports: &Relation<PortConfig>,
+    datapaths: &Relation<Assigned>,
+) -> (Relation<sb::MulticastGroup>, Relation<SetElement>) {
+    let live = ports.index_by(|port| port.switch).semijoin(&datapaths.index_by(|assigned| assigned.owner));
+    let members = live.flat_map(|port| {
+        let (switch, name) = (port.switch, port.port.name.clone());
+        membership(port).into_iter().map(move |group| (switch, group, name.clone())).collect::<Vec<_>>()
+    });
+    let rows = members.map(|(switch, group, _)| (*switch, *group)).distinct();
+    let rows = rows.map(|(switch, group)| sb::MulticastGroup {
+        uuid: group_uuid(*switch, *group),
+        datapath: datapath_uuid(*switch),
+        name: group.name().into(),
+        tunnel_key: i64::from(group.tunnel_key()),
+        ports: Vec::new(),
+    });
+    let ports = members.map(|(switch, group, port)| SetElement {
+        row: group_uuid(*switch, *group),
+        element: Atom::Uuid(port_uuid(port)),
+    });
+    (rows, ports)
+}
+
+fn group_uuid(switch: Uuid, group: Group) -> Uuid {
+    Uuid::from_hash(northflow_engine::key_hash(&("Multicast_Group", switch, group)))
+}
