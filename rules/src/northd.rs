@@ -10,7 +10,7 @@ use crate::global::config_seq;
 use crate::schema::{nb, sb};
 use crate::switch::placed::{self, FlowConfig};
 use crate::topology::datapath::{self, KeyLimits};
-use crate::topology::{port_binding, switch_port};
+use crate::topology::{container, port_binding, switch_port, up};
 
 pub use config_seq::HvProgress;
 pub use tables::{HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
@@ -111,6 +111,11 @@ fn switches(program: &Builder, nb: &Northbound, sb: &Southbound) {
     let bindings =
         port_binding::port_bindings(&ports, &nb.switch_port, &nb.switch, &keys, &sb.chassis, &sb.port);
     program.output("sb.Port_Binding", &bindings);
+
+    let up = up::ports_up(&ports, &nb.switch_port, &sb.port, &sb.chassis);
+    program.output("nb.Logical_Switch_Port.up", &up);
+    program.output("sb.Port_Binding.up", &up::bindings_down(&ports, &sb.port));
+    program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
 
     let dynamic = nb.switch_port.flat_map(|row| Some((row.uuid, row.dynamic_addresses.clone()?)));
     let configs = switch_port::port_configs(&ports, &nb.switch_port, &keys, &dynamic);

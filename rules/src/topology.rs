@@ -1,9 +1,11 @@
 //! Datapaths and ports, and the numbers they are known by.
 
+pub mod container;
 pub mod datapath;
 pub mod port_binding;
 pub mod switch_port;
 pub mod tunnel_key;
+pub mod up;
 
 use northflow_engine::key_hash;
 

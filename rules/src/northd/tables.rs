@@ -29,7 +29,8 @@ pub const INPUTS: &[InputTable] = &[
 pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::DatapathBinding>("sb.Datapath_Binding", Role::Own, &["nb_uuid"]),
     OutputTable::of::<sb::Mirror>("sb.Mirror", Role::Own, &["name"]),
-    OutputTable::of::<sb::PortBinding>("sb.Port_Binding", Role::Own, &["logical_port"]),
+    OutputTable::of::<sb::PortBinding>("sb.Port_Binding", Role::Own, &["logical_port"])
+        .given_at_insert(&["up"]),
     OutputTable::of::<sb::LogicalDpGroup>("sb.Logical_DP_Group", Role::Own, &["datapaths"]),
     OutputTable::elements::<sb::LogicalDpGroup>("sb.Logical_DP_Group.datapaths", &["datapaths"]),
     OutputTable::of::<sb::LogicalFlow>(

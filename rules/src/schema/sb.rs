@@ -90,6 +90,8 @@ table! {
         requested_chassis: Option<Uuid> = "requested_chassis",
         /// Further chassis that may bind the port at the same time.
         requested_additional_chassis: Vec<Uuid> = "requested_additional_chassis",
+        /// Whether the port is up: false for a new row, and then the chassis' business.
+        up: Option<bool> = "up",
     }
 
     /// A set of datapaths that logical flows share. Owned by northflow.

@@ -199,6 +199,7 @@ fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option
         external_ids,
         requested_chassis: requested.first.filter(|_| asks),
         requested_additional_chassis: if asks { requested.others.clone() } else { Vec::new() },
+        up: Some(false),
     }
 }
 

@@ -1,0 +1,102 @@
+//! VLAN tags of container ports (B10; ovn-nb(5), Logical_Switch_Port `parent_name`, `tag_request`).
+//!
+//! A port with a parent that requests tag 0 is given the lowest tag that no port of that parent
+//! has; any other request is granted as it is. A port that has a tag and requests 0 keeps it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use northflow_engine::{Allocator, Relation, Weight};
+use serde::{Deserialize, Serialize};
+
+use crate::ovsdb::{Text, Uuid};
+use crate::schema::nb;
+
+/// The highest tag that is given out.
+const HIGHEST: i64 = 4095;
+
+/// A port below a parent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Child {
+    parent: Text,
+    row: Uuid,
+    tag: Option<i64>,
+    /// Whether it wants any tag.
+    wants: bool,
+}
+
+/// The tags below one parent.
+#[derive(Debug, Default)]
+struct Tags {
+    /// Tags that ports have, and how many have each.
+    held: BTreeMap<i64, usize>,
+    /// Ports that want a tag, with the one given.
+    given: BTreeMap<Uuid, i64>,
+    waiting: BTreeSet<Uuid>,
+}
+
+impl Tags {
+    fn lowest(&self) -> Option<i64> {
+        let given: BTreeSet<i64> = self.given.values().copied().collect();
+        (1..=HIGHEST).find(|tag| !self.held.contains_key(tag) && !given.contains(tag))
+    }
+}
+
+impl Allocator for Tags {
+    type Request = Child;
+    type Assignment = nb::PortTag;
+
+    fn change(&mut self, removed: Vec<Child>, added: Vec<Child>, emit: &mut dyn FnMut(nb::PortTag, Weight)) {
+        let assigned = |uuid, tag| nb::PortTag { uuid, tag: Some(tag) };
+        for child in removed {
+            if let Some(tag) = child.tag
+                && let Some(count) = self.held.get_mut(&tag)
+            {
+                *count -= 1;
+                if *count == 0 {
+                    self.held.remove(&tag);
+                }
+            }
+            self.waiting.remove(&child.row);
+            if let Some(tag) = self.given.remove(&child.row) {
+                emit(assigned(child.row, tag), -1);
+            }
+        }
+        for child in added {
+            if let Some(tag) = child.tag {
+                *self.held.entry(tag).or_insert(0) += 1;
+            } else if child.wants {
+                self.waiting.insert(child.row);
+            }
+        }
+        for row in std::mem::take(&mut self.waiting) {
+            match self.lowest() {
+                Some(tag) => {
+                    self.given.insert(row, tag);
+                    emit(assigned(row, tag), 1);
+                }
+                None => drop(self.waiting.insert(row)),
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.given.is_empty() && self.waiting.is_empty()
+    }
+}
+
+/// Logical_Switch_Port `tag`, where it is to be written.
+///
+/// Cost: a port costs itself.
+pub fn tags(rows: &Relation<nb::LogicalSwitchPort>) -> Relation<nb::PortTag> {
+    let children = rows.flat_map(|row| {
+        let parent = row.parent_name.clone().filter(|name| !name.is_empty())?;
+        let wants = row.tag_request == Some(0);
+        Some(Child { parent, row: row.uuid, tag: row.tag, wants })
+    });
+    let given = children.allocate_by(|child| child.parent.clone(), Tags::default);
+    let copied = rows.flat_map(|row| {
+        let request = row.tag_request.filter(|tag| *tag != 0)?;
+        (row.tag != Some(request)).then_some(nb::PortTag { uuid: row.uuid, tag: Some(request) })
+    });
+    given.concat(&copied)
+}
