@@ -7,5 +7,7 @@ pub mod northd;
 pub mod offline;
 pub mod ovsdb;
 pub mod process;
+pub mod replay;
 pub mod replica;
+pub mod tables;
 pub mod writer;

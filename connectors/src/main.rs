@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use northflow_connectors::northd;
+use northflow_connectors::{northd, replay};
 
 const USAGE: &str = "\
 northflow: OVN's control plane as one incremental dataflow
@@ -11,6 +11,7 @@ usage: northflow COMMAND [OPTION]...
 
 commands:
   northd    translate the northbound into the southbound database, in ovn-northd's place
+  replay    follow a database file from change to change, without any server
 
 Each command describes its options with --help.
 ";
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let command = args.next().map(|command| command.to_string_lossy().into_owned());
     match command.as_deref() {
         Some("northd") => northd::run("ovn-northd", args),
+        Some("replay") => replay::run(args),
         Some("-h" | "--help") => {
             print!("{USAGE}");
             ExitCode::SUCCESS

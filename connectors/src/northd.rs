@@ -157,7 +157,7 @@ fn connect(database: Database, remotes: &str, replica: &Replica) -> Result<(Side
         queue: 1024,
     };
     let (handle, events) = client::spawn(config)?;
-    Ok((Side::new(database, handle, feed), events))
+    Ok((Side::new(handle, feed), events))
 }
 
 type Requests = Sender<Request>;

@@ -10,7 +10,7 @@ use northflow_rules::northd;
 use northflow_rules::problem::Problem;
 use northflow_rules::schema::Database;
 
-use crate::change::RowChange;
+use crate::change::{Edit, RowChange};
 use crate::memory::MemoryDatabase;
 use crate::replica::{Replica, ReplicaError};
 use crate::writer::Writer;
@@ -28,6 +28,10 @@ pub struct Offline {
     problems: Option<usize>,
     northbound: MemoryDatabase,
     southbound: MemoryDatabase,
+    /// Whether the writer knows what the southbound database holds.
+    met: bool,
+    /// What a resumed network starts from, until its first change.
+    waiting: Transaction,
 }
 
 /// What followed from a change.
@@ -88,7 +92,36 @@ impl Offline {
             problems,
             northbound: MemoryDatabase::default(),
             southbound: MemoryDatabase::default(),
+            met: true,
+            waiting: Transaction::new(),
         })
+    }
+
+    /// A network whose southbound database holds something already, as after a restart.
+    pub fn resume(config: Config, southbound: &MemoryDatabase) -> Result<Offline, OfflineError> {
+        let mut offline = Offline::new(config)?;
+        offline.met = false;
+        let mut changes = Vec::new();
+        for (table, rows) in southbound.tables() {
+            for (uuid, columns) in rows {
+                let columns = columns.iter().map(|(name, datum)| (name.clone(), datum.clone())).collect();
+                let database = Database::Southbound;
+                changes.push(RowChange {
+                    database,
+                    table: table.clone(),
+                    uuid: *uuid,
+                    edit: Edit::Insert(columns),
+                });
+            }
+        }
+        let mut transaction = Transaction::new();
+        for change in &changes {
+            offline.southbound.apply(change);
+            // Rows that do not decode are left alone, as if they were of another program.
+            let _ = offline.replica.apply(change, &mut transaction);
+        }
+        offline.waiting = transaction;
+        Ok(offline)
     }
 
     /// Makes changes, all at once, and follows them until nothing more follows.
@@ -99,7 +132,7 @@ impl Offline {
             if outcome.epochs == ROUNDS {
                 return Err(OfflineError::Unsettled);
             }
-            let mut transaction = Transaction::new();
+            let mut transaction = std::mem::take(&mut self.waiting);
             for change in &pending {
                 self.database(change.database).apply(change);
                 if let Err(error) = self.replica.apply(change, &mut transaction) {
@@ -119,6 +152,10 @@ impl Offline {
                 outcome.problems.extend(come.map(|(rec, _)| rec.get::<Problem>().clone()));
             }
             pending = self.writer.absorb(&result);
+            if !std::mem::replace(&mut self.met, true) {
+                pending.retain(|write| write.database == Database::Northbound);
+                pending.extend(self.writer.reconcile(Database::Southbound, &self.southbound));
+            }
             outcome.writes.extend(pending.iter().cloned());
         }
         Ok(outcome)

@@ -13,6 +13,7 @@ use crate::ovsdb::client::Operations;
 use crate::ovsdb::client::ops::{RowWriter, Where};
 use crate::ovsdb::codec::RowSeed;
 use crate::ovsdb::schema::{AtomType, BaseType, ColumnSchema, ColumnType, UNLIMITED};
+use crate::tables::column_type;
 
 /// Adds the operations that make `changes`.
 pub(super) fn add_all(operations: &mut Operations, changes: &[RowChange]) {
@@ -106,26 +107,10 @@ fn column_schemas(info: &TableInfo) -> BTreeMap<Text, ColumnSchema> {
     let schema = |ty| ColumnSchema { ty, ephemeral: false, mutable: true };
     let mut columns: BTreeMap<Text, ColumnSchema> = BTreeMap::new();
     for (name, kind) in info.columns.iter().zip(info.kinds) {
-        let ty = ColumnType {
-            key: BaseType::any(atom_type(kind.key)),
-            value: kind.value.map(|value| BaseType::any(atom_type(value))),
-            min: u32::from(!kind.optional),
-            max: if kind.many { UNLIMITED } else { 1 },
-        };
-        columns.insert((*name).into(), schema(ty));
+        columns.insert((*name).into(), schema(column_type(kind)));
     }
     columns.insert("_uuid".into(), schema(ColumnType::scalar(AtomType::Uuid)));
     columns
-}
-
-fn atom_type(name: &str) -> AtomType {
-    match name {
-        "integer" => AtomType::Integer,
-        "real" => AtomType::Real,
-        "boolean" => AtomType::Boolean,
-        "uuid" => AtomType::Uuid,
-        _ => AtomType::String,
-    }
 }
 
 /// Reads an array of rows, one at a time.

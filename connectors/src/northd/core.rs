@@ -56,7 +56,6 @@ struct Open {
 /// One database: its client, and what is on its way there.
 #[derive(Debug)]
 pub(super) struct Side {
-    database: Database,
     pub handle: Handle,
     feed: Feed,
     /// Whether the rows that we read are there.
@@ -96,9 +95,8 @@ pub(super) struct Core {
 }
 
 impl Side {
-    pub fn new(database: Database, handle: Handle, feed: Feed) -> Side {
+    pub fn new(handle: Handle, feed: Feed) -> Side {
         Side {
-            database,
             handle,
             feed,
             ready: false,

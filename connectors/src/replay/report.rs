@@ -1,0 +1,219 @@
+//! What a replay prints.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
+use serde_json::json;
+
+use super::Format;
+use crate::change::Edit;
+use crate::offline::{Offline, Outcome};
+
+type Row = BTreeMap<Text, Datum>;
+
+/// Prints transactions as they come, and adds them up.
+#[derive(Debug)]
+pub(super) struct Report {
+    format: Format,
+    quiet: bool,
+    transactions: usize,
+    rows: usize,
+    writes: usize,
+    time: Duration,
+    slowest: Duration,
+}
+
+impl Report {
+    pub fn new(format: Format, quiet: bool) -> Report {
+        let zero = Duration::ZERO;
+        Report { format, quiet, transactions: 0, rows: 0, writes: 0, time: zero, slowest: zero }
+    }
+
+    /// A transaction of `rows` row changes and what followed from it.
+    pub fn transaction(&mut self, rows: usize, outcome: &Outcome, network: &Offline) {
+        self.transactions += 1;
+        self.rows += rows;
+        self.writes += outcome.writes.len();
+        self.time += outcome.time;
+        self.slowest = self.slowest.max(outcome.time);
+        for problem in &outcome.problems {
+            eprintln!("warning: {}", problem.message);
+        }
+        for error in &outcome.rejected {
+            eprintln!("warning: {error}");
+        }
+        if self.quiet {
+            return;
+        }
+        let flows = |wanted: fn(&Edit) -> bool| {
+            let of_flows = outcome.writes.iter().filter(|write| &*write.table == "Logical_Flow");
+            of_flows.filter(|write| wanted(&write.edit)).count()
+        };
+        let added = flows(|edit| matches!(edit, Edit::Insert(_)));
+        let removed = flows(|edit| matches!(edit, Edit::Delete));
+        let (micros, nb_cfg) = (outcome.time.as_micros(), nb_cfg(network));
+        match self.format {
+            Format::Text => {
+                if self.transactions == 1 {
+                    println!("transaction  rows in  rows out   flows +   flows -        us  nb_cfg");
+                }
+                println!(
+                    "{:>11}  {rows:>7}  {:>8}  {added:>8}  {removed:>8}  {micros:>8}  {nb_cfg:>6}",
+                    self.transactions,
+                    outcome.writes.len()
+                );
+            }
+            Format::Json => {
+                let line = json!({
+                    "transaction": self.transactions,
+                    "epochs": outcome.epochs,
+                    "rows_in": rows,
+                    "rows_out": outcome.writes.len(),
+                    "flows_added": added,
+                    "flows_removed": removed,
+                    "microseconds": micros as u64,
+                    "nb_cfg": nb_cfg,
+                });
+                println!("{line}");
+            }
+        }
+    }
+
+    /// All of it together.
+    pub fn summary(&self, network: &Offline, elapsed: Duration) {
+        let flows = network.southbound().rows("Logical_Flow").count();
+        match self.format {
+            Format::Text => println!(
+                "{} transactions with {} row changes: {} row changes out, {flows} logical flows, \
+                 {:.1} ms in the rules (slowest {:.1} ms), {:.1} ms in all",
+                self.transactions,
+                self.rows,
+                self.writes,
+                self.time.as_secs_f64() * 1e3,
+                self.slowest.as_secs_f64() * 1e3,
+                elapsed.as_secs_f64() * 1e3,
+            ),
+            Format::Json => {
+                let line = json!({
+                    "summary": true,
+                    "transactions": self.transactions,
+                    "rows_in": self.rows,
+                    "rows_out": self.writes,
+                    "logical_flows": flows,
+                    "microseconds": self.time.as_micros() as u64,
+                    "slowest_microseconds": self.slowest.as_micros() as u64,
+                    "elapsed_microseconds": elapsed.as_micros() as u64,
+                });
+                println!("{line}");
+            }
+        }
+    }
+
+    /// The logical flows, datapath by datapath, as `ovn-sbctl lflow-list` lists them.
+    pub fn flows(&self, network: &Offline) {
+        let mut datapaths: Vec<(&str, Uuid)> = network
+            .southbound()
+            .rows("Datapath_Binding")
+            .map(|(uuid, row)| (map_text(row, "external_ids", "name").unwrap_or(""), *uuid))
+            .collect();
+        datapaths.sort();
+        for (name, datapath) in datapaths {
+            let mut flows: Vec<&Row> = network
+                .southbound()
+                .rows("Logical_Flow")
+                .map(|(_, row)| row)
+                .filter(|row| covers(network, row, datapath))
+                .collect();
+            flows.sort_by_key(|row| {
+                let pipeline = text(row, "pipeline").to_owned();
+                let order = (number(row, "table_id"), -number(row, "priority"));
+                // Ingress before egress.
+                (pipeline != "ingress", order, text(row, "match").to_owned(), text(row, "actions").to_owned())
+            });
+            let mut pipeline = String::new();
+            for row in flows {
+                if text(row, "pipeline") != pipeline {
+                    pipeline = text(row, "pipeline").to_owned();
+                    if self.format == Format::Text {
+                        println!("Datapath: \"{name}\" ({datapath})  Pipeline: {pipeline}");
+                    }
+                }
+                self.flow(name, row);
+            }
+        }
+    }
+
+    fn flow(&self, datapath: &str, row: &Row) {
+        let (table, priority) = (number(row, "table_id"), number(row, "priority"));
+        let stage = map_text(row, "external_ids", "stage-name").unwrap_or("");
+        let (matches, actions) = (text(row, "match"), text(row, "actions"));
+        match self.format {
+            Format::Text => println!(
+                "  table={table:<2}({stage:<19}), priority={priority:<5}, match=({matches}), action=({actions})"
+            ),
+            Format::Json => println!(
+                "{}",
+                json!({
+                    "datapath": datapath,
+                    "pipeline": text(row, "pipeline"),
+                    "table": table,
+                    "stage": stage,
+                    "priority": priority,
+                    "match": matches,
+                    "actions": actions,
+                })
+            ),
+        }
+    }
+}
+
+fn covers(network: &Offline, flow: &Row, datapath: Uuid) -> bool {
+    if uuids(flow, "logical_datapath").any(|uuid| uuid == datapath) {
+        return true;
+    }
+    let groups = &network.southbound().tables().get("Logical_DP_Group");
+    uuids(flow, "logical_dp_group")
+        .filter_map(|group| groups.and_then(|rows| rows.get(&group)))
+        .any(|group| uuids(group, "datapaths").any(|uuid| uuid == datapath))
+}
+
+fn nb_cfg(network: &Offline) -> i64 {
+    network.northbound().rows("NB_Global").next().map_or(0, |(_, row)| number(row, "nb_cfg"))
+}
+
+fn atoms<'a>(row: &'a Row, column: &str) -> &'a [Atom] {
+    match row.get(column) {
+        Some(Datum::Set(atoms)) => atoms,
+        _ => &[],
+    }
+}
+
+fn text<'a>(row: &'a Row, column: &str) -> &'a str {
+    match atoms(row, column) {
+        [Atom::String(text)] => text,
+        _ => "",
+    }
+}
+
+fn number(row: &Row, column: &str) -> i64 {
+    match atoms(row, column) {
+        [Atom::Integer(number)] => *number,
+        _ => 0,
+    }
+}
+
+fn uuids(row: &Row, column: &str) -> impl Iterator<Item = Uuid> {
+    atoms(row, column).iter().filter_map(|atom| match atom {
+        Atom::Uuid(uuid) => Some(*uuid),
+        _ => None,
+    })
+}
+
+fn map_text<'a>(row: &'a Row, column: &str, key: &str) -> Option<&'a str> {
+    let Some(Datum::Map(pairs)) = row.get(column) else { return None };
+    pairs.iter().find_map(|pair| match pair {
+        (Atom::String(name), Atom::String(value)) if &**name == key => Some(&**value),
+        _ => None,
+    })
+}

@@ -1,0 +1,109 @@
+//! Database files as row changes, and back.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+use northflow_rules::northd::OUTPUTS;
+use northflow_rules::ovsdb::Text;
+use northflow_rules::schema::Database;
+
+use super::Failure;
+use crate::change::{Edit, RowChange};
+use crate::memory::MemoryDatabase;
+use crate::ovsdb::file::{FileError, Reader, RowChange as FileChange, Transaction, Wanted, Writer};
+use crate::ovsdb::schema::{ColumnSchema, DatabaseSchema, TableSchema};
+use crate::tables::column_type;
+
+/// The transactions of a file.
+pub(super) struct Source {
+    reader: Reader<BufReader<File>>,
+    database: Database,
+}
+
+impl Source {
+    /// Opens a file of one of OVN's two databases.
+    pub fn open(path: &Path) -> Result<Source, Failure> {
+        let reader = Reader::open(path, Wanted::All)?;
+        let name = reader.schema().name.clone();
+        let database = [Database::Northbound, Database::Southbound]
+            .into_iter()
+            .find(|database| database.name() == &*name)
+            .ok_or_else(|| {
+                format!("{}: database \"{name}\" is neither OVN's northbound nor southbound", path.display())
+            })?;
+        Ok(Source { reader, database })
+    }
+
+    /// How far the file has been read, in bytes.
+    pub fn offset(&self) -> u64 {
+        self.reader.offset()
+    }
+}
+
+impl Iterator for Source {
+    type Item = Result<Vec<RowChange>, FileError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let transaction = match self.reader.next()? {
+            Ok(transaction) => transaction,
+            Err(error) => return Some(Err(error)),
+        };
+        let database = self.database;
+        let change = |(table, uuid, change)| {
+            let edit = match change {
+                FileChange::Insert(columns) => Edit::Insert(columns),
+                FileChange::Modify(columns) => Edit::Update(columns),
+                FileChange::Delete => Edit::Delete,
+            };
+            RowChange { database, table, uuid, edit }
+        };
+        Some(Ok(transaction.changes.into_iter().map(change).collect()))
+    }
+}
+
+/// Writes a southbound database file that `ovsdb-tool` and `ovsdb-server` accept.
+pub(super) fn write(path: &Path, schema: Option<&Path>, contents: &MemoryDatabase) -> Result<(), Failure> {
+    let schema = match schema {
+        Some(path) => DatabaseSchema::parse(&std::fs::read_to_string(path)?)?,
+        None => own_schema(),
+    };
+    let mut changes = Vec::new();
+    for (table, rows) in contents.tables() {
+        let Some(known) = schema.tables.get(table) else { continue };
+        for (uuid, columns) in rows {
+            let columns = columns
+                .iter()
+                .filter(|(name, _)| known.columns.contains_key(*name))
+                .map(|(name, datum)| (name.clone(), datum.clone()))
+                .collect();
+            changes.push((table.clone(), *uuid, FileChange::Insert(columns)));
+        }
+    }
+    let mut writer = Writer::create(path, Arc::new(schema))?;
+    let comment = Some("written by northflow replay".to_owned());
+    writer.write(&Transaction { date_ms: None, comment, schema: None, changes })?;
+    writer.finish()?;
+    Ok(())
+}
+
+/// A schema with the tables and columns that we write.
+fn own_schema() -> DatabaseSchema {
+    let mut tables: BTreeMap<Text, BTreeMap<Text, ColumnSchema>> = BTreeMap::new();
+    for output in OUTPUTS.iter().filter(|output| output.info.database == Database::Southbound) {
+        let columns = tables.entry(output.info.name.into()).or_default();
+        for (name, kind) in output.info.columns.iter().zip(output.info.kinds) {
+            let schema = ColumnSchema { ty: column_type(kind), ephemeral: false, mutable: true };
+            columns.entry((*name).into()).or_insert(schema);
+        }
+    }
+    let table = |columns| TableSchema { columns, max_rows: None, is_root: true, indexes: Vec::new() };
+    DatabaseSchema {
+        name: Database::Southbound.name().into(),
+        version: "0.0.0".into(),
+        cksum: None,
+        tables: tables.into_iter().map(|(name, columns)| (name, table(columns))).collect(),
+    }
+}
