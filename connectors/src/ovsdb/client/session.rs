@@ -7,6 +7,8 @@
 
 mod lock;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::mem;
@@ -249,7 +251,7 @@ impl Session {
                 None => Ok(()),
             },
             Message::Request { method, params, id } => {
-                match method.as_ref() {
+                match method.as_str() {
                     "echo" => write_reply(&mut self.out, id, params),
                     _ => write_refusal(&mut self.out, id),
                 }

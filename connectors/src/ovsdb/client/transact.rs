@@ -1,6 +1,5 @@
 //! What a `transact` request came to (RFC 7047 section 4.1.3).
 
-use std::borrow::Cow;
 use std::fmt;
 
 use northflow_rules::ovsdb::Uuid;
@@ -68,10 +67,10 @@ impl std::error::Error for TransactionError {}
 
 #[derive(Deserialize)]
 struct Reply<'a> {
-    #[serde(borrow, default)]
-    error: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    details: Option<Cow<'a, str>>,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    details: Option<String>,
     #[serde(borrow, default)]
     uuid: Option<&'a RawValue>,
     #[serde(default)]
@@ -96,9 +95,9 @@ pub(super) fn outcome(reply: Result<&str, &str>, operations: usize) -> Outcome {
         // An operation without a result was not reached; the one that failed says why.
         let Some(reply) = reply else { continue };
         if let Some(error) = reply.error {
-            let details = reply.details.unwrap_or_default().into_owned();
+            let details = reply.details.unwrap_or_default();
             let index = (index < operations).then_some(index);
-            return failure(error.into_owned(), details, index);
+            return failure(error, details, index);
         }
         results.push(OperationResult {
             uuid: reply.uuid.and_then(uuid),
