@@ -23,6 +23,10 @@ impl Socket {
         let listener = UnixListener::bind(&path).unwrap();
         (Socket(path), listener)
     }
+
+    fn remote(&self) -> Remote {
+        Remote::Unix(self.0.clone())
+    }
 }
 
 impl Drop for Socket {
@@ -31,10 +35,10 @@ impl Drop for Socket {
     }
 }
 
-fn start(sockets: &[&Socket], probe: Duration, queue: usize) -> (Handle, Receiver<Event>) {
+fn start(remotes: Vec<Remote>, probe: Duration, queue: usize) -> (Handle, Receiver<Event>) {
     spawn(Config {
         name: "test".into(),
-        remotes: sockets.iter().map(|socket| Remote::Unix(socket.0.clone())).collect(),
+        remotes,
         shuffle: false,
         database: "D".into(),
         tables: vec![TableRequest { table: "T".into(), columns: vec!["n".into()], kind: Kind::Full }],
@@ -91,13 +95,13 @@ impl Peer {
 fn the_next_server_is_tried_at_once() {
     let (first, first_listener) = Socket::listen();
     let (second, second_listener) = Socket::listen();
-    let (handle, events) = start(&[&first, &second], Duration::ZERO, 16);
+    let (handle, events) = start(vec![first.remote(), second.remote()], Duration::ZERO, 16);
     let began = Instant::now();
     drop(Peer::accept(&first_listener));
     assert!(matches!(soon(&events), Event::Disconnected { .. }));
     let mut peer = Peer::accept(&second_listener);
     peer.serve();
-    assert_eq!(soon(&events), Event::Connected { remote: Remote::Unix(second.0.clone()) });
+    assert_eq!(soon(&events), Event::Connected { remote: second.remote() });
     assert!(matches!(soon(&events), Event::Snapshot { .. }));
     assert!(handle.status().connected);
     assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
@@ -111,9 +115,30 @@ fn the_next_server_is_tried_at_once() {
 }
 
 #[test]
+fn tcp_is_connected_to_and_refused() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let remote = Remote::Tcp { host: "127.0.0.1".into(), port };
+    let (handle, events) = start(vec![remote.clone()], Duration::ZERO, 16);
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut first = [0; 7];
+    std::io::Read::read_exact(&mut stream, &mut first).unwrap();
+    assert_eq!(&first, b"{\"id\":0");
+    drop((stream, listener));
+    assert!(matches!(soon(&events), Event::Disconnected { .. }));
+    match soon(&events) {
+        Event::Disconnected { remote: refused, reason: SessionError::Connect(_) } => {
+            assert_eq!(refused, remote)
+        }
+        event => panic!("{event:?}"),
+    }
+    handle.stop();
+}
+
+#[test]
 fn silence_is_probed_and_ends_the_session() {
     let (socket, listener) = Socket::listen();
-    let (handle, events) = start(&[&socket], Duration::from_secs(1), 16);
+    let (handle, events) = start(vec![socket.remote()], Duration::from_secs(1), 16);
     let mut peer = Peer::accept(&listener);
     peer.serve();
     peer.answer("echo", json!([]));
@@ -134,7 +159,7 @@ fn silence_is_probed_and_ends_the_session() {
 fn a_slow_user_neither_loses_events_nor_the_session() {
     const UPDATES: usize = 20_000;
     let (socket, listener) = Socket::listen();
-    let (handle, events) = start(&[&socket], Duration::from_secs(1), 64);
+    let (handle, events) = start(vec![socket.remote()], Duration::from_secs(1), 64);
     let mut peer = Peer::accept(&listener);
     peer.serve();
     let mut writer = peer.stream.try_clone().unwrap();
@@ -161,7 +186,7 @@ fn a_slow_user_neither_loses_events_nor_the_session() {
 #[test]
 fn an_idle_client_sleeps() {
     let (socket, listener) = Socket::listen();
-    let (handle, events) = start(&[&socket], Duration::ZERO, 16);
+    let (handle, events) = start(vec![socket.remote()], Duration::ZERO, 16);
     let mut peer = Peer::accept(&listener);
     peer.serve();
     soon(&events);
