@@ -46,6 +46,7 @@ struct User {
     sessions: usize,
     snapshots: usize,
     refetched: usize,
+    warnings: usize,
     outcomes: BTreeMap<u64, Outcome>,
     next: u64,
 }
@@ -79,6 +80,7 @@ impl User {
             sessions: 0,
             snapshots: 0,
             refetched: 0,
+            warnings: 0,
             outcomes: BTreeMap::new(),
             next: 0,
         }
@@ -97,6 +99,7 @@ impl User {
             Event::Disconnected { .. } => self.connected = false,
             Event::Snapshot { .. } => self.snapshots += 1,
             Event::Refetched(_) => self.refetched += 1,
+            Event::Warning(_) => self.warnings += 1,
             Event::LockAcquired => self.locked = true,
             Event::LockLost => self.locked = false,
             Event::Transacted { id, outcome } => {
@@ -395,6 +398,26 @@ fn a_lost_reply_is_an_unknown_outcome() {
         Outcome::Error(error) => assert_eq!((&*error.error, error.operation), ("duplicate uuid", Some(0))),
         outcome => panic!("{outcome:?}"),
     }
+}
+
+/// When the schema is converted under a client, it begins anew with the columns that came.
+#[test]
+fn a_conversion_is_followed() {
+    let Some(scratch) = Scratch::new("conversion") else { return };
+    let younger = SCHEMA.replace(r#""name":{"type":"string"},"#, "").replace("1.0.0", "0.9.0");
+    let server = Server::standalone(&scratch, "D", &younger);
+    let mut user = User::new(vec![Remote::Unix(server.socket())], false);
+    let uuid = Uuid::from_hash(1);
+    let mut operations = Operations::default();
+    operations.insert("T", Some(uuid), |_| {});
+    assert!(matches!(user.commit(&operations), Outcome::Success(_)));
+    assert_eq!(user.replica.row(T, uuid).unwrap()[0], Datum::Set(vec![]));
+    assert_eq!(user.warnings, 1);
+    server.convert(&scratch, SCHEMA);
+    let named = [Datum::scalar(Atom::text(""))];
+    user.until("new column", |user| user.replica.row(T, uuid).is_some_and(|row| row.starts_with(&named)));
+    assert_eq!(user.rows(T), dump(&server, "T", &COLUMNS));
+    assert_eq!(user.warnings, 1);
 }
 
 /// A client that wants the leader finds it among three, and the next one when it dies.

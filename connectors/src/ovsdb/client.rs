@@ -123,7 +123,7 @@ pub struct Handle(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     commands: Sender<Command>,
-    waker: Waker,
+    waker: Arc<Waker>,
     status: Arc<Mutex<Status>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -150,12 +150,13 @@ pub fn spawn(config: Config) -> io::Result<(Handle, Receiver<Event>)> {
         self::shuffle(&mut remotes);
     }
     let poll = Poll::new()?;
-    let waker = Waker::new(poll.registry(), WAKER)?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     let (commands, commands_in) = bounded(COMMANDS);
     let (events_out, events) = bounded(queue.max(1));
     let status = Arc::new(Mutex::new(Status::default()));
     let worker = Worker {
         poll,
+        _waker: waker.clone(),
         commands: commands_in,
         events: events_out,
         status: status.clone(),

@@ -136,6 +136,14 @@ impl Server {
         let _ = fs::remove_file(self.socket());
     }
 
+    /// Converts its database to another schema.
+    pub fn convert(&self, scratch: &Scratch, schema: &str) {
+        let schema = write_schema(scratch, schema);
+        run("ovsdb-client", |command| {
+            command.args(["--timeout=15", "convert"]).arg(self.remote()).arg(schema);
+        });
+    }
+
     /// A table as JSON.
     pub fn dump(&self, table: &str) -> String {
         run("ovsdb-client", |command| {

@@ -35,8 +35,8 @@ impl Drop for Socket {
     }
 }
 
-fn start(remotes: Vec<Remote>, probe: Duration, queue: usize) -> (Handle, Receiver<Event>) {
-    spawn(Config {
+fn config(remotes: Vec<Remote>, probe: Duration, queue: usize) -> Config {
+    Config {
         name: "test".into(),
         remotes,
         shuffle: false,
@@ -45,8 +45,11 @@ fn start(remotes: Vec<Remote>, probe: Duration, queue: usize) -> (Handle, Receiv
         leader_only: false,
         probe_interval: Some(probe),
         queue,
-    })
-    .unwrap()
+    }
+}
+
+fn start(remotes: Vec<Remote>, probe: Duration, queue: usize) -> (Handle, Receiver<Event>) {
+    spawn(config(remotes, probe, queue)).unwrap()
 }
 
 fn soon(events: &Receiver<Event>) -> Event {
@@ -183,16 +186,34 @@ fn a_slow_user_neither_loses_events_nor_the_session() {
     handle.stop();
 }
 
+/// How often the thread of this name has gone to sleep.
+fn sleeps(name: &str) -> u64 {
+    let status = |entry: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(entry.unwrap().path().join("status")).unwrap_or_default()
+    };
+    let status = std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .map(status)
+        .find(|status| status.lines().next() == Some(&format!("Name:\t{name}")))
+        .unwrap();
+    let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.unwrap().trim().parse().unwrap()
+}
+
 #[test]
 fn an_idle_client_sleeps() {
     let (socket, listener) = Socket::listen();
-    let (handle, events) = start(vec![socket.remote()], Duration::ZERO, 16);
+    let mut config = config(vec![socket.remote()], Duration::ZERO, 16);
+    config.name = "idle".into();
+    let (handle, events) = spawn(config).unwrap();
     let mut peer = Peer::accept(&listener);
     peer.serve();
     soon(&events);
     soon(&events);
+    let before = sleeps("idle");
     peer.stream.set_read_timeout(Some(Duration::from_millis(1500))).unwrap();
     assert!(peer.messages.next().unwrap().is_err());
+    assert!(sleeps("idle") - before <= 1);
     assert!(events.try_recv().is_err());
     drop(handle);
     assert!(matches!(soon(&events), Event::Disconnected { reason: SessionError::Requested, .. }));
@@ -200,16 +221,7 @@ fn an_idle_client_sleeps() {
 
 #[test]
 fn a_client_needs_a_server() {
-    let config = Config {
-        name: "test".into(),
-        remotes: vec![],
-        shuffle: true,
-        database: "D".into(),
-        tables: vec![],
-        leader_only: false,
-        probe_interval: None,
-        queue: 1,
-    };
+    let config = config(vec![], Duration::ZERO, 1);
     assert_eq!(spawn(config).unwrap_err().kind(), io::ErrorKind::InvalidInput);
     let mut remotes: Vec<Remote> = (1..9).map(|port| Remote::Tcp { host: "h".into(), port }).collect();
     let given = remotes.clone();

@@ -26,6 +26,8 @@ const INDEX: usize = 5;
 pub(super) struct Server {
     pub(super) layout: Arc<Layout>,
     replica: Replica,
+    /// The schema by which the data was asked for.
+    schema: Option<Text>,
 }
 
 impl Session {
@@ -42,7 +44,7 @@ impl Session {
         write_string(&mut condition, &self.database);
         condition.push(b']');
         let condition = String::from_utf8(condition).map_err(protocol("database name"))?;
-        self.server = Some(Server { layout: layout.clone(), replica: Replica::default() });
+        self.server = Some(Server { layout: layout.clone(), replica: Replica::default(), schema: None });
         self.request(Pending::ServerMonitor, Version::MonitorCond.request(), |out| {
             write_string(out, "_Server");
             out.push(b',');
@@ -64,6 +66,9 @@ impl Session {
             .apply(Event::Snapshot { update, layout }, |_| {})
             .map_err(protocol("_Server reply"))?;
         let schema = self.check_server()?;
+        if let Some(server) = &mut self.server {
+            server.schema = Some(schema.clone());
+        }
         // From here on the server tells of a conversion instead of closing the connection.
         self.request(Pending::Whatever, "set_db_change_aware", |out| out.extend_from_slice(b"true"));
         Ok(Some(schema))
@@ -73,7 +78,12 @@ impl Session {
     pub(super) fn server_update(&mut self, update: Update) -> Result<(), SessionError> {
         if let Some(server) = &mut self.server {
             server.replica.apply(Event::Update(update), |_| {}).map_err(protocol("_Server update"))?;
-            self.check_server()?;
+            let schema = self.check_server()?;
+            // Right after a conversion the row still shows the old schema for a moment, so that a
+            // session begun then does not know the new columns.
+            if self.server.as_ref().is_some_and(|server| server.schema.as_ref() != Some(&schema)) {
+                return Err(SessionError::MonitorCanceled);
+            }
         }
         Ok(())
     }

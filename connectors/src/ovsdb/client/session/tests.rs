@@ -170,6 +170,7 @@ fn what_breaks_a_replica_makes_the_next_session_begin_anew() {
     for broken in [
         ("update3", json!(["data", ROW, { "T": { ROW: { "insert": { "n": "text" } } } }])),
         ("monitor_canceled", json!(["data"])),
+        ("update2", json!(["server", { "Database": { ROW: { "modify": { "schema": "{}" } } } }])),
     ] {
         script.connect();
         let reason = script.notify(broken.0, broken.1).unwrap_err();
