@@ -14,12 +14,10 @@ use std::time::{Duration, Instant};
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// `None` if there is no reference.
-    pub fn new(name: &str) -> Option<Scratch> {
-        program("ovsdb-server")?;
+    pub fn new(name: &str) -> Scratch {
         let path = std::env::temp_dir().join(format!("northflow-{}-{name}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
-        Some(Scratch(path))
+        Scratch(path)
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -33,21 +31,25 @@ impl Drop for Scratch {
     }
 }
 
-fn program(name: &str) -> Option<Command> {
-    let root = std::env::var_os("NORTHFLOW_REFERENCE").map(PathBuf::from)?;
-    let path =
-        ["usr/bin", "usr/sbin"].iter().map(|dir| root.join(dir).join(name)).find(|path| path.exists())?;
+/// A program of the reference: from the folder that `NORTHFLOW_REFERENCE` names, with the
+/// libraries there, or else from the path.
+fn program(name: &str) -> Command {
+    let Some(root) = std::env::var_os("NORTHFLOW_REFERENCE").map(PathBuf::from) else {
+        return Command::new(name);
+    };
+    let places = ["usr/bin", "usr/sbin"].map(|dir| root.join(dir).join(name));
+    let path = places.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("no {name} in {places:?}"));
     let lib = root.join("usr/lib/x86_64-linux-gnu");
     let mut command = Command::new(lib.join("ld-linux-x86-64.so.2"));
     command.arg("--library-path").arg(format!("{}:{}/openvswitch", lib.display(), lib.display()));
     command.arg("--argv0").arg(name).arg(path);
-    Some(command)
+    command
 }
 
 fn run(name: &str, configure: impl FnOnce(&mut Command)) -> String {
-    let mut command = program(name).unwrap();
+    let mut command = program(name);
     configure(&mut command);
-    let output = command.output().unwrap();
+    let output = command.output().unwrap_or_else(|error| panic!("{name}: {error}"));
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -111,7 +113,7 @@ impl Server {
     }
 
     pub fn start(&mut self) {
-        let mut command = program("ovsdb-server").unwrap();
+        let mut command = program("ovsdb-server");
         command
             .arg(format!("--remote=p{}", self.remote()))
             .arg(format!("--unixctl={}", self.database.with_extension("ctl").display()))

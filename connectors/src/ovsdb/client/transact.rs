@@ -6,9 +6,6 @@ use northflow_rules::ovsdb::Uuid;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::ovsdb::codec::DatumSeed;
-use crate::ovsdb::schema::{AtomType, ColumnType};
-
 /// What became of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -71,8 +68,8 @@ struct Reply<'a> {
     error: Option<String>,
     #[serde(default)]
     details: Option<String>,
-    #[serde(borrow, default)]
-    uuid: Option<&'a RawValue>,
+    #[serde(default)]
+    uuid: Option<(String, String)>,
     #[serde(default)]
     count: Option<u64>,
     #[serde(borrow, default)]
@@ -100,7 +97,7 @@ pub(super) fn outcome(reply: Result<&str, &str>, operations: usize) -> Outcome {
             return failure(error, details, index);
         }
         results.push(OperationResult {
-            uuid: reply.uuid.and_then(uuid),
+            uuid: reply.uuid.and_then(|(_, text)| Uuid::parse(&text)),
             count: reply.count,
             rows: reply.rows.map(|rows| rows.get().into()),
         });
@@ -127,20 +124,6 @@ fn failure(error: String, details: String, operation: Option<usize>) -> Outcome 
 
 /// What [`Outcome::TryAgain`] says after which the session cannot go on.
 pub(super) const UNKNOWN_DATABASE: &str = "unknown database";
-
-fn uuid(raw: &RawValue) -> Option<Uuid> {
-    use northflow_rules::ovsdb::{Atom, Datum};
-    use serde::de::DeserializeSeed;
-    let ty = ColumnType::scalar(AtomType::Uuid);
-    let datum = DatumSeed(&ty).deserialize(raw).ok()?;
-    match datum {
-        Datum::Set(atoms) => match atoms.first() {
-            Some(Atom::Uuid(uuid)) => Some(*uuid),
-            _ => None,
-        },
-        Datum::Map(_) => None,
-    }
-}
 
 #[cfg(test)]
 mod tests {
