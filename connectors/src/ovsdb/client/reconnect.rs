@@ -108,9 +108,11 @@ impl Reconnect {
         }
     }
 
-    /// The session was good: the next attempts, one at each remote, need not wait.
+    /// The session was good: the next attempts, one at each remote, need not wait, and the
+    /// waits begin anew.
     pub fn forgive(&mut self) {
         self.free = self.remotes + 1;
+        self.backoff = Duration::ZERO;
     }
 
     /// The connection or the attempt has ended.
