@@ -1,1 +1,3 @@
-//! (being written)
+//! End-to-end tests.
+
+mod ovsdb_client;

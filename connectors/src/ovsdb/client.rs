@@ -20,6 +20,8 @@ mod layout;
 mod message;
 mod reconnect;
 mod session;
+#[cfg(test)]
+mod tests;
 mod transact;
 mod worker;
 
@@ -63,7 +65,8 @@ pub struct Config {
     /// After how long a silence the server is probed, at least a second; zero is never. `None`
     /// is 5 s, and never for `unix:`.
     pub probe_interval: Option<Duration>,
-    /// How many events may wait for the user, beside some held back in the thread.
+    /// How many events may wait for the user, beside some held back in the thread. A full
+    /// channel is looked at again every 5 ms: a few dozen keep a busy user busy.
     pub queue: usize,
 }
 
@@ -120,7 +123,7 @@ pub struct Handle(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     commands: Sender<Command>,
-    waker: Waker,
+    waker: Arc<Waker>,
     status: Arc<Mutex<Status>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -147,12 +150,13 @@ pub fn spawn(config: Config) -> io::Result<(Handle, Receiver<Event>)> {
         self::shuffle(&mut remotes);
     }
     let poll = Poll::new()?;
-    let waker = Waker::new(poll.registry(), WAKER)?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     let (commands, commands_in) = bounded(COMMANDS);
     let (events_out, events) = bounded(queue.max(1));
     let status = Arc::new(Mutex::new(Status::default()));
     let worker = Worker {
         poll,
+        _waker: waker.clone(),
         commands: commands_in,
         events: events_out,
         status: status.clone(),

@@ -2,7 +2,6 @@
 //!
 //! A message's contents stay text until somebody who knows their type decodes them.
 
-use std::borrow::Cow;
 use std::io::Write;
 
 use serde::Deserialize;
@@ -21,7 +20,7 @@ pub enum Message<'a> {
     /// A request of the peer.
     Request {
         /// What it wants.
-        method: Cow<'a, str>,
+        method: String,
         /// The member `params`.
         params: &'a str,
         /// To be sent back, any JSON.
@@ -30,7 +29,7 @@ pub enum Message<'a> {
     /// Something to which no answer is expected.
     Notification {
         /// What it is about.
-        method: Cow<'a, str>,
+        method: String,
         /// The member `params`.
         params: &'a str,
     },
@@ -42,8 +41,8 @@ pub enum Message<'a> {
 struct Envelope<'a> {
     #[serde(borrow, default)]
     id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    method: Option<Cow<'a, str>>,
+    #[serde(default)]
+    method: Option<String>,
     #[serde(borrow, default)]
     params: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -109,7 +108,7 @@ mod tests {
         let parse = |text: &'static str| Message::parse(text.as_bytes()).unwrap();
         assert!(matches!(
             parse(r#"{"id":"echo","method":"echo","params":[1]}"#),
-            Message::Request { method: Cow::Borrowed("echo"), params: "[1]", id: "\"echo\"" }
+            Message::Request { method, params: "[1]", id: "\"echo\"" } if method == "echo"
         ));
         assert!(matches!(
             parse(r#"{"id":null,"method":"update3","params":[]}"#),

@@ -1,9 +1,11 @@
 //! When to connect, to give up and to probe: a state machine without sockets or clocks.
 //!
-//! The timing is that of OVS, which operators know: the first attempt and one at each further
-//! remote are immediate; then 1 s, doubling to 8 s; a session that outlived its back-off starts
-//! over at 1 s; an attempt may last as long as the back-off, at least 1 s; after one silent probe
-//! interval an echo is sent, after a second one the connection is given up.
+//! The timing is that of OVS, which operators know: the first attempts, one at each remote, are
+//! immediate; then 1 s, doubling to 8 s; a session that outlived its back-off starts over at 1 s;
+//! an attempt may last as long as the back-off, at least 1 s; after one silent probe interval an
+//! echo is sent, after a second one the connection is given up. It differs in one thing: after
+//! every wait all remotes are tried, not just the next one, so that a new leader is found in the
+//! round that follows its election, however many members the cluster has.
 
 use std::time::{Duration, Instant};
 
@@ -106,9 +108,11 @@ impl Reconnect {
         }
     }
 
-    /// The session was good: the next attempts, one at each remote, need not wait.
+    /// The session was good: the next attempts, one at each remote, need not wait, and the
+    /// waits begin anew.
     pub fn forgive(&mut self) {
         self.free = self.remotes + 1;
+        self.backoff = Duration::ZERO;
     }
 
     /// The connection or the attempt has ended.
@@ -121,12 +125,14 @@ impl Reconnect {
         };
         if self.free > 1 {
             self.free -= 1;
-            self.backoff = Duration::ZERO;
-        } else if lasted {
-            self.backoff = MIN_BACKOFF;
-        } else {
-            self.backoff = (self.backoff * 2).clamp(MIN_BACKOFF, MAX_BACKOFF);
+            self.state = State::Waiting { until: now };
+            return;
         }
+        self.free = self.remotes;
+        self.backoff = match lasted {
+            true => MIN_BACKOFF,
+            false => (self.backoff * 2).clamp(MIN_BACKOFF, MAX_BACKOFF),
+        };
         self.state = State::Waiting { until: now + self.backoff };
     }
 }
@@ -155,9 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn each_remote_is_tried_before_waiting() {
+    fn each_remote_is_tried_between_waits() {
         assert_eq!(waits(1, 6), [0, 1, 2, 4, 8, 8]);
-        assert_eq!(waits(3, 6), [0, 0, 0, 1, 2, 4]);
+        assert_eq!(waits(3, 10), [0, 0, 0, 1, 0, 0, 2, 0, 0, 4]);
     }
 
     #[test]

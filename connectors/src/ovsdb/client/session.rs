@@ -2,11 +2,13 @@
 //! events come out.
 //!
 //! A session asks in turn for the schema of `_Server`, for its `Database` row, which tells
-//! whether this server will do, and for the data; a server without `_Server` is asked for the
-//! data's schema instead. Replies are told apart by the number of their request.
+//! whether this server will do, for the schema of the database, and for its data; a server
+//! without `_Server` is taken as it is. Replies are told apart by the number of their request.
 
 mod lock;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::mem;
@@ -249,7 +251,7 @@ impl Session {
                 None => Ok(()),
             },
             Message::Request { method, params, id } => {
-                match method.as_ref() {
+                match method.as_str() {
                     "echo" => write_reply(&mut self.out, id, params),
                     _ => write_refusal(&mut self.out, id),
                 }
@@ -273,14 +275,10 @@ impl Session {
     fn reply(&mut self, id: u64, pending: Pending, result: Result<&str, &str>) -> Result<(), SessionError> {
         match (pending, result) {
             (Pending::ServerSchema, Ok(schema)) => self.request_server(schema),
-            (Pending::ServerMonitor, Ok(rows)) => match self.server_reply(rows)? {
-                Some(schema) => self.start(&schema),
-                None => Ok(()),
-            },
+            (Pending::ServerMonitor, Ok(rows)) => self.server_reply(rows),
             (Pending::ServerSchema | Pending::ServerMonitor, Err(_)) => {
                 self.server = None;
-                let database = self.database.clone();
-                self.request(Pending::Schema, "get_schema", |out| write_string(out, &database));
+                self.request_schema();
                 Ok(())
             }
             (Pending::Schema, Ok(schema)) => self.start(schema),
@@ -348,6 +346,11 @@ impl Session {
             }
             None => Ok(()),
         }
+    }
+
+    fn request_schema(&mut self) {
+        let database = self.database.clone();
+        self.request(Pending::Schema, "get_schema", |out| write_string(out, &database));
     }
 
     /// The schema is known: asks for the data.

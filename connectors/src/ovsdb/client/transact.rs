@@ -1,14 +1,10 @@
 //! What a `transact` request came to (RFC 7047 section 4.1.3).
 
-use std::borrow::Cow;
 use std::fmt;
 
 use northflow_rules::ovsdb::Uuid;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-
-use crate::ovsdb::codec::DatumSeed;
-use crate::ovsdb::schema::{AtomType, ColumnType};
 
 /// What became of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,12 +64,12 @@ impl std::error::Error for TransactionError {}
 
 #[derive(Deserialize)]
 struct Reply<'a> {
-    #[serde(borrow, default)]
-    error: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    details: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    uuid: Option<&'a RawValue>,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    details: Option<String>,
+    #[serde(default)]
+    uuid: Option<(String, String)>,
     #[serde(default)]
     count: Option<u64>,
     #[serde(borrow, default)]
@@ -96,12 +92,12 @@ pub(super) fn outcome(reply: Result<&str, &str>, operations: usize) -> Outcome {
         // An operation without a result was not reached; the one that failed says why.
         let Some(reply) = reply else { continue };
         if let Some(error) = reply.error {
-            let details = reply.details.unwrap_or_default().into_owned();
+            let details = reply.details.unwrap_or_default();
             let index = (index < operations).then_some(index);
-            return failure(error.into_owned(), details, index);
+            return failure(error, details, index);
         }
         results.push(OperationResult {
-            uuid: reply.uuid.and_then(uuid),
+            uuid: reply.uuid.and_then(|(_, text)| Uuid::parse(&text)),
             count: reply.count,
             rows: reply.rows.map(|rows| rows.get().into()),
         });
@@ -128,20 +124,6 @@ fn failure(error: String, details: String, operation: Option<usize>) -> Outcome 
 
 /// What [`Outcome::TryAgain`] says after which the session cannot go on.
 pub(super) const UNKNOWN_DATABASE: &str = "unknown database";
-
-fn uuid(raw: &RawValue) -> Option<Uuid> {
-    use northflow_rules::ovsdb::{Atom, Datum};
-    use serde::de::DeserializeSeed;
-    let ty = ColumnType::scalar(AtomType::Uuid);
-    let datum = DatumSeed(&ty).deserialize(raw).ok()?;
-    match datum {
-        Datum::Set(atoms) => match atoms.first() {
-            Some(Atom::Uuid(uuid)) => Some(*uuid),
-            _ => None,
-        },
-        Datum::Map(_) => None,
-    }
-}
 
 #[cfg(test)]
 mod tests {

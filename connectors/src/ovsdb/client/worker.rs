@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::event::{Event, SessionError};
 use super::framing::Framer;
@@ -52,6 +52,8 @@ struct Connection {
 
 pub(super) struct Worker {
     pub(super) poll: Poll,
+    /// Kept because a waker that its last owner drops takes its wake-ups along.
+    pub(super) _waker: Arc<Waker>,
     pub(super) commands: Receiver<Command>,
     pub(super) events: Sender<Event>,
     pub(super) status: Arc<Mutex<Status>>,

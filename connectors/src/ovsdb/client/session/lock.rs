@@ -26,10 +26,12 @@ struct Reply {
 impl Session {
     /// Wants a lock in place of any other; takes it by force this once if `steal`.
     pub(in super::super) fn want_lock(&mut self, name: Text, steal: bool) {
-        if self.lock.name.as_ref() != Some(&name) {
-            self.unwant_lock();
-            self.lock.name = Some(name);
+        if self.lock.name.as_ref() == Some(&name) && (self.lock.held || !steal) {
+            return;
         }
+        // Who waits for a lock cannot ask for it again before giving up the wait.
+        self.unwant_lock();
+        self.lock.name = Some(name);
         self.send_lock(if steal { "steal" } else { "lock" });
     }
 
@@ -41,14 +43,13 @@ impl Session {
         }
     }
 
+    /// A session has begun.
     pub(super) fn request_lock(&mut self) {
         self.send_lock("lock");
     }
 
     fn send_lock(&mut self, method: &str) {
-        if let Some(name) = self.lock.name.clone()
-            && !self.lock.held
-        {
+        if let Some(name) = self.lock.name.clone() {
             let id = self.request(Pending::Lock, method, |out| write_string(out, &name));
             self.lock.request = Some(id);
         }

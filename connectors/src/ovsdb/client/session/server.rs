@@ -53,9 +53,9 @@ impl Session {
         Ok(())
     }
 
-    /// Takes the rows; gives the schema of our database if the server will do.
-    pub(super) fn server_reply(&mut self, rows: &str) -> Result<Option<Text>, SessionError> {
-        let Some(server) = &mut self.server else { return Ok(None) };
+    /// Takes the rows, and asks for the data if the server will do.
+    pub(super) fn server_reply(&mut self, rows: &str) -> Result<(), SessionError> {
+        let Some(server) = &mut self.server else { return Ok(()) };
         let (_, update) = decode::monitor_reply(&server.layout, Version::MonitorCond, rows)
             .map_err(protocol("_Server reply"))?;
         let layout = server.layout.clone();
@@ -63,23 +63,23 @@ impl Session {
             .replica
             .apply(Event::Snapshot { update, layout }, |_| {})
             .map_err(protocol("_Server reply"))?;
-        let schema = self.check_server()?;
+        self.check_server()?;
         // From here on the server tells of a conversion instead of closing the connection.
         self.request(Pending::Whatever, "set_db_change_aware", |out| out.extend_from_slice(b"true"));
-        Ok(Some(schema))
+        // The row has a schema too, but after a conversion it may be the one of before.
+        self.request_schema();
+        Ok(())
     }
 
     /// The row has changed.
     pub(super) fn server_update(&mut self, update: Update) -> Result<(), SessionError> {
-        if let Some(server) = &mut self.server {
-            server.replica.apply(Event::Update(update), |_| {}).map_err(protocol("_Server update"))?;
-            self.check_server()?;
-        }
-        Ok(())
+        let Some(server) = &mut self.server else { return Ok(()) };
+        server.replica.apply(Event::Update(update), |_| {}).map_err(protocol("_Server update"))?;
+        self.check_server()
     }
 
-    /// The schema of our database, or why this server will not do.
-    fn check_server(&mut self) -> Result<Text, SessionError> {
+    /// Fails if this server will not do.
+    fn check_server(&mut self) -> Result<(), SessionError> {
         let unknown = || SessionError::UnknownDatabase(self.database.clone());
         let row = self
             .server
@@ -89,14 +89,15 @@ impl Session {
                 rows.find(|row| text(&row[NAME]).is_some_and(|name| *name == self.database))
             })
             .ok_or_else(unknown)?;
-        let schema = text(&row[SCHEMA]).cloned();
-        let connected = is_true(&row[CONNECTED]);
+        let has_schema = text(&row[SCHEMA]).is_some();
         let model = text(&row[MODEL]).map_or("standalone", |model| &**model);
         if model != "clustered" && model != "relay" {
-            return schema.ok_or_else(unknown);
+            return if has_schema { Ok(()) } else { Err(unknown()) };
         }
-        let schema = schema.ok_or(SessionError::NotJoined)?;
-        if !connected {
+        if !has_schema {
+            return Err(SessionError::NotJoined);
+        }
+        if !is_true(&row[CONNECTED]) {
             return Err(SessionError::Isolated);
         }
         // A relay never is the leader, whatever its row says.
@@ -110,7 +111,7 @@ impl Session {
             }
             self.min_index = index;
         }
-        Ok(schema)
+        Ok(())
     }
 }
 
