@@ -117,9 +117,9 @@ impl Writer {
             match self.numbers.get(&number) {
                 None => {}
                 Some(Destination::Rows(table)) => {
-                    let encode = self.tables[*table].output.encode;
+                    let uuid = self.tables[*table].output.uuid;
                     for (rec, weight) in rows {
-                        let edit = edits.entry((*table, encode(rec).0)).or_default();
+                        let edit = edits.entry((*table, uuid(rec))).or_default();
                         let now = edit.row.get_or_insert(None);
                         if *weight > 0 {
                             *now = Some(rec.clone());
@@ -169,7 +169,7 @@ impl Writer {
             (Role::Own, Some(_), None) => vec![Edit::Delete],
             (Role::Own, Some(before), Some(now)) => self.updates(at, before, now, &edit.elements),
             (Role::Set, _, Some(now)) => {
-                vec![Edit::Update(self.translate(named((table.output.encode)(now).1)))]
+                vec![Edit::Update(self.translate(named((table.output.encode)(now))))]
             }
             (Role::Delete, _, Some(_)) => vec![Edit::Delete],
             (_, _, None) | (Role::Elements, ..) => vec![],
@@ -191,7 +191,7 @@ impl Writer {
         let mut edits = Vec::new();
         if before != now {
             let encode = table.output.encode;
-            let mut changed = difference(table.output, &encode(before).1, &encode(now).1);
+            let mut changed = difference(table.output, &encode(before), &encode(now));
             changed.retain(|(name, _)| !table.sets.iter().any(|set| *set.column == **name));
             if !changed.is_empty() {
                 edits.push(Edit::Update(self.translate(changed)));
@@ -252,7 +252,7 @@ impl WriterTable {
     /// All columns of a row that is wanted, its sets included.
     fn columns(&self, uuid: Uuid) -> Vec<(&'static str, Datum)> {
         let Some(rec) = self.rows.get(&uuid) else { return Vec::new() };
-        let mut columns = (self.output.encode)(rec).1;
+        let mut columns = (self.output.encode)(rec);
         for set in &self.sets {
             let elements = set.elements.get(&uuid).into_iter().flatten().cloned().collect();
             if let Some((_, datum)) = columns.iter_mut().find(|(name, _)| *name == set.column) {

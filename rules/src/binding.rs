@@ -61,8 +61,10 @@ pub struct OutputTable {
     pub natural_key: &'static [&'static str],
     /// Columns that are given to a new row and then left alone.
     pub at_insert: &'static [&'static str],
-    /// The identifier and the columns of a row.
-    pub encode: fn(&Rec) -> (Uuid, Vec<(&'static str, Datum)>),
+    /// The identifier of a row; for an element that of the row it belongs to.
+    pub uuid: fn(&Rec) -> Uuid,
+    /// The columns of a row, or the element.
+    pub encode: fn(&Rec) -> Vec<(&'static str, Datum)>,
 }
 
 impl OutputTable {
@@ -78,10 +80,8 @@ impl OutputTable {
             role,
             natural_key,
             at_insert: &[],
-            encode: |rec| {
-                let row = rec.get::<T>();
-                (row.uuid(), row.encode())
-            },
+            uuid: |rec| rec.get::<T>().uuid(),
+            encode: |rec| rec.get::<T>().encode(),
         }
     }
 
@@ -94,11 +94,18 @@ impl OutputTable {
             role: Role::Elements,
             natural_key: &[],
             at_insert: &[],
-            encode: |rec| {
-                let SetElement { row, element } = rec.get();
-                (*row, vec![("", Datum::scalar(element.clone()))])
-            },
+            uuid: |rec| rec.get::<SetElement>().row,
+            encode: |rec| vec![("", Datum::scalar(rec.get::<SetElement>().element.clone()))],
         }
+    }
+
+    /// The same output, whose records are not rows but spelled out by these functions.
+    pub const fn spelled_out(
+        self,
+        uuid: fn(&Rec) -> Uuid,
+        encode: fn(&Rec) -> Vec<(&'static str, Datum)>,
+    ) -> OutputTable {
+        OutputTable { uuid, encode, ..self }
     }
 
     /// The same output, with columns that only a new row is given.

@@ -8,8 +8,9 @@ use crate::flow;
 use crate::flow::drop::DropConfig;
 use crate::global::config_seq;
 use crate::schema::{nb, sb};
-use crate::switch::placed::{self, FlowConfig};
+use crate::switch::placed;
 use crate::topology::datapath::{self, KeyLimits};
+use crate::topology::switch_port::FlowConfig;
 use crate::topology::{container, port_binding, switch_port, up};
 
 pub use config_seq::HvProgress;
@@ -118,11 +119,11 @@ fn switches(program: &Builder, nb: &Northbound, sb: &Southbound) {
     program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
 
     let dynamic = nb.switch_port.flat_map(|row| Some((row.uuid, row.dynamic_addresses.clone()?)));
-    let configs = switch_port::port_configs(&ports, &nb.switch_port, &keys, &dynamic);
     let config = nb.global.map(|row| FlowConfig {
         drop: DropConfig::default(),
         ignore_down: row.options.get_bool("ignore_lsp_down", true),
     });
+    let configs = switch_port::port_configs(&ports, &nb.switch_port, &keys, &dynamic, &config);
     let placed = placed::flows(&nb.switch, &configs, &config);
     let members = placed::members(&nb.switch, &configs);
     let live = datapaths.keys.map(|assigned| assigned.owner);

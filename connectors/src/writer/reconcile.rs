@@ -40,7 +40,7 @@ impl Writer {
         for (uuid, rec) in &self.tables[table].rows {
             let edit = match output.role {
                 Role::Delete => Edit::Delete,
-                _ => Edit::Update(self.translate(named((output.encode)(rec).1))),
+                _ => Edit::Update(self.translate(named((output.encode)(rec)))),
             };
             writes.push(self.change(table, *uuid, edit));
         }

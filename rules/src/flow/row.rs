@@ -98,11 +98,20 @@ struct Resolved {
     reference: Reference,
 }
 
+/// A Logical_Flow row before it is spelled out: there are so many that the columns are made only
+/// when they are written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FlowRow {
+    key: FlowKey,
+    note: FlowNote,
+    reference: Reference,
+}
+
 /// The rows that flows come to.
 #[derive(Clone, Debug)]
 pub struct FlowRows {
     /// The flows.
-    pub flows: Relation<sb::LogicalFlow>,
+    pub flows: Relation<FlowRow>,
     /// The groups; their datapaths are apart.
     pub groups: Relation<sb::LogicalDpGroup>,
     /// The datapaths of the groups.
@@ -196,37 +205,49 @@ fn group_uuid(target: Target) -> Uuid {
     Uuid::from_hash(key_hash(&("Logical_DP_Group", target)))
 }
 
-fn flow_row(merged: &Merged, resolved: &Resolved) -> sb::LogicalFlow {
-    let Merged { key, note, .. } = merged;
-    let (logical_datapath, logical_dp_group) = match resolved.reference {
-        Reference::Datapath(datapath) => (Some(crate::topology::datapath_uuid(datapath)), None),
-        Reference::Group(group) => (None, Some(group)),
-    };
-    let mut tags = Map::new();
-    if let Some(port) = &note.io_port {
-        tags.insert("in_out_port", port.clone());
+fn flow_row(merged: &Merged, resolved: &Resolved) -> FlowRow {
+    FlowRow { key: merged.key.clone(), note: merged.note.clone(), reference: resolved.reference }
+}
+
+impl FlowRow {
+    /// The identifier of the row, which only the flow decides.
+    pub fn uuid(&self) -> Uuid {
+        Uuid::from_hash(key_hash(&("Logical_Flow", &self.key)))
     }
-    if key.acl_ct_translation {
-        tags.insert("acl_ct_translation", "true".into());
-    }
-    let mut external_ids = Map::new();
-    external_ids.insert("stage-name", key.stage.name().into());
-    external_ids.insert("source", note.source.clone().unwrap_or_else(|| key.stage.row().owner.into()));
-    if let Some(hint) = note.hint {
-        external_ids.insert("stage-hint", hint.short().into());
-    }
-    sb::LogicalFlow {
-        uuid: Uuid::from_hash(key_hash(&("Logical_Flow", key))),
-        logical_datapath,
-        logical_dp_group,
-        pipeline: key.stage.pipeline().name().into(),
-        table_id: i64::from(key.stage.table()),
-        priority: i64::from(key.priority),
-        match_: key.matches.clone(),
-        actions: key.actions.clone(),
-        tags,
-        controller_meter: key.controller_meter.clone(),
-        external_ids,
-        flow_desc: note.desc.clone(),
+
+    /// The row as it is written.
+    pub fn spell_out(&self) -> sb::LogicalFlow {
+        let FlowRow { key, note, reference } = self;
+        let (logical_datapath, logical_dp_group) = match reference {
+            Reference::Datapath(datapath) => (Some(crate::topology::datapath_uuid(*datapath)), None),
+            Reference::Group(group) => (None, Some(*group)),
+        };
+        let mut tags = Map::new();
+        if let Some(port) = &note.io_port {
+            tags.insert("in_out_port", port.clone());
+        }
+        if key.acl_ct_translation {
+            tags.insert("acl_ct_translation", "true".into());
+        }
+        let mut external_ids = Map::new();
+        external_ids.insert("stage-name", key.stage.name().into());
+        external_ids.insert("source", note.source.clone().unwrap_or_else(|| key.stage.row().owner.into()));
+        if let Some(hint) = note.hint {
+            external_ids.insert("stage-hint", hint.short().into());
+        }
+        sb::LogicalFlow {
+            uuid: self.uuid(),
+            logical_datapath,
+            logical_dp_group,
+            pipeline: key.stage.pipeline().name().into(),
+            table_id: i64::from(key.stage.table()),
+            priority: i64::from(key.priority),
+            match_: key.matches.clone(),
+            actions: key.actions.clone(),
+            tags,
+            controller_meter: key.controller_meter.clone(),
+            external_ids,
+            flow_desc: note.desc.clone(),
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The tables that the program reads and writes.
 
 use crate::binding::{InputTable, OutputTable, Role};
-use crate::schema::{nb, sb};
+use crate::flow::row::FlowRow;
+use crate::schema::{Table, nb, sb};
 
 /// Every input of the program.
 pub const INPUTS: &[InputTable] = &[
@@ -38,7 +39,8 @@ pub const OUTPUTS: &[OutputTable] = &[
         Role::Own,
         &["pipeline", "table_id", "priority", "match", "actions", "controller_meter"],
     )
-    .given_at_insert(&["tags", "external_ids", "flow_desc"]),
+    .given_at_insert(&["tags", "external_ids", "flow_desc"])
+    .spelled_out(|rec| rec.get::<FlowRow>().uuid(), |rec| rec.get::<FlowRow>().spell_out().encode()),
     OutputTable::of::<sb::MulticastGroup>("sb.Multicast_Group", Role::Own, &["datapath", "name"]),
     OutputTable::elements::<sb::MulticastGroup>("sb.Multicast_Group.ports", &["ports"]),
     OutputTable::of::<sb::AddressSet>("sb.Address_Set", Role::Own, &["name"]),

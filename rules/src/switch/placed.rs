@@ -1,38 +1,19 @@
 //! Where the flows of switches are: the functions of this folder over the relations of the network.
 
 use northflow_engine::Relation;
-use serde::{Deserialize, Serialize};
 
 use super::class::{SwitchOptions, filter_sets, unknown_sets};
 use super::flood_group::{Group, Membership, groups};
 use super::port::{Port, PortKind};
 use super::{SwitchSet, admission, conntrack_bypass, fdb, fixed_flows, l2_lookup, path_mtu};
-use crate::flow::drop::DropConfig;
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::{Flow, On};
 use crate::ovsdb::{Atom, Text, Uuid};
 use crate::schema::{SetElement, nb, sb};
 use crate::service::{arp_nd, virtual_port};
-use crate::topology::switch_port::PortConfig;
+use crate::topology::switch_port::{FlowConfig, PortConfig};
 use crate::topology::tunnel_key::Assigned;
 use crate::topology::{datapath_uuid, port_uuid};
-
-/// What of the global settings flows of switches depend on; one row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct FlowConfig {
-    /// Whether dropped packets are sampled.
-    pub drop: DropConfig,
-    /// NB_Global options:ignore_lsp_down, true by default: addresses of ports that are down are
-    /// answered for.
-    pub ignore_down: bool,
-}
-
-/// A port with what its flows depend on besides.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Configured {
-    port: PortConfig,
-    config: FlowConfig,
-}
 
 /// Every flow of every switch.
 ///
@@ -46,26 +27,17 @@ pub fn flows(
     let fixed = config.flat_map(|config| {
         fixed_flows(config.drop).into_iter().map(|(set, flow)| Placed { on: On::Switches(set), flow })
     });
-    let configured = ports
-        .index_by(|_| ())
-        .join(&config.index_by(|_| ()), |port, config| Configured { port: port.clone(), config: *config });
-    let own =
-        configured.flat_map(|Configured { port, config }| place(port.switch, own_flows(port, config.drop)));
+    let own = ports.flat_map(|port| place(port.switch, own_flows(port)));
 
+    let by_switch = ports.index_by(|port| port.switch).named("switch.port");
     let unknown = unknown_switches(ports);
-    let delivered = configured
-        .index_by(|row| row.port.switch)
-        .named("switch.port")
-        .join_optional(&unknown.index_by(|switch| *switch), |row, unknown| {
-            place(row.port.switch, delivery(&row.port, unknown.is_some(), row.config.drop))
-        });
-
+    let delivered = by_switch.join_optional(&unknown.index_by(|switch| *switch), |port, unknown| {
+        place(port.switch, delivery(port, unknown.is_some()))
+    });
     let passthru = switches.map(|row| (row.uuid, options(row).vlan_passthru));
-    let answered = configured
-        .index_by(|row| row.port.switch)
-        .join_flat(&passthru.index_by(|(switch, _)| *switch), |row, (_, passthru)| {
-            place(row.port.switch, answers(&row.port, *passthru, row.config.ignore_down))
-        });
+    let answered = by_switch.join_flat(&passthru.index_by(|(switch, _)| *switch), |port, (_, passthru)| {
+        place(port.switch, answers(port, *passthru))
+    });
     let builder = ports.builder();
     builder.union(&[fixed, own, delivered, answered, virtual_ports(ports)])
 }
@@ -75,9 +47,9 @@ fn place(switch: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
 }
 
 /// Flows that depend on the port alone.
-fn own_flows(port: &PortConfig, drop: DropConfig) -> Vec<Flow> {
+fn own_flows(port: &PortConfig) -> Vec<Flow> {
     let PortConfig { port: name, kind, .. } = port;
-    let mut flows = admission::port(name, *kind, port.enabled, None, drop);
+    let mut flows = admission::port(name, *kind, port.enabled, None, port.config.drop);
     flows.extend(path_mtu::port(name, *kind, &port.addresses));
     flows.extend(fdb::port(
         name,
@@ -97,7 +69,7 @@ fn own_flows(port: &PortConfig, drop: DropConfig) -> Vec<Flow> {
 }
 
 /// How unicast reaches the port.
-fn delivery(port: &PortConfig, unknown_on_switch: bool, drop: DropConfig) -> Vec<Flow> {
+fn delivery(port: &PortConfig, unknown_on_switch: bool) -> Vec<Flow> {
     let delivery = l2_lookup::Delivery {
         kind: port.kind,
         enabled: port.enabled,
@@ -106,17 +78,18 @@ fn delivery(port: &PortConfig, unknown_on_switch: bool, drop: DropConfig) -> Vec
         clone_to_unknown: port.options.clone_to_unknown,
         unknown_on_switch,
     };
-    l2_lookup::port(&port.port, delivery, &port.addresses, drop)
+    l2_lookup::port(&port.port, delivery, &port.addresses, port.config.drop)
 }
 
 /// Answers to ARP and neighbour solicitations on the port's behalf.
-fn answers(port: &PortConfig, vlan_passthru: bool, ignore_down: bool) -> Vec<Flow> {
+fn answers(port: &PortConfig, vlan_passthru: bool) -> Vec<Flow> {
     let responder = arp_nd::Responder {
         kind: port.kind,
         unknown: port.unknown,
         disabled: port.options.disable_arp_nd_rsp,
         up: port.up,
     };
+    let ignore_down = port.config.ignore_down;
     let answering = arp_nd::Answering { ignore_down, vlan_passthru, proxy: false, meter: None };
     let mut flows = arp_nd::port(&port.port, responder, &answering, &port.addresses);
     if port.kind == PortKind::Localnet {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::datapath::KeyLimits;
 use super::tunnel_key::{Assigned, Candidate, KeySpace, Next};
+use crate::flow::drop::DropConfig;
 use crate::ovsdb::{Text, Uuid};
 use crate::schema::{nb, sb};
 use crate::switch::port::{Port, PortAddress, PortKind};
@@ -31,7 +32,9 @@ pub struct PortConfig {
     pub kind: PortKind,
     /// Whether it is in use (Logical_Switch_Port.enabled, true by default).
     pub enabled: bool,
-    /// Whether it is up.
+    /// The global settings.
+    pub config: FlowConfig,
+    /// Whether it is up, if that matters.
     pub up: bool,
     /// Whether it may hide any address: `unknown` is among its addresses, or it leads to another
     /// switch.
@@ -42,6 +45,16 @@ pub struct PortConfig {
     pub addresses: Vec<PortAddress>,
     /// The options that rules for flows read.
     pub options: PortOptions,
+}
+
+/// What of the global settings flows of switches depend on; one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FlowConfig {
+    /// Whether dropped packets are sampled.
+    pub drop: DropConfig,
+    /// NB_Global options:ignore_lsp_down, true by default: addresses of ports that are down are
+    /// answered for.
+    pub ignore_down: bool,
 }
 
 /// Options of a port that rules for flows read (ovn-nb(5), Logical_Switch_Port).
@@ -160,38 +173,55 @@ pub fn port_configs(
     rows: &Relation<nb::LogicalSwitchPort>,
     keys: &Relation<Assigned>,
     dynamic: &Relation<(Uuid, Text)>,
+    config: &Relation<FlowConfig>,
 ) -> Relation<PortConfig> {
+    // The rows come last, so that what is kept on the way to them is small.
     let keyed = ports.index_by(|port| port.port.row).semijoin(&keys.index_by(|assigned| assigned.owner));
-    let own = rows.map(own_config);
-    let own =
-        own.index_by(|own| own.port.row).join_optional(&dynamic.index_by(|(row, _)| *row), |own, dynamic| {
-            let mut config = own.clone();
-            config.addresses.extend(dynamic.and_then(|(_, text)| PortAddress::read(text)));
-            Some(config)
+    let addressed = keyed
+        .index_by(|port| port.port.row)
+        .join_optional(&dynamic.index_by(|(row, _)| *row), |port, dynamic| {
+            Some((port.port.row, port.switch, dynamic.map(|(_, text)| text.clone())))
         });
-    own.index_by(|own| own.port.row).join(&keyed.index_by(|port| port.port.row), |config, port| PortConfig {
-        switch: port.switch,
-        ..config.clone()
-    })
+    let configured = addressed.index_by(|_| ()).join(&config.index_by(|_| ()), |port, config| {
+        let (row, switch, dynamic) = port.clone();
+        Placement { row, switch, dynamic, config: *config }
+    });
+    configured
+        .index_by(|placement| placement.row)
+        .join(&rows.index_by(|row| row.uuid).named("nb.switch_port"), |placement, row| {
+            port_config(row, placement)
+        })
 }
 
-/// What the row says by itself; the switch is filled in later.
-fn own_config(row: &nb::LogicalSwitchPort) -> PortConfig {
+/// What a port's configuration is made of beside its row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Placement {
+    row: Uuid,
+    switch: Uuid,
+    dynamic: Option<Text>,
+    config: FlowConfig,
+}
+
+fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig {
     let kind = PortKind::read(&row.type_);
     let options = &row.options;
     let flag = |key| options.get_bool(key, false);
+    let own = row.addresses.iter().filter_map(|address| PortAddress::read(address));
+    let dynamic = placement.dynamic.as_deref().and_then(PortAddress::read);
     PortConfig {
         port: Port { row: row.uuid, name: row.name.clone() },
-        switch: Uuid::ZERO,
+        switch: placement.switch,
         kind,
+        config: placement.config,
         enabled: row.enabled != Some(false),
-        up: row.up == Some(true),
+        // Nothing depends on it otherwise, and it is what changes most.
+        up: row.up == Some(true) && !placement.config.ignore_down,
         unknown: kind == PortKind::Switch || row.addresses.iter().any(|address| &**address == "unknown"),
         secured: row.port_security.iter().any(|element| {
             let element = element.strip_prefix("VRRPv3 ").unwrap_or(element);
             PortAddress::read(element).is_some()
         }),
-        addresses: row.addresses.iter().filter_map(|address| PortAddress::read(address)).collect(),
+        addresses: own.chain(dynamic).collect(),
         options: PortOptions {
             learn_fdb: options.get_bool("lsp_learn_fdb", true),
             localnet_learn_fdb: flag("localnet_learn_fdb"),
