@@ -61,7 +61,7 @@ pub fn monitor_set(macs: &Relation<MonitorMacs>) -> Relation<NamedSet> {
     })
 }
 
-/// The columns of a switch port that hold addresses.
+/// The addresses of a switch port, sorted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct PortAddresses {
     port: Uuid,
@@ -191,24 +191,15 @@ mod tests {
 
     fn scenario() -> Scenario {
         Scenario::start(|program| {
-            let sets = program.builder_union();
+            let sets = program.union(&[
+                user_sets(&program.input("sets")),
+                monitor_set(&program.input("macs")),
+                port_group_sets(&program.input("groups"), &program.input("ports")),
+            ]);
             let (rows, problems) = address_sets(&sets);
             program.output("rows", &rows);
             program.output("problems", &problems);
         })
-    }
-
-    trait AllSets {
-        fn builder_union(&self) -> Relation<NamedSet>;
-    }
-    impl AllSets for northflow_engine::Builder {
-        fn builder_union(&self) -> Relation<NamedSet> {
-            self.union(&[
-                user_sets(&self.input("sets")),
-                monitor_set(&self.input("macs")),
-                port_group_sets(&self.input("groups"), &self.input("ports")),
-            ])
-        }
     }
 
     fn texts(scenario: &Scenario) -> Vec<String> {
