@@ -6,12 +6,18 @@ use northflow_engine::{Builder, Relation};
 
 use crate::flow;
 use crate::flow::drop::DropConfig;
-use crate::global::config_seq;
+use crate::global::stale::{self, PortKey};
+use crate::global::{
+    address_set, chassis, config_seq, dhcp_catalog, drop_sampling, identity, rbac, settings, single,
+};
+use crate::multicast;
+use crate::problem::Problem;
 use crate::schema::{nb, sb};
-use crate::switch::placed;
-use crate::topology::datapath::{self, KeyLimits};
-use crate::topology::switch_port::FlowConfig;
-use crate::topology::{container, port_binding, switch_port, up};
+use crate::switch::{mirror, placed};
+use crate::topology::datapath::{self, Datapaths, KeyLimits};
+use crate::topology::switch_port::{FlowConfig, SwitchPort};
+use crate::topology::tunnel_key::Assigned;
+use crate::topology::{container, port_binding, port_group, switch_port, up};
 
 pub use config_seq::HvProgress;
 pub use tables::{HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
@@ -95,44 +101,145 @@ impl Southbound {
 pub fn program(program: &Builder) {
     let nb = Northbound::new(program);
     let sb = Southbound::new(program);
-    let progress = config_seq::hv_progress(&nb.global, &sb.chassis, &sb.chassis_private);
-    program.output(HV_PROGRESS, &progress);
-    switches(program, &nb, &sb);
+    let global = global(program, &nb, &sb);
+    let network = topology(program, &nb, &sb, &global);
+    flows(program, &nb, &global, &network);
+    let problems = groups(program, &nb, &global, &network);
+    stale(program, &nb, &sb, &network);
+    program.output(PROBLEMS, &global.problems.concat(&problems));
 }
 
-/// Datapaths, ports, and the flows of switches.
-fn switches(program: &Builder, nb: &Northbound, sb: &Southbound) {
-    let limits = nb.global.map(|_| KeyLimits { datapath: 16_711_680, port: 32_767 });
-    let datapaths = datapath::datapaths(&nb.switch, &nb.router, &sb.datapath, &limits);
+/// Answers about the network as a whole.
+struct Global {
+    options: Relation<nb::NbGlobalOptions>,
+    limits: Relation<KeyLimits>,
+    drop: Relation<DropConfig>,
+    problems: Relation<Problem>,
+}
+
+/// Settings, catalogues, and how far the chassis have followed.
+fn global(program: &Builder, nb: &Northbound, sb: &Southbound) -> Global {
+    let options = settings::options(&nb.global);
+    let vxlan = chassis::vxlan_mode(&options, &sb.chassis, &sb.encap);
+    let highest = chassis::max_datapath_key(&vxlan, &nb.switch);
+    let completed = settings::completed(&options, &highest);
+    program.output("nb.NB_Global.options", &settings::write_back(&options, &completed));
+    program.output("sb.SB_Global", &settings::southbound(&nb.global, &completed, &sb.global));
+
+    let (role, permissions) = rbac::rbac(&nb.global);
+    program.output("sb.RBAC_Role", &role);
+    program.output("sb.RBAC_Permission", &permissions);
+    let (dhcp, dhcpv6) = dhcp_catalog::catalogues(&nb.global);
+    program.output("sb.DHCP_Options", &dhcp);
+    program.output("sb.DHCPv6_Options", &dhcpv6);
+    let progress = config_seq::hv_progress(&nb.global, &sb.chassis, &sb.chassis_private);
+    program.output(HV_PROGRESS, &progress);
+
+    let limits = single(&highest).join(&single(&vxlan), |highest, vxlan| KeyLimits {
+        datapath: highest.0,
+        port: if vxlan.0 { VXLAN_PORT_KEYS } else { PORT_KEYS },
+    });
+    let (drop, problems) = drop_sampling::drop_sampling(&options, &nb.sampling_app);
+    Global { options, limits, drop, problems }
+}
+
+/// The highest key of a port (ovn-architecture(7), "Tunnel Encapsulations").
+const PORT_KEYS: u32 = (1 << 15) - 1;
+/// The highest key of a port where VXLAN has to carry it.
+const VXLAN_PORT_KEYS: u32 = (1 << 11) - 1;
+
+/// Datapaths and ports with their keys.
+struct Network {
+    datapaths: Datapaths,
+    ports: Relation<SwitchPort>,
+    port_keys: Relation<Assigned>,
+}
+
+/// Datapaths, ports, and what is written back about them.
+fn topology(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global) -> Network {
+    let datapaths = datapath::datapaths(&nb.switch, &nb.router, &sb.datapath, &global.limits);
     program.output("sb.Datapath_Binding", &datapaths.rows);
+    program.output("sb.IP_Multicast", &multicast::config::ip_multicast(&nb.switch, &datapaths.rows));
 
     let ports = switch_port::switch_ports(&nb.switch, &nb.switch_port);
-    let keys =
-        switch_port::port_keys(&ports, &nb.switch_port, &datapaths.keys, &sb.port, &sb.datapath, &limits);
+    let keys = switch_port::port_keys(
+        &ports,
+        &nb.switch_port,
+        &datapaths.keys,
+        &sb.port,
+        &sb.datapath,
+        &global.limits,
+    );
     let bindings =
         port_binding::port_bindings(&ports, &nb.switch_port, &nb.switch, &keys, &sb.chassis, &sb.port);
     program.output("sb.Port_Binding", &bindings);
+    program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
     let up = up::ports_up(&ports, &nb.switch_port, &sb.port, &sb.chassis);
     program.output("nb.Logical_Switch_Port.up", &up);
     program.output("sb.Port_Binding.up", &up::bindings_down(&ports, &sb.port));
     program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
+    Network { datapaths, ports, port_keys: keys }
+}
 
-    let dynamic = nb.switch_port.flat_map(|row| Some((row.uuid, row.dynamic_addresses.clone()?)));
-    let config = nb.global.map(|row| FlowConfig {
-        drop: DropConfig::default(),
-        ignore_down: row.options.get_bool("ignore_lsp_down", true),
+/// Logical flows, and the multicast groups that they name.
+fn flows(program: &Builder, nb: &Northbound, global: &Global, network: &Network) {
+    let ignore_down = global.options.map(|row| row.options.get_bool("ignore_lsp_down", true));
+    let config = single(&global.drop).join(&single(&ignore_down), |drop, ignore_down| FlowConfig {
+        drop: *drop,
+        ignore_down: *ignore_down,
     });
-    let configs = switch_port::port_configs(&ports, &nb.switch_port, &keys, &dynamic, &config);
-    let placed = placed::flows(&nb.switch, &configs, &config);
-    let members = placed::members(&nb.switch, &configs);
-    let live = datapaths.keys.map(|assigned| assigned.owner);
+    let dynamic = nb.switch_port.flat_map(|row| Some((row.uuid, row.dynamic_addresses.clone()?)));
+    let ports =
+        switch_port::port_configs(&network.ports, &nb.switch_port, &network.port_keys, &dynamic, &config);
+    let placed = placed::flows(&nb.switch, &ports, &config);
+    let members = placed::members(&nb.switch, &ports);
+    let live = network.datapaths.keys.map(|assigned| assigned.owner);
     let rows = flow::row::rows(&placed, &members, &live);
     program.output("sb.Logical_Flow", &rows.flows);
     program.output("sb.Logical_DP_Group", &rows.groups);
     program.output("sb.Logical_DP_Group.datapaths", &rows.group_datapaths);
 
-    let (groups, group_ports) = placed::multicast_groups(&configs, &datapaths.keys);
+    let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
     program.output("sb.Multicast_Group", &groups);
     program.output("sb.Multicast_Group.ports", &group_ports);
+}
+
+/// Port groups and address sets, which matches refer to by name.
+fn groups(program: &Builder, nb: &Northbound, global: &Global, network: &Network) -> Relation<Problem> {
+    let members = port_group::members(&nb.port_group, &network.ports);
+    let (groups, ports) = port_group::port_groups(&members, &network.datapaths.keys);
+    program.output("sb.Port_Group", &groups);
+    program.output("sb.Port_Group.ports", &ports);
+
+    let sets = program.union(&[
+        address_set::user_sets(&nb.address_set),
+        address_set::monitor_set(&identity::monitor_macs(&global.options)),
+        address_set::port_group_sets(&nb.port_group, &nb.switch_port),
+    ]);
+    let (sets, problems) = address_set::address_sets(&sets);
+    program.output("sb.Address_Set", &sets);
+    problems
+}
+
+/// Learned rows whose port or datapath is gone.
+fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, network: &Network) {
+    let keys = network.port_keys.index_by(|port| port.space).join(
+        &network.datapaths.keys.index_by(|datapath| datapath.owner),
+        |port, datapath| PortKey {
+            port: port.owner,
+            datapath: datapath.owner,
+            dp_key: datapath.key,
+            port_key: port.key,
+        },
+    );
+    program.output("sb.FDB.stale", &stale::fdb(&sb.fdb, &keys));
+
+    let owners = sb.datapath.flat_map(|row| Some((row.uuid, datapath::owner(row)?)));
+    let routers = owners
+        .index_by(|(_, owner)| *owner)
+        .semijoin(&nb.router.filter(|router| router.enabled != Some(false)).index_by(|router| router.uuid))
+        .map(|(row, _)| *row);
+    let names = nb.router_port.map(|port| port.name.clone());
+    program.output("sb.MAC_Binding.stale", &stale::mac_bindings(&sb.mac_binding, &routers, &names));
 }

@@ -41,6 +41,7 @@ pub mod fdb;
 pub mod flood_group;
 pub mod l2_lookup;
 pub mod localnet;
+pub mod mirror;
 pub mod path_mtu;
 pub mod placed;
 pub mod port;

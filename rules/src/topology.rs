@@ -3,6 +3,7 @@
 pub mod container;
 pub mod datapath;
 pub mod port_binding;
+pub mod port_group;
 pub mod switch_port;
 pub mod tunnel_key;
 pub mod up;

@@ -3,6 +3,9 @@
 //! Codes are those that IANA lists for DHCPv4 (RFC 2132) and DHCPv6 (RFC 8415), except where a note
 //! says otherwise. The type tells a chassis how to put the value on the wire.
 
+use northflow_engine::Relation;
+
+use crate::schema::nb::NbGlobal;
 use crate::schema::sb::{DhcpOptions, Dhcpv6Options};
 use crate::schema::{Table, key_uuid};
 
@@ -89,12 +92,24 @@ pub fn ipv6() -> Vec<Dhcpv6Options> {
     IPV6.iter().map(row).collect()
 }
 
+/// Both catalogues, as soon as there is a network.
+///
+/// Cost: nothing once they are there.
+pub fn catalogues(nb: &Relation<NbGlobal>) -> (Relation<DhcpOptions>, Relation<Dhcpv6Options>) {
+    // Only whether there is a network counts: a change of its settings ends at the first operator.
+    let network = nb.map(|_| ());
+    (network.flat_map(|()| ipv4()), network.flat_map(|()| ipv6()))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
     use crate::global::recording::recorded;
+    use crate::global::testing::Scenario;
+    use crate::ovsdb::Uuid;
+    use crate::schema::Map;
 
     #[test]
     fn catalogues_are_those_of_the_reference() {
@@ -111,5 +126,21 @@ mod tests {
         let ipv4 = ipv4().into_iter().map(|row| row.uuid);
         let all: HashSet<_> = ipv4.chain(ipv6().into_iter().map(|row| row.uuid)).collect();
         assert_eq!(all.len(), IPV4.len() + IPV6.len());
+    }
+
+    #[test]
+    fn catalogues_come_with_the_network() {
+        let mut scenario = Scenario::start(|program| {
+            let (ipv4, ipv6) = catalogues(&program.input("nb"));
+            program.output("ipv4", &ipv4);
+            program.output("ipv6", &ipv6);
+        });
+        let network = |nb_cfg| NbGlobal { uuid: Uuid(1), nb_cfg, options: Map::new(), ipsec: false };
+        assert_eq!(scenario.step(), 0);
+        scenario.insert("nb", network(0));
+        assert_eq!(scenario.step(), IPV4.len() + IPV6.len());
+        scenario.replace("nb", network(0), network(1));
+        assert_eq!(scenario.step(), 0);
+        assert_eq!(scenario.rows::<Dhcpv6Options>("ipv6").len(), IPV6.len());
     }
 }

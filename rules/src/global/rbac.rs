@@ -4,7 +4,10 @@
 //! The server applies the role to clients that connect with it, each by the name in its certificate,
 //! the system identifier of its chassis. Rows of other roles belong to the operator.
 
+use northflow_engine::Relation;
+
 use crate::ovsdb::{Text, Uuid};
+use crate::schema::nb::NbGlobal;
 use crate::schema::sb::{RbacPermission, RbacRole};
 use crate::schema::{Table, key_uuid};
 
@@ -122,6 +125,15 @@ pub fn permissions() -> Vec<RbacPermission> {
     PERMISSIONS.iter().map(row).collect()
 }
 
+/// The role and its permissions, as soon as there is a network.
+///
+/// Cost: nothing once they are there.
+pub fn rbac(nb: &Relation<NbGlobal>) -> (Relation<RbacRole>, Relation<RbacPermission>) {
+    // Only whether there is a network counts: a change of its settings ends at the first operator.
+    let network = nb.map(|_| ());
+    (network.map(|()| role()), network.flat_map(|()| permissions()))
+}
+
 fn permission_uuid(permission: &Permission) -> Uuid {
     key_uuid(RbacPermission::NAME, &[permission.table])
 }
@@ -130,6 +142,8 @@ fn permission_uuid(permission: &Permission) -> Uuid {
 mod tests {
     use super::*;
     use crate::global::recording::recorded;
+    use crate::global::testing::Scenario;
+    use crate::schema::Map;
 
     #[test]
     fn permissions_are_those_of_the_reference() {
@@ -158,5 +172,19 @@ mod tests {
             assert_eq!(role.permissions.get(&row.table), Some(&row.uuid));
             assert!(row.update.is_sorted(), "{}", row.table);
         }
+    }
+
+    #[test]
+    fn the_role_comes_with_the_network() {
+        let mut scenario = Scenario::start(|program| {
+            let (role, permissions) = rbac(&program.input("nb"));
+            program.output("role", &role);
+            program.output("permissions", &permissions);
+        });
+        assert_eq!(scenario.step(), 0);
+        let network = NbGlobal { uuid: Uuid(1), nb_cfg: 0, options: Map::new(), ipsec: false };
+        scenario.insert("nb", network).step();
+        assert_eq!(scenario.row::<RbacRole>("role"), role());
+        assert_eq!(scenario.rows::<RbacPermission>("permissions").len(), PERMISSIONS.len());
     }
 }

@@ -44,7 +44,6 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::MulticastGroup>("sb.Multicast_Group", Role::Own, &["datapath", "name"]),
     OutputTable::elements::<sb::MulticastGroup>("sb.Multicast_Group.ports", &["ports"]),
     OutputTable::of::<sb::AddressSet>("sb.Address_Set", Role::Own, &["name"]),
-    OutputTable::elements::<sb::AddressSet>("sb.Address_Set.addresses", &["addresses"]),
     OutputTable::of::<sb::PortGroup>("sb.Port_Group", Role::Own, &["name"]),
     OutputTable::elements::<sb::PortGroup>("sb.Port_Group.ports", &["ports"]),
     OutputTable::of::<sb::IpMulticast>("sb.IP_Multicast", Role::Own, &["datapath"]),
