@@ -30,7 +30,7 @@
 //!
 //! Files: `record` (the one stored form of a row), `relation` (the typed face), `allocate` (stable
 //! numbers), `graph` (operators, indexes and their execution), `dataflow` (timely around it),
-//! `worker` and `engine` (threads, transactions, results).
+//! `iterate` (recursion, on differential dataflow), `worker` and `engine` (threads, transactions, results).
 
 #![deny(missing_docs)]
 
@@ -39,9 +39,18 @@ mod dataflow;
 mod delta;
 mod engine;
 mod graph;
+pub mod iterate;
 mod record;
 mod relation;
 mod worker;
+
+/// The types of differential and timely dataflow that [`Relation::as_collection`] speaks of: the
+/// only place where this crate shows them. They change with the versions underneath.
+pub mod differential {
+    pub use crate::iterate::plan::{Moment, Rows};
+    pub use differential_dataflow;
+    pub use timely;
+}
 
 pub use allocate::Allocator;
 pub use delta::Weight;

@@ -300,6 +300,18 @@ impl Operator for Output {
     }
 }
 
+/// Hands its input to a region.
+pub(crate) struct Enter {
+    pub region: usize,
+}
+
+impl Operator for Enter {
+    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+        inbox.iter_mut().for_each(consolidate);
+        Outcome::Enter(self.region, inbox.iter_mut().map(std::mem::take).collect())
+    }
+}
+
 /// A new index with nothing in it.
 pub(crate) fn empty_index() -> SharedIndex {
     Rc::new(RefCell::new(IndexState::default()))
