@@ -31,6 +31,7 @@ use crate::engine::{Epoch, EpochResult};
 use crate::graph::Region;
 use crate::graph::executor::{Executor, Packet};
 use crate::iterate::plan;
+use crate::progress::Progress;
 use crate::record::Rec;
 
 /// Epoch and round in one totally ordered number.
@@ -73,7 +74,7 @@ pub(crate) struct Running {
 pub(crate) fn build(
     worker: &mut Worker,
     executor: Executor,
-    results: Option<Sender<EpochResult>>,
+    results: Option<(Sender<EpochResult>, Progress)>,
 ) -> Running {
     let executor = Rc::new(RefCell::new(executor));
     let probe = ProbeHandle::new();
@@ -224,7 +225,7 @@ impl Schedule {
 /// Gathers result rows on worker 0 and sends each epoch's when the frontier has passed it.
 fn deliver<'s>(
     rows: Stream<'s, Time, Vec<ResultRows>>,
-    sender: Option<Sender<EpochResult>>,
+    listener: Option<(Sender<EpochResult>, Progress)>,
 ) -> Stream<'s, Time, Vec<()>> {
     rows.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
         Exchange::new(|_: &ResultRows| 0),
@@ -238,13 +239,14 @@ fn deliver<'s>(
                         gathered.entry(epoch_of(*time)).or_default().append(rows);
                     }
                 });
-                let Some(sender) = &sender else { return };
+                let Some((sender, progress)) = &listener else { return };
                 // An empty frontier is the end of the input: what is complete then was reported before.
                 let Some(passed) = frontier.frontier().first().map(|time| epoch_of(*time)) else { return };
                 while next < passed {
                     let outputs = gathered.remove(&next).unwrap_or_default();
                     // Nobody listening any more means that the engine is being dropped.
                     let _ = sender.send(EpochResult::new(next, outputs));
+                    progress.complete(next);
                     next += 1;
                 }
             }

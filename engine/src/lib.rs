@@ -30,7 +30,8 @@
 //!
 //! Files: `record` (the one stored form of a row), `relation` (the typed face), `allocate` (stable
 //! numbers), `graph` (operators, indexes and their execution), `dataflow` (timely around it),
-//! `iterate` (recursion, on differential dataflow), `worker` and `engine` (threads, transactions, results).
+//! `iterate` (recursion, on differential dataflow), `worker`, `engine` and `progress` (threads,
+//! transactions, results, what is finished).
 
 #![deny(missing_docs)]
 
@@ -40,6 +41,7 @@ mod delta;
 mod engine;
 mod graph;
 pub mod iterate;
+mod progress;
 mod record;
 mod relation;
 mod worker;
@@ -56,5 +58,6 @@ pub use allocate::Allocator;
 pub use delta::Weight;
 pub use engine::{Cluster, Config, Engine, EngineError, Epoch, EpochResult, Transaction, follow};
 pub use graph::executor::NodeMetrics;
+pub use progress::Progress;
 pub use record::{Rec, Record, key_hash};
 pub use relation::{Builder, Group, Index, Relation, Tally};

@@ -249,9 +249,12 @@ impl Operator for Tally {
             }
             if now.0 != 0 {
                 out.push(((self.result)(&rec, now.0, now.1), 1));
-                self.groups.insert(key, now);
-            } else {
+            }
+            // Rows that are there less than no times can make a sum without a count.
+            if now == (0, 0) {
                 self.groups.remove(&key);
+            } else {
+                self.groups.insert(key, now);
             }
         }
         rows(out)
