@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use crate::delta::{Delta, Weight, consolidate};
 use crate::graph::executor::NodeMetrics;
@@ -284,17 +285,38 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.commands.clear();
-        if let Some(runner) = self.runner.take() {
+        // After a loss, threads that talk with other processes may wait for those for ever.
+        if let Some(runner) = self.runner.take().filter(|_| !self.progress.is_lost()) {
             // A worker that panicked has said so on standard error.
             let _ = runner.join();
         }
     }
 }
 
+/// How long [`follow`] may take to notice that a worker is lost.
+const LOSS_CHECK: Duration = Duration::from_millis(100);
+
 /// Runs the workers of a process other than 0 until process 0 stops.
+///
+/// # Errors
+/// [`EngineError::WorkerLost`] when a worker panics here or another process goes away. The caller
+/// should then end the process: only that tells the other processes.
 pub fn follow(config: Config, program: impl Fn(&Builder) + Send + Sync + 'static) -> Result<(), EngineError> {
     let (results, _) = unbounded();
     let (catalogs, _) = bounded(1);
-    let outside = Outside { results, catalogs, progress: Progress::default() };
-    worker::run(config, Arc::new(program), Vec::new(), outside)().map_err(EngineError::Start)
+    let progress = Progress::default();
+    let outside = Outside { results, catalogs, progress: progress.clone() };
+    let run = worker::run(config, Arc::new(program), Vec::new(), outside);
+    let (ended, end) = bounded(1);
+    std::thread::Builder::new()
+        .name("northflow-engine".into())
+        .spawn(move || drop(ended.send(run())))
+        .map_err(|error| EngineError::Start(error.to_string()))?;
+    loop {
+        match end.recv_timeout(LOSS_CHECK) {
+            Ok(outcome) if !progress.is_lost() => return outcome.map_err(EngineError::Start),
+            Err(RecvTimeoutError::Timeout) if !progress.is_lost() => {}
+            _ => return Err(EngineError::WorkerLost),
+        }
+    }
 }

@@ -27,7 +27,7 @@ use crate::graph::operators::{self, Emit, ErasedGroup};
 use crate::graph::{Region, Source};
 use crate::iterate::plan::{Plan, Rows, Step, StepId};
 use crate::record::{Rec, Record, key_hash, register};
-use crate::relation::{Group, Relation};
+use crate::relation::{Builder, Group, Relation};
 
 /// The inside of a recursion.
 #[derive(Clone)]
@@ -71,26 +71,22 @@ impl Scope {
 
     /// The rows of all `relations` together, as often as they are in each.
     pub fn union<T: Record>(&self, relations: &[Inside<T>]) -> Inside<T> {
-        self.step(Step::Concat(relations.iter().map(|relation| relation.step).collect()))
+        self.step(Step::Concat(relations.iter().map(|relation| relation.of(self)).collect()))
     }
 
     /// Hands what was described over to the graph; gives the relation that leaves.
-    fn close<T: Record>(self, name: &'static str, outside: &Relation<T>, result: StepId) -> StepResult {
+    fn close<T: Record>(self, name: &'static str, builder: &Builder, result: StepId) -> Relation<T> {
         let Inner { mut plan, sources } = self.inner.take();
         plan.result = result;
-        let builder = outside.builder();
         let mut graph = builder.graph.borrow_mut();
         let region = graph.regions.len();
         let ports = sources.len();
         let enter = graph.add(name, Box::new(operators::Enter { region }), sources);
         let exit = graph.add_after(name, Box::new(operators::Union), enter);
         graph.regions.push(Region { plan, ports, exit });
-        StepResult { exit }
+        drop(graph);
+        builder.at(exit)
     }
-}
-
-struct StepResult {
-    exit: usize,
 }
 
 /// A relation inside a recursion.
@@ -143,9 +139,8 @@ impl<T: Record> Relation<T> {
         let scope = Scope::new();
         let seeds = scope.enter(self);
         let start = scope.step(Step::Start(seeds.step));
-        let result = logic(&scope, start);
-        let result = scope.close("iterate", self, result.step);
-        self.builder().at(result.exit)
+        let result = logic(&scope, start).of(&scope);
+        scope.close("iterate", self.builder(), result)
     }
 
     /// These rows as a differential collection of [`Rec`], and a relation again from what `logic`
@@ -160,12 +155,20 @@ impl<T: Record> Relation<T> {
     ) -> Relation<U> {
         let scope = Scope::new();
         let result = scope.enter(self).as_collection::<U>(logic);
-        let result = scope.close("collection", self, result.step);
-        self.builder().at(result.exit)
+        scope.close("collection", self.builder(), result.step)
     }
 }
 
 impl<T: Record> Inside<T> {
+    /// Which step of `scope` this is.
+    ///
+    /// # Panics
+    /// If it belongs to another recursion: a fault of the program, seen when it starts.
+    fn of(&self, scope: &Scope) -> StepId {
+        assert!(Rc::ptr_eq(&self.scope.inner, &scope.inner), "{self:?} is used in another recursion");
+        self.step
+    }
+
     /// One row for each row.
     pub fn map<U: Record>(&self, logic: impl Fn(&T) -> U + 'static) -> Inside<U> {
         self.flat_map(move |row| Some(logic(row)))
@@ -261,20 +264,20 @@ impl<K: Hash, T: Record> InsideIndex<K, T> {
         let logic = move |a: &Rec, b: &Rec, emit: Emit<'_>| {
             logic(a.get(), b.get()).into_iter().for_each(|row| emit(Rec::new(row)));
         };
-        let (left, right) = (self.rows.step, other.rows.step);
+        let (left, right) = (self.rows.step, other.rows.of(&self.rows.scope));
         self.rows.scope.step(Step::Join { left, right, logic: Box::new(logic) })
     }
 
     /// The rows whose key is in `other`.
     pub fn semijoin<U: Record>(&self, other: &InsideIndex<K, U>) -> Inside<T> {
-        let (left, right) = (self.rows.step, other.rows.step);
+        let (left, right) = (self.rows.step, other.rows.of(&self.rows.scope));
         self.rows.scope.step(Step::Semijoin { left, right, anti: false })
     }
 
     /// The rows whose key is not in `other`; `other` should not depend on the rounds, else there
     /// may be no end.
     pub fn antijoin<U: Record>(&self, other: &InsideIndex<K, U>) -> Inside<T> {
-        let (left, right) = (self.rows.step, other.rows.step);
+        let (left, right) = (self.rows.step, other.rows.of(&self.rows.scope));
         self.rows.scope.step(Step::Semijoin { left, right, anti: true })
     }
 

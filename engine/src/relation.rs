@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use crate::allocate::{Adapter, Allocator};
 use crate::delta::Weight;
-use crate::graph::operators::{self, Emit, ErasedGroup, empty_index};
+use crate::graph::operators::{self, Emit, ErasedGroup, RowLogic, empty_index};
 use crate::graph::{Graph, NodeId, Operator, Route, SharedIndex, Source};
 use crate::record::{Rec, Record, key_hash, register};
 
@@ -145,12 +145,7 @@ impl<T: Record> Relation<T> {
         self.stateless("map", Box::new(logic), 1)
     }
 
-    fn stateless<U: Record>(
-        &self,
-        name: &'static str,
-        logic: Box<dyn Fn(&Rec, Emit<'_>)>,
-        sign: Weight,
-    ) -> Relation<U> {
+    fn stateless<U: Record>(&self, name: &'static str, logic: RowLogic, sign: Weight) -> Relation<U> {
         self.builder.relation(name, Box::new(operators::FlatMap { logic, sign }), vec![self.source()])
     }
 

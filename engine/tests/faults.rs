@@ -1,9 +1,12 @@
 //! What happens when a worker is lost, what progress says, and rows that are there several times
 //! or less than no times.
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use northflow_engine::{Allocator, Config, Engine, EngineError, Rec, Transaction, Weight};
+use northflow_engine::{
+    Allocator, Builder, Cluster, Config, Engine, EngineError, Rec, Transaction, Weight, follow,
+};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -48,6 +51,58 @@ fn whoever_reads_results_hears_of_a_lost_worker() {
     let results = engine.results().clone();
     engine.commit(one(13)).unwrap();
     assert!(results.recv_timeout(SOON).is_err_and(|error| error.is_disconnected()));
+}
+
+const ADDRESSES: &str = "NORTHFLOW_TEST_ADDRESSES";
+
+/// A rule that cannot bear large rows in the process that follows.
+fn uneven(program: &Builder, follows: bool) {
+    let rows = program.input::<u32>("rows").index_by(|row| row % 7);
+    program.output(
+        "least",
+        &rows.reduce(move |group| {
+            assert!(!follows || group.rows().all(|row| *row < 1000), "too large");
+            group.rows().min().copied()
+        }),
+    );
+}
+
+fn cluster(process: usize, addresses: &str) -> Config {
+    let addresses = addresses.split(' ').map(str::to_owned).collect();
+    Config { workers: 1, cluster: Some(Cluster { process, addresses }) }
+}
+
+/// The other process of the next test; alone it does nothing.
+#[test]
+fn follower() {
+    if let Ok(addresses) = std::env::var(ADDRESSES) {
+        let outcome = follow(cluster(1, &addresses), |program| uneven(program, true));
+        std::process::exit(i32::from(outcome == Err(EngineError::WorkerLost)));
+    }
+}
+
+#[test]
+fn a_lost_process_is_an_error_and_not_a_hang() {
+    let ports: Vec<TcpListener> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses: Vec<String> = ports.iter().map(|port| port.local_addr().unwrap().to_string()).collect();
+    drop(ports);
+    let addresses = addresses.join(" ");
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "follower", "--nocapture"])
+        .env(ADDRESSES, &addresses)
+        .spawn()
+        .unwrap();
+    let mut engine = Engine::start(cluster(0, &addresses), |program| uneven(program, false)).unwrap();
+    let progress = engine.progress();
+    let mut transaction = Transaction::new();
+    (0..70u32).for_each(|row| transaction.insert("rows", row));
+    engine.step(transaction).unwrap();
+    let mut transaction = Transaction::new();
+    (2000..2070u32).for_each(|row| transaction.insert("rows", row));
+    engine.commit(transaction).unwrap();
+    assert_eq!(progress.wait(1, SOON), Err(EngineError::WorkerLost));
+    assert!(engine.results().recv_timeout(SOON).is_err_and(|error| error.is_disconnected()));
+    assert_eq!(child.wait().unwrap().code(), Some(1));
 }
 
 #[test]

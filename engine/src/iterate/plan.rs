@@ -17,7 +17,7 @@ use timely::order::Product;
 use crate::dataflow::Time;
 use crate::delta::{Delta, Weight};
 use crate::graph::executor::Packet;
-use crate::graph::operators::{Emit, ErasedGroup};
+use crate::graph::operators::{ErasedGroup, GroupLogic, PairLogic, RowLogic};
 use crate::graph::{NodeId, Region};
 use crate::record::Rec;
 
@@ -34,6 +34,8 @@ type Spine = ValSpine<u128, Rec, Moment, Weight>;
 type Keyed<'s> = Arranged<'s, TraceAgent<Spine>>;
 type Custom = Box<dyn for<'s> FnOnce(Rows<'s>) -> Rows<'s>>;
 
+type Choice = Box<dyn Fn(&ErasedGroup<'_>, &mut Vec<(Rec, Weight)>)>;
+
 /// A step's place in its plan.
 pub(crate) type StepId = usize;
 
@@ -45,7 +47,7 @@ pub(crate) enum Step {
     Enter(usize),
     FlatMap {
         input: StepId,
-        logic: Box<dyn Fn(&Rec, Emit<'_>)>,
+        logic: RowLogic,
     },
     Negate(StepId),
     Concat(Vec<StepId>),
@@ -56,7 +58,7 @@ pub(crate) enum Step {
     Join {
         left: StepId,
         right: StepId,
-        logic: Box<dyn Fn(&Rec, &Rec, Emit<'_>)>,
+        logic: PairLogic,
     },
     Semijoin {
         left: StepId,
@@ -66,7 +68,7 @@ pub(crate) enum Step {
     Distinct(StepId),
     Reduce {
         input: StepId,
-        logic: Box<dyn Fn(&ErasedGroup<'_>, Emit<'_>)>,
+        logic: GroupLogic,
     },
     Differential {
         input: StepId,
@@ -197,7 +199,7 @@ fn unkeyed(keyed: Keyed<'_>) -> Rows<'_> {
     keyed.as_collection(|_, rec| rec.clone())
 }
 
-fn join<'s>(left: Keyed<'s>, right: Keyed<'s>, logic: Box<dyn Fn(&Rec, &Rec, Emit<'_>)>) -> Rows<'s> {
+fn join<'s>(left: Keyed<'s>, right: Keyed<'s>, logic: PairLogic) -> Rows<'s> {
     left.join_core(right, move |_, a, b| {
         let mut out = Vec::new();
         logic(a, b, &mut |rec| out.push(rec));
@@ -210,7 +212,7 @@ fn reduce<'s>(
     logic: impl Fn(&ErasedGroup<'_>, &mut Vec<(Rec, Weight)>) + 'static,
 ) -> Keyed<'s> {
     // One closure type for all, so that the operator is compiled once.
-    let logic: Box<dyn Fn(&ErasedGroup<'_>, &mut Vec<(Rec, Weight)>)> = Box::new(logic);
+    let logic: Choice = Box::new(logic);
     input.reduce_abelian::<_, ValBuilder<u128, Rec, Moment, Weight>, Spine, _, _>(
         "reduce",
         move |_, group, out| logic(group, out),
