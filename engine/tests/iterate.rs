@@ -181,3 +181,33 @@ fn two_processes_agree_with_the_model() {
     drop(engine);
     follower.join().unwrap().unwrap();
 }
+
+/// Many epochs in flight at once: a chain is cut and joined again, and each result is its own.
+#[test]
+fn epochs_in_flight_stay_apart() {
+    for workers in [1, 2] {
+        let mut engine = Engine::start(Config { workers, cluster: None }, program).unwrap();
+        let reached = engine.output_number("reached").unwrap();
+        let mut load = Transaction::new();
+        (0..NODES - 1).for_each(|node| load.insert("edges", (node, node + 1)));
+        load.insert("roots", 0u8);
+        engine.step(load).unwrap();
+        let cuts = 60u8;
+        for at in 0..cuts {
+            let cut = at / 2 % (NODES - 1);
+            let mut transaction = Transaction::new();
+            transaction.change("edges", Rec::new((cut, cut + 1)), if at % 2 == 0 { -1 } else { 1 });
+            engine.commit(transaction).unwrap();
+        }
+        for at in 0..cuts {
+            let result = engine.results().recv().unwrap();
+            assert_eq!(result.epoch, u64::from(at) + 1);
+            let mut rows: Vec<(u8, Weight)> =
+                result.output(reached).iter().map(|(rec, weight)| (*rec.get(), *weight)).collect();
+            rows.sort();
+            let sign = if at % 2 == 0 { -1 } else { 1 };
+            let beyond = at / 2 % (NODES - 1) + 1..NODES;
+            assert_eq!(rows, beyond.map(|node| (node, sign)).collect::<Vec<_>>());
+        }
+    }
+}
