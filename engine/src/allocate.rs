@@ -3,6 +3,8 @@
 //! Tunnel keys, tags and addresses depend on what was given out before. An [`Allocator`] keeps
 //! that memory for one space; everything else in the engine is a function of the present rows.
 
+use hashbrown::HashMap;
+
 use crate::delta::{Delta, Weight};
 use crate::graph::operators::ErasedAllocator;
 use crate::record::{Rec, Record};
@@ -18,8 +20,8 @@ pub trait Allocator: 'static {
     /// The choice made.
     type Assignment: Record;
 
-    /// Takes one epoch's change of the requests, all of it at once, and says which assignments
-    /// come (weight 1) and go (weight -1).
+    /// Takes one epoch's change of the requests, all of it at once and never empty, and says which assignments
+    /// come (weight 1) and go (weight -1). A request that is there several times counts once.
     fn change(
         &mut self,
         removed: Vec<Self::Request>,
@@ -34,11 +36,13 @@ pub trait Allocator: 'static {
 /// Makes a typed allocator one that the engine can hold.
 pub(crate) struct Adapter<A> {
     allocator: A,
+    /// How often each request is there: one that is there twice asks once.
+    requests: HashMap<Rec, Weight>,
 }
 
 impl<A> Adapter<A> {
     pub fn new(allocator: A) -> Adapter<A> {
-        Adapter { allocator }
+        Adapter { allocator, requests: HashMap::new() }
     }
 }
 
@@ -46,15 +50,28 @@ impl<A: Allocator> ErasedAllocator for Adapter<A> {
     fn change(&mut self, change: Delta, emit: &mut dyn FnMut(Rec, Weight)) {
         let (mut removed, mut added) = (Vec::new(), Vec::new());
         for (rec, weight) in change {
-            let side = if weight < 0 { &mut removed } else { &mut added };
-            side.push(rec.get::<A::Request>().clone());
+            let count = self.requests.entry(rec.clone()).or_insert(0);
+            let had = *count > 0;
+            *count += weight;
+            let has = *count > 0;
+            if *count == 0 {
+                self.requests.remove(&rec);
+            }
+            match (had, has) {
+                (true, false) => removed.push(rec.get::<A::Request>().clone()),
+                (false, true) => added.push(rec.get::<A::Request>().clone()),
+                _ => {}
+            }
         }
         // Records are sorted by hash; an order of their own makes choices readable.
         removed.sort();
         added.sort();
+        if removed.is_empty() && added.is_empty() {
+            return;
+        }
         self.allocator.change(removed, added, &mut |row, weight| emit(Rec::new(row), weight));
     }
     fn is_empty(&self) -> bool {
-        self.allocator.is_empty()
+        self.requests.is_empty() && self.allocator.is_empty()
     }
 }

@@ -3,11 +3,12 @@
 //! ```text
 //!   input ──► graph ──► results ──► (worker 0)
 //!               ▲  │
-//!               └──┘  rows for other workers, one round later
+//!               ├──┘  rows for other workers, one round later
+//!               └──►  regions (recursion), and from there into the same loop
 //! ```
 //!
 //! A timestamp is an epoch and a round: rows that have to move to another worker arrive a round
-//! later, and the frontier says when no more of them can come. That is all the synchronisation
+//! later, as do rows that come out of a recursion, and the frontier says when no more can come. That is all the synchronisation
 //! there is; timely carries it between threads and between processes alike.
 
 use std::cell::RefCell;
@@ -20,17 +21,21 @@ use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::generic::operator::Operator;
-use timely::dataflow::operators::{Capability, Concat, ConnectLoop, Feedback, Input, Probe};
+use timely::dataflow::operators::{Capability, Concat, Concatenate, ConnectLoop, Feedback, Input, Probe};
 use timely::dataflow::{InputHandle, ProbeHandle, Scope, Stream};
 use timely::progress::frontier::MutableAntichain;
 use timely::worker::Worker;
 
-use crate::delta::Delta;
+use crate::delta::{Delta, Weight};
 use crate::engine::{Epoch, EpochResult};
+use crate::graph::Region;
 use crate::graph::executor::{Executor, Packet};
+use crate::iterate::plan;
+use crate::progress::Progress;
+use crate::record::Rec;
 
 /// Epoch and round in one totally ordered number.
-pub(crate) type Time = u64;
+pub type Time = u64;
 
 const ROUND_BITS: u32 = 16;
 
@@ -50,6 +55,14 @@ fn round_of(time: Time) -> u32 {
 /// Rows of an output.
 type ResultRows = (usize, Delta);
 
+/// A row on its way into a region.
+type Entry = (Rec, Time, Weight);
+
+// The outputs of the graph operator, in order.
+const OUTGOING: usize = 0;
+const RESULTS: usize = 1;
+const FIRST_ENTRY: usize = 2;
+
 /// What a worker holds of its dataflow.
 pub(crate) struct Running {
     pub input: InputHandle<Time, CapacityContainerBuilder<Vec<Packet>>>,
@@ -61,13 +74,14 @@ pub(crate) struct Running {
 pub(crate) fn build(
     worker: &mut Worker,
     executor: Executor,
-    results: Option<Sender<EpochResult>>,
+    results: Option<(Sender<EpochResult>, Progress)>,
 ) -> Running {
     let executor = Rc::new(RefCell::new(executor));
     let probe = ProbeHandle::new();
     let input = worker.dataflow::<Time, _, _>(|scope| {
         let (input, packets) = scope.new_input();
-        let rows = graph(scope, packets, Rc::clone(&executor));
+        let regions = executor.borrow_mut().take_regions();
+        let rows = graph(scope, packets, Rc::clone(&executor), regions);
         deliver(rows, results).probe_with(&probe);
         input
     });
@@ -79,6 +93,7 @@ fn graph<'s>(
     scope: Scope<'s, Time>,
     packets: Stream<'s, Time, Vec<Packet>>,
     executor: Rc<RefCell<Executor>>,
+    regions: Vec<Region>,
 ) -> Stream<'s, Time, Vec<ResultRows>> {
     let (feedback, returning) = scope.feedback(1);
     let mut builder = OperatorBuilder::new("graph".to_owned(), scope);
@@ -89,6 +104,21 @@ fn graph<'s>(
     let mut outgoing = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(outgoing);
     let mut results = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(results);
 
+    let mut leaving = leaving;
+    let (mut entries, mut first) = (Vec::new(), Vec::new());
+    let mut exits = Vec::new();
+    for region in regions {
+        first.push(entries.len());
+        let mut entering = Vec::new();
+        for _ in 0..region.ports {
+            let (entry, rows) = builder.new_output::<Vec<Entry>>();
+            entries.push(OutputBuilder::<_, CapacityContainerBuilder<_>>::from(entry));
+            entering.push(rows);
+        }
+        exits.push(plan::build(scope, region, entering));
+    }
+    let ports = FIRST_ENTRY + entries.len();
+
     builder.build(move |_initial| {
         let mut schedule = Schedule { waiting: BTreeMap::new(), epoch: 0 };
         move |frontiers: &[MutableAntichain<Time>]| {
@@ -96,8 +126,7 @@ fn graph<'s>(
                 let Some(time) = capability.least().copied() else { return };
                 let waiting = schedule.waiting.entry(time).or_insert_with(|| Waiting {
                     packets: Vec::new(),
-                    outgoing: capability.delayed(&time, 0),
-                    results: capability.delayed(&time, 1),
+                    capabilities: (0..ports).map(|port| capability.delayed(&time, port)).collect(),
                 });
                 waiting.packets.append(packets);
             });
@@ -108,9 +137,21 @@ fn graph<'s>(
                 &frontiers[0],
                 |capability, packet| outgoing.session(capability).give(packet),
                 |capability, rows| results.session(capability).give_iterator(rows.into_iter()),
+                |capabilities, region, ports| {
+                    for (port, rows) in ports.into_iter().enumerate().filter(|(_, rows)| !rows.is_empty()) {
+                        let entry = first[region] + port;
+                        let capability = &capabilities[FIRST_ENTRY + entry];
+                        let time = *capability.time();
+                        let rows = rows.into_iter().map(|(rec, weight)| (rec, time, weight));
+                        entries[entry].activate().session(capability).give_iterator(rows);
+                    }
+                },
             );
         }
     });
+    if !exits.is_empty() {
+        leaving = scope.concatenate(exits.into_iter().chain([leaving]));
+    }
     leaving.connect_loop(feedback);
     result_rows
 }
@@ -118,8 +159,8 @@ fn graph<'s>(
 /// Work that waits for the frontier.
 struct Waiting {
     packets: Vec<Packet>,
-    outgoing: Capability<Time>,
-    results: Capability<Time>,
+    /// One for each output of the graph operator.
+    capabilities: Vec<Capability<Time>>,
 }
 
 struct Schedule {
@@ -136,13 +177,15 @@ impl Schedule {
         frontier: &MutableAntichain<Time>,
         mut send: impl FnMut(&Capability<Time>, Packet),
         mut give: impl FnMut(&Capability<Time>, Vec<ResultRows>),
+        mut enter: impl FnMut(&[Capability<Time>], usize, Vec<Delta>),
     ) {
         while let Some(entry) = self.waiting.first_entry() {
             let time = *entry.key();
             if frontier.less_equal(&time) {
                 break;
             }
-            let Waiting { packets, outgoing, results } = entry.remove();
+            let Waiting { packets, capabilities } = entry.remove();
+            let (outgoing, results) = (&capabilities[OUTGOING], &capabilities[RESULTS]);
             if epoch_of(time) != self.epoch {
                 executor.commit();
                 self.epoch = epoch_of(time);
@@ -159,14 +202,16 @@ impl Schedule {
             }
             let rows = executor.take_results();
             if !rows.is_empty() {
-                give(&results, rows);
+                give(results, rows);
+            }
+            for (region, ports) in executor.take_entering() {
+                enter(&capabilities, region, ports);
             }
             if let Some(round) = executor.next_round() {
                 let next = start_of(self.epoch) + Time::from(round);
                 self.waiting.entry(next).or_insert_with(|| Waiting {
                     packets: Vec::new(),
-                    outgoing: outgoing.delayed(&next),
-                    results: results.delayed(&next),
+                    capabilities: capabilities.iter().map(|capability| capability.delayed(&next)).collect(),
                 });
             }
         }
@@ -180,7 +225,7 @@ impl Schedule {
 /// Gathers result rows on worker 0 and sends each epoch's when the frontier has passed it.
 fn deliver<'s>(
     rows: Stream<'s, Time, Vec<ResultRows>>,
-    sender: Option<Sender<EpochResult>>,
+    listener: Option<(Sender<EpochResult>, Progress)>,
 ) -> Stream<'s, Time, Vec<()>> {
     rows.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
         Exchange::new(|_: &ResultRows| 0),
@@ -194,13 +239,14 @@ fn deliver<'s>(
                         gathered.entry(epoch_of(*time)).or_default().append(rows);
                     }
                 });
-                let Some(sender) = &sender else { return };
+                let Some((sender, progress)) = &listener else { return };
                 // An empty frontier is the end of the input: what is complete then was reported before.
                 let Some(passed) = frontier.frontier().first().map(|time| epoch_of(*time)) else { return };
                 while next < passed {
                     let outputs = gathered.remove(&next).unwrap_or_default();
                     // Nobody listening any more means that the engine is being dropped.
                     let _ = sender.send(EpochResult::new(next, outputs));
+                    progress.complete(next);
                     next += 1;
                 }
             }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use crate::delta::{Delta, Weight, consolidate};
 use crate::graph::executor::NodeMetrics;
+use crate::progress::Progress;
 use crate::record::{Rec, Record};
 use crate::relation::Builder;
-use crate::worker::{self, Catalog, Command};
+use crate::worker::{self, Catalog, Command, Outside};
 
 /// One batch of transactions; epochs are numbered from 0 and totally ordered.
 pub type Epoch = u64;
@@ -139,6 +141,7 @@ pub struct Engine {
     results: Receiver<EpochResult>,
     catalog: Catalog,
     next: Epoch,
+    progress: Progress,
     runner: Option<JoinHandle<Result<(), String>>>,
 }
 
@@ -163,13 +166,16 @@ impl Engine {
         let (result_sender, results) = unbounded();
         let (catalog_sender, catalogs) = bounded(1);
         let (commands, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| bounded(QUEUED)).unzip();
-        let run = worker::run(config, Arc::new(program), receivers, result_sender, catalog_sender);
+        let progress = Progress::default();
+        let outside =
+            Outside { results: result_sender, catalogs: catalog_sender, progress: progress.clone() };
+        let run = worker::run(config, Arc::new(program), receivers, outside);
         let runner = std::thread::Builder::new()
             .name("northflow-engine".into())
             .spawn(run)
             .map_err(|error| EngineError::Start(error.to_string()))?;
         match catalogs.recv() {
-            Ok(catalog) => Ok(Engine { commands, results, catalog, next: 0, runner: Some(runner) }),
+            Ok(catalog) => Ok(Engine { commands, results, catalog, next: 0, progress, runner: Some(runner) }),
             // No catalog means that no worker got as far as building its graph.
             Err(_) => match runner.join() {
                 Ok(Err(why)) => Err(EngineError::Start(why)),
@@ -199,8 +205,15 @@ impl Engine {
     }
 
     /// Where finished epochs arrive, in order, each as soon as the frontier has passed it.
+    ///
+    /// It disconnects when a worker is gone.
     pub fn results(&self) -> &Receiver<EpochResult> {
         &self.results
+    }
+
+    /// How far the epochs have come, for any thread to ask.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
     }
 
     /// Commits `transaction` and waits for its result.
@@ -272,16 +285,38 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.commands.clear();
-        if let Some(runner) = self.runner.take() {
+        // After a loss, threads that talk with other processes may wait for those for ever.
+        if let Some(runner) = self.runner.take().filter(|_| !self.progress.is_lost()) {
             // A worker that panicked has said so on standard error.
             let _ = runner.join();
         }
     }
 }
 
+/// How long [`follow`] may take to notice that a worker is lost.
+const LOSS_CHECK: Duration = Duration::from_millis(100);
+
 /// Runs the workers of a process other than 0 until process 0 stops.
+///
+/// # Errors
+/// [`EngineError::WorkerLost`] when a worker panics here or another process goes away. The caller
+/// should then end the process: only that tells the other processes.
 pub fn follow(config: Config, program: impl Fn(&Builder) + Send + Sync + 'static) -> Result<(), EngineError> {
     let (results, _) = unbounded();
     let (catalogs, _) = bounded(1);
-    worker::run(config, Arc::new(program), Vec::new(), results, catalogs)().map_err(EngineError::Start)
+    let progress = Progress::default();
+    let outside = Outside { results, catalogs, progress: progress.clone() };
+    let run = worker::run(config, Arc::new(program), Vec::new(), outside);
+    let (ended, end) = bounded(1);
+    std::thread::Builder::new()
+        .name("northflow-engine".into())
+        .spawn(move || drop(ended.send(run())))
+        .map_err(|error| EngineError::Start(error.to_string()))?;
+    loop {
+        match end.recv_timeout(LOSS_CHECK) {
+            Ok(outcome) if !progress.is_lost() => return outcome.map_err(EngineError::Start),
+            Err(RecvTimeoutError::Timeout) if !progress.is_lost() => {}
+            _ => return Err(EngineError::WorkerLost),
+        }
+    }
 }

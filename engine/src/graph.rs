@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use crate::delta::Delta;
 use crate::graph::index::IndexState;
+use crate::iterate::plan::Plan;
 use crate::record::Rec;
 
 /// A node's place in the graph.
@@ -31,6 +32,8 @@ pub(crate) enum Outcome {
     Index,
     /// Rows for the outside world, under the number of an output.
     Output(usize, Delta),
+    /// Rows that enter a region, by port.
+    Enter(usize, Vec<Delta>),
     /// Nothing that matters to others.
     Quiet,
 }
@@ -60,7 +63,7 @@ pub(crate) struct Node {
     pub operator: Box<dyn Operator>,
     pub ports: usize,
     pub followers: Vec<Edge>,
-    /// How many exchanges lie between the inputs and this node.
+    /// How many exchanges and regions lie between the inputs and this node.
     pub round: u32,
 }
 
@@ -70,8 +73,18 @@ pub(crate) struct Graph {
     pub nodes: Vec<Node>,
     pub inputs: Vec<(&'static str, NodeId)>,
     pub outputs: Vec<&'static str>,
-    /// With one worker nothing moves, and all nodes share round 0.
+    pub regions: Vec<Region>,
+    /// With one worker nothing moves, and only regions add rounds.
     pub workers: usize,
+}
+
+/// A part that differential dataflow computes. Rows enter it through one node and leave it, a round
+/// later, to another.
+pub(crate) struct Region {
+    pub plan: Plan,
+    pub ports: usize,
+    /// The node that what leaves is for.
+    pub exit: NodeId,
 }
 
 /// How a node reads another.
@@ -92,6 +105,13 @@ impl Graph {
             self.nodes[source.node].followers.push(Edge { to: id, port, route });
         }
         self.nodes.push(Node { name, operator, ports, followers: Vec::new(), round });
+        id
+    }
+
+    /// Adds the node that takes up what leaves a region which rows enter by the node `enter`.
+    pub fn add_after(&mut self, name: &'static str, operator: Box<dyn Operator>, enter: NodeId) -> NodeId {
+        let id = self.add(name, operator, Vec::new());
+        self.nodes[id].round = self.nodes[enter].round + 1;
         id
     }
 }

@@ -30,7 +30,8 @@
 //!
 //! Files: `record` (the one stored form of a row), `relation` (the typed face), `allocate` (stable
 //! numbers), `graph` (operators, indexes and their execution), `dataflow` (timely around it),
-//! `worker` and `engine` (threads, transactions, results).
+//! `iterate` (recursion, on differential dataflow), `worker`, `engine` and `progress` (threads,
+//! transactions, results, what is finished).
 
 #![deny(missing_docs)]
 
@@ -39,13 +40,24 @@ mod dataflow;
 mod delta;
 mod engine;
 mod graph;
+pub mod iterate;
+mod progress;
 mod record;
 mod relation;
 mod worker;
+
+/// The types of differential and timely dataflow that [`Relation::as_collection`] speaks of: the
+/// only place where this crate shows them. They change with the versions underneath.
+pub mod differential {
+    pub use crate::iterate::plan::{Moment, Rows};
+    pub use differential_dataflow;
+    pub use timely;
+}
 
 pub use allocate::Allocator;
 pub use delta::Weight;
 pub use engine::{Cluster, Config, Engine, EngineError, Epoch, EpochResult, Transaction, follow};
 pub use graph::executor::NodeMetrics;
+pub use progress::Progress;
 pub use record::{Rec, Record, key_hash};
 pub use relation::{Builder, Group, Index, Relation, Tally};

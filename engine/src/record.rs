@@ -23,7 +23,7 @@ impl<T: Ord + Hash + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + '
 /// A [`Record`] whose type has been forgotten.
 trait Erased: fmt::Debug + Send + Sync {
     fn any(&self) -> &dyn Any;
-    fn order(&self, other: &dyn Any) -> Ordering;
+    fn order(&self, other: &dyn Erased) -> Ordering;
     fn tag(&self) -> u64;
     fn serde(&self) -> &dyn erased_serde::Serialize;
 }
@@ -32,11 +32,11 @@ impl<T: Record> Erased for T {
     fn any(&self) -> &dyn Any {
         self
     }
-    fn order(&self, other: &dyn Any) -> Ordering {
-        match other.downcast_ref::<T>() {
+    fn order(&self, other: &dyn Erased) -> Ordering {
+        match other.any().downcast_ref::<T>() {
             Some(other) => self.cmp(other),
             // Never within one relation; a stable answer keeps the order total all the same.
-            None => type_tag::<T>().cmp(&0),
+            None => self.tag().cmp(&other.tag()),
         }
     }
     fn tag(&self) -> u64 {
@@ -89,11 +89,7 @@ impl fmt::Debug for Rec {
 impl Ord for Rec {
     fn cmp(&self, other: &Self) -> Ordering {
         self.hash.cmp(&other.hash).then_with(|| {
-            if Arc::ptr_eq(&self.row, &other.row) {
-                Ordering::Equal
-            } else {
-                (*self.row).order((*other.row).any())
-            }
+            if Arc::ptr_eq(&self.row, &other.row) { Ordering::Equal } else { (*self.row).order(&*other.row) }
         })
     }
 }

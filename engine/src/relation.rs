@@ -13,14 +13,14 @@ use std::rc::Rc;
 
 use crate::allocate::{Adapter, Allocator};
 use crate::delta::Weight;
-use crate::graph::operators::{self, Emit, ErasedGroup, empty_index};
+use crate::graph::operators::{self, Emit, ErasedGroup, RowLogic, empty_index};
 use crate::graph::{Graph, NodeId, Operator, Route, SharedIndex, Source};
 use crate::record::{Rec, Record, key_hash, register};
 
 /// What a program is built with: inputs come from it, outputs go to it.
 #[derive(Clone)]
 pub struct Builder {
-    graph: Rc<RefCell<Graph>>,
+    pub(crate) graph: Rc<RefCell<Graph>>,
 }
 
 impl fmt::Debug for Builder {
@@ -59,6 +59,12 @@ impl Builder {
         self.relation("union", Box::new(operators::Union), sources)
     }
 
+    /// What the node `node` gives.
+    pub(crate) fn at<T: Record>(&self, node: NodeId) -> Relation<T> {
+        register::<T>();
+        Relation { node, builder: self.clone(), rows: PhantomData }
+    }
+
     fn add(&self, name: &'static str, operator: Box<dyn Operator>, sources: Vec<Source>) -> NodeId {
         self.graph.borrow_mut().add(name, operator, sources)
     }
@@ -69,8 +75,7 @@ impl Builder {
         operator: Box<dyn Operator>,
         sources: Vec<Source>,
     ) -> Relation<T> {
-        register::<T>();
-        Relation { node: self.add(name, operator, sources), builder: self.clone(), rows: PhantomData }
+        self.at(self.add(name, operator, sources))
     }
 }
 
@@ -95,7 +100,7 @@ impl<T> fmt::Debug for Relation<T> {
 }
 
 impl<T: Record> Relation<T> {
-    fn source(&self) -> Source {
+    pub(crate) fn source(&self) -> Source {
         Source { node: self.node, route: None }
     }
 
@@ -140,12 +145,7 @@ impl<T: Record> Relation<T> {
         self.stateless("map", Box::new(logic), 1)
     }
 
-    fn stateless<U: Record>(
-        &self,
-        name: &'static str,
-        logic: Box<dyn Fn(&Rec, Emit<'_>)>,
-        sign: Weight,
-    ) -> Relation<U> {
+    fn stateless<U: Record>(&self, name: &'static str, logic: RowLogic, sign: Weight) -> Relation<U> {
         self.builder.relation(name, Box::new(operators::FlatMap { logic, sign }), vec![self.source()])
     }
 
@@ -283,6 +283,10 @@ impl<T> fmt::Debug for Group<'_, T> {
 }
 
 impl<'a, T: Record> Group<'a, T> {
+    pub(crate) fn new(rows: &'a ErasedGroup<'a>) -> Group<'a, T> {
+        Group { rows, types: PhantomData }
+    }
+
     /// The rows, each once.
     pub fn rows(&self) -> impl Iterator<Item = &'a T> + '_ {
         self.rows.iter().map(|(rec, _)| rec.get())
@@ -383,7 +387,7 @@ impl<K: Hash, T: Record> Index<K, T> {
         logic: impl Fn(Group<'_, T>) -> I + 'static,
     ) -> Relation<V> {
         let logic = move |rows: &ErasedGroup<'_>, emit: Emit<'_>| {
-            logic(Group { rows, types: PhantomData }).into_iter().for_each(|row| emit(Rec::new(row)));
+            logic(Group::new(rows)).into_iter().for_each(|row| emit(Rec::new(row)));
         };
         let operator = operators::Reduce { input: self.state(), logic: Box::new(logic) };
         self.reading("reduce", Box::new(operator), &[])

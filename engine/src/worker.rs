@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 use timely::CommunicationConfig;
 use timely::WorkerConfig;
 use timely::worker::Worker;
@@ -14,6 +14,7 @@ use crate::delta::{Delta, Weight};
 use crate::engine::{Config, Epoch, EpochResult};
 use crate::graph::NodeId;
 use crate::graph::executor::{Executor, NodeMetrics, Packet};
+use crate::progress::Progress;
 use crate::record::Rec;
 use crate::relation::Builder;
 
@@ -30,11 +31,21 @@ pub(crate) struct Catalog {
     pub outputs: Vec<&'static str>,
 }
 
+/// Where a process's workers report to.
+pub(crate) struct Outside {
+    pub results: Sender<EpochResult>,
+    pub catalogs: Sender<Catalog>,
+    pub progress: Progress,
+}
+
 type Program = Arc<dyn Fn(&Builder) + Send + Sync>;
 
 /// While an epoch is being computed, a worker with nothing to do looks again after this long at
 /// the latest; usually a message wakes it before.
 const PATIENCE: Duration = Duration::from_millis(1);
+
+/// How long a worker that only follows may take to notice that another is lost.
+const LONG: Duration = Duration::from_millis(100);
 
 /// A closure that runs this process's workers to their end. `commands` has one receiver for each,
 /// or none in a process that only follows.
@@ -42,8 +53,7 @@ pub(crate) fn run(
     config: Config,
     program: Program,
     commands: Vec<Receiver<Command>>,
-    results: Sender<EpochResult>,
-    catalogs: Sender<Catalog>,
+    outside: Outside,
 ) -> impl FnOnce() -> Result<(), String> + Send {
     move || {
         let threads = config.workers.max(1);
@@ -60,8 +70,12 @@ pub(crate) fn run(
         };
         let settings =
             timely::Config { communication, worker: WorkerConfig::default().idle_spin(Duration::ZERO) };
-        let outside = Mutex::new((results, catalogs));
+        let progress = outside.progress.clone();
+        let outside = Mutex::new(outside);
+        let (alarm, lost) = bounded(0);
+        let alarm = Arc::new(Mutex::new(Some(alarm)));
         let guards = timely::execute(settings, move |worker| {
+            let _alarm = Alarm { alarm: Arc::clone(&alarm), progress: progress.clone() };
             let builder = Builder::new(worker.peers());
             program(&builder);
             let graph = builder.finish();
@@ -72,17 +86,17 @@ pub(crate) fn run(
                 0 => {
                     let outside = outside.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                     // Engine::start waits for this; in a process that follows nobody does.
-                    let _ = outside.1.send(Catalog { inputs, outputs });
-                    Some(outside.0.clone())
+                    let _ = outside.catalogs.send(Catalog { inputs, outputs });
+                    Some((outside.results.clone(), outside.progress.clone()))
                 }
                 _ => None,
             };
             let running = dataflow::build(worker, executor, results);
             match commands.get(worker.index()) {
-                Some(commands) => lead(worker, running, commands),
+                Some(commands) => lead(worker, running, commands, &lost),
                 None => {
-                    drop(running.input);
-                    while worker.step_or_park(None) {}
+                    drop(running);
+                    finish(worker, &lost);
                 }
             }
         })?;
@@ -91,11 +105,51 @@ pub(crate) fn run(
     }
 }
 
+/// Tells the other workers of this process when the one that holds it panics: what they wait for
+/// will never come. Everybody holds the other end of the channel, and sees it disconnected.
+struct Alarm {
+    alarm: Arc<Mutex<Option<Sender<()>>>>,
+    progress: Progress,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.alarm.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+            self.progress.lose();
+        }
+    }
+}
+
+fn is_lost(lost: &Receiver<()>) -> bool {
+    lost.try_recv() == Err(TryRecvError::Disconnected)
+}
+
+/// Works until the input has ended everywhere, or until a worker is lost.
+fn finish(worker: &mut Worker, lost: &Receiver<()>) {
+    while worker.step_or_park(Some(LONG)) {
+        if is_lost(lost) {
+            return abandon(worker);
+        }
+    }
+}
+
+/// Gives up what can no longer be finished.
+fn abandon(worker: &mut Worker) {
+    for dataflow in worker.installed_dataflows() {
+        worker.drop_dataflow(dataflow);
+    }
+}
+
 /// Works for an engine in this process until it is dropped.
-fn lead(worker: &mut Worker, mut running: Running, commands: &Receiver<Command>) {
+fn lead(worker: &mut Worker, mut running: Running, commands: &Receiver<Command>, lost: &Receiver<()>) {
     let index = worker.index();
     let mut fed: Option<Epoch> = None;
     loop {
+        if is_lost(lost) {
+            drop(running);
+            return abandon(worker);
+        }
         let busy = fed.is_some_and(|epoch| running.probe.less_than(&start_of(epoch + 1)));
         let command = if busy {
             match commands.try_recv() {
@@ -107,9 +161,12 @@ fn lead(worker: &mut Worker, mut running: Running, commands: &Receiver<Command>)
                 Err(TryRecvError::Disconnected) => break,
             }
         } else {
-            match commands.recv() {
-                Ok(command) => command,
-                Err(_) => break,
+            select! {
+                recv(commands) -> command => match command {
+                    Ok(command) => command,
+                    Err(_) => break,
+                },
+                recv(lost) -> _ => continue,
             }
         };
         match command {
@@ -128,7 +185,7 @@ fn lead(worker: &mut Worker, mut running: Running, commands: &Receiver<Command>)
         }
     }
     drop(running);
-    while worker.step_or_park(Some(PATIENCE)) {}
+    finish(worker, lost);
 }
 
 /// One packet for each input that a transaction touches.

@@ -76,10 +76,7 @@ fn program(program: &Builder) {
     program.output("diamond", &diamond.distinct());
 }
 
-fn copies<T: Ord + Clone>(rows: impl IntoIterator<Item = (T, Weight)>) -> Bag<String>
-where
-    T: std::fmt::Debug,
-{
+fn copies<T: Ord + Clone + std::fmt::Debug>(rows: impl IntoIterator<Item = (T, Weight)>) -> Bag<String> {
     let mut bag = Bag::new();
     for (row, weight) in rows {
         *bag.entry(format!("{row:?}")).or_insert(0) += weight;

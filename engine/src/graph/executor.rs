@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::delta::Delta;
-use crate::graph::{Graph, NodeId, Outcome, SharedIndex};
+use crate::graph::{Graph, NodeId, Outcome, Region, SharedIndex};
 
 /// Rows on their way to a port of a node on some worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,6 +45,7 @@ pub(crate) struct Executor {
     queue: BinaryHeap<Reverse<(u32, NodeId)>>,
     uncommitted: Vec<SharedIndex>,
     results: Vec<(usize, Delta)>,
+    entering: Vec<(usize, Vec<Delta>)>,
     metrics: Vec<NodeMetrics>,
 }
 
@@ -62,6 +63,7 @@ impl Executor {
             queue: BinaryHeap::new(),
             uncommitted: Vec::new(),
             results: Vec::new(),
+            entering: Vec::new(),
             metrics,
         }
     }
@@ -126,6 +128,10 @@ impl Executor {
                     self.results.push((output, rows));
                 }
             }
+            Outcome::Enter(region, ports) => {
+                metrics.rows_out += ports.iter().map(|rows| rows.len() as u64).sum::<u64>();
+                self.entering.push((region, ports));
+            }
             Outcome::Index => {
                 self.uncommitted.extend(node.operator.index());
                 for at in 0..self.graph.nodes[id].followers.len() {
@@ -172,6 +178,16 @@ impl Executor {
     /// What the outputs have gathered since the last call.
     pub fn take_results(&mut self) -> Vec<(usize, Delta)> {
         std::mem::take(&mut self.results)
+    }
+
+    /// What enters regions, by port, gathered since the last call.
+    pub fn take_entering(&mut self) -> Vec<(usize, Vec<Delta>)> {
+        std::mem::take(&mut self.entering)
+    }
+
+    /// The regions, for their dataflow to be built.
+    pub fn take_regions(&mut self) -> Vec<Region> {
+        std::mem::take(&mut self.graph.regions)
     }
 
     /// Ends an epoch: every index folds its change in.

@@ -258,3 +258,94 @@ impl IndexState {
         self.before.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Model = BTreeMap<(u128, u32), Weight>;
+
+    fn under(model: &Model, key: u128) -> Vec<(u32, Weight)> {
+        model.range((key, 0)..=(key, u32::MAX)).map(|((_, row), weight)| (*row, *weight)).collect()
+    }
+
+    fn sorted<'a>(rows: impl IntoIterator<Item = (&'a Rec, Weight)>) -> Vec<(u32, Weight)> {
+        let mut rows: Vec<_> = rows.into_iter().map(|(rec, weight)| (*rec.get(), weight)).collect();
+        rows.sort();
+        rows
+    }
+
+    fn agrees(index: &IndexState, before: &Model, now: &Model) {
+        for key in 0..4 {
+            let (old, new) = (under(before, key), under(now, key));
+            assert_eq!(index.had(key), !old.is_empty());
+            assert_eq!(index.has(key), !new.is_empty());
+            assert_eq!(sorted(index.group_before(key)), old);
+            assert_eq!(sorted(index.group_now(key)), new);
+            assert!(index.group_now(key).is_sorted());
+            let mut each = Vec::new();
+            index.each_now(key, &mut |rec, weight| each.push((rec, weight)));
+            assert_eq!(sorted(each), new);
+            for row in 0..80 {
+                let weight = before.get(&(key, row)).copied().unwrap_or(0);
+                assert_eq!(index.weight_before(key, &Rec::new(row)), weight);
+            }
+        }
+    }
+
+    /// Epochs of single changes and of whole ranges, so that buckets grow and shrink through all
+    /// their forms.
+    fn epochs() -> impl Strategy<Value = Vec<Vec<(u128, u32, u32, Weight)>>> {
+        let change = (0u128..3, 0u32..70, prop_oneof![3 => Just(1u32), 1 => 1u32..70], -2isize..3);
+        proptest::collection::vec(proptest::collection::vec(change, 0..6), 1..12)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 200, ..ProptestConfig::default() })]
+
+        #[test]
+        fn an_index_agrees_with_a_map(epochs in epochs(), clears in any::<bool>()) {
+            let mut index = IndexState::default();
+            let mut before = Model::new();
+            for (at, changes) in epochs.into_iter().enumerate() {
+                let mut now = before.clone();
+                let mut change = Vec::new();
+                for (key, from, count, weight) in changes {
+                    for row in from..(from + count).min(80) {
+                        change.push((key, Rec::new(row), weight));
+                        *now.entry((key, row)).or_insert(0) += weight;
+                    }
+                }
+                if clears && at % 3 == 2 {
+                    // Everything goes at once.
+                    for ((key, row), weight) in &mut now {
+                        change.push((*key, Rec::new(*row), -*weight));
+                        *weight = 0;
+                    }
+                }
+                now.retain(|_, weight| *weight != 0);
+                prop_assert_eq!(index.stage(change), now != before);
+                agrees(&index, &before, &now);
+                index.commit();
+                agrees(&index, &now, &now);
+                prop_assert_eq!(index.all().len(), now.len());
+                before = now;
+            }
+        }
+    }
+
+    #[test]
+    fn memory_follows_the_rows_down() {
+        let mut index = IndexState::default();
+        let rows = |weight| (0..20_000u32).map(|row| (u128::from(row), Rec::new(row), weight)).collect();
+        index.stage(rows(1));
+        index.commit();
+        assert!(index.before.capacity() >= 20_000);
+        index.stage(rows(-1));
+        index.commit();
+        assert_eq!(index.keys(), 0);
+        assert!(index.before.capacity() <= 1024 && index.change.capacity() <= 1024);
+    }
+}

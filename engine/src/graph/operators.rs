@@ -17,6 +17,19 @@ use crate::record::Rec;
 /// Receives the rows that a closure makes.
 pub(crate) type Emit<'a> = &'a mut dyn FnMut(Rec);
 
+/// Makes rows of a row.
+pub(crate) type RowLogic = Box<dyn Fn(&Rec, Emit<'_>)>;
+/// Makes rows of a pair.
+pub(crate) type PairLogic = Box<dyn Fn(&Rec, &Rec, Emit<'_>)>;
+/// Makes rows of a row and its partner, if it has one.
+pub(crate) type OptionalLogic = Box<dyn Fn(&Rec, Option<&Rec>, Emit<'_>)>;
+/// Makes rows of a group.
+pub(crate) type GroupLogic = Box<dyn Fn(&ErasedGroup<'_>, Emit<'_>)>;
+/// Gives the key and the number of a row.
+pub(crate) type TallyLogic = Box<dyn Fn(&Rec) -> (u128, u128)>;
+/// Makes the result row of a tally from a row of the group, the count and the sum.
+pub(crate) type TallyResult = Box<dyn Fn(&Rec, Weight, u128) -> Rec>;
+
 fn rows(mut delta: Delta) -> Outcome {
     consolidate(&mut delta);
     if delta.is_empty() { Outcome::Quiet } else { Outcome::Rows(delta) }
@@ -41,7 +54,7 @@ impl Operator for Union {
 
 /// Turns each row into any number of rows.
 pub(crate) struct FlatMap {
-    pub logic: Box<dyn Fn(&Rec, Emit<'_>)>,
+    pub logic: RowLogic,
     /// 1, or -1 to take rows away.
     pub sign: Weight,
 }
@@ -77,7 +90,7 @@ impl Operator for Index {
 pub(crate) struct Join {
     pub left: SharedIndex,
     pub right: SharedIndex,
-    pub logic: Box<dyn Fn(&Rec, &Rec, Emit<'_>)>,
+    pub logic: PairLogic,
 }
 
 impl Operator for Join {
@@ -136,7 +149,7 @@ impl Operator for Semijoin {
 pub(crate) struct JoinOptional {
     pub left: SharedIndex,
     pub right: SharedIndex,
-    pub logic: Box<dyn Fn(&Rec, Option<&Rec>, Emit<'_>)>,
+    pub logic: OptionalLogic,
 }
 
 impl Operator for JoinOptional {
@@ -177,7 +190,7 @@ pub(crate) type ErasedGroup<'a> = [(&'a Rec, Weight)];
 /// rather than stored.
 pub(crate) struct Reduce {
     pub input: SharedIndex,
-    pub logic: Box<dyn Fn(&ErasedGroup<'_>, Emit<'_>)>,
+    pub logic: GroupLogic,
 }
 
 impl Operator for Reduce {
@@ -221,9 +234,8 @@ impl Operator for Distinct {
 
 /// Counts rows and adds up a number under each key, without keeping the rows.
 pub(crate) struct Tally {
-    pub key: Box<dyn Fn(&Rec) -> (u128, u128)>,
-    /// Makes the result row from a row of the group, the count and the sum.
-    pub result: Box<dyn Fn(&Rec, Weight, u128) -> Rec>,
+    pub key: TallyLogic,
+    pub result: TallyResult,
     pub groups: HashMap<u128, (Weight, u128)>,
 }
 
@@ -249,9 +261,12 @@ impl Operator for Tally {
             }
             if now.0 != 0 {
                 out.push(((self.result)(&rec, now.0, now.1), 1));
-                self.groups.insert(key, now);
-            } else {
+            }
+            // Rows that are there less than no times can make a sum without a count.
+            if now == (0, 0) {
                 self.groups.remove(&key);
+            } else {
+                self.groups.insert(key, now);
             }
         }
         rows(out)
@@ -297,6 +312,18 @@ pub(crate) struct Output {
 impl Operator for Output {
     fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
         Outcome::Output(self.output, std::mem::take(&mut inbox[0]))
+    }
+}
+
+/// Hands its input to a region.
+pub(crate) struct Enter {
+    pub region: usize,
+}
+
+impl Operator for Enter {
+    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+        inbox.iter_mut().for_each(consolidate);
+        Outcome::Enter(self.region, inbox.iter_mut().map(std::mem::take).collect())
     }
 }
 
