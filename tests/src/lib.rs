@@ -1,1 +1,4 @@
-//! (being written)
+//! What the end-to-end and differential tests share: the reference they are judged by.
+#![deny(missing_docs)]
+
+pub mod reference;
