@@ -79,7 +79,7 @@ impl Replica {
         let info = &self.tables[table].input.info;
         let mut cells = vec![None; info.columns.len()];
         match &change.edit {
-            Edit::Delete => return self.remove(table, change.uuid, transaction),
+            Edit::Delete => self.remove(table, change.uuid, transaction),
             Edit::Insert(columns) => {
                 place(info.columns, columns, &mut cells);
                 self.insert(table, change.uuid, &cells, transaction)

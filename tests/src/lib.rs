@@ -1,4 +1,11 @@
-//! What the end-to-end and differential tests share: the reference they are judged by.
+//! What the end-to-end and differential tests share: the reference they are judged by, and how
+//! networks are compared.
 #![deny(missing_docs)]
 
+pub mod dump;
+pub mod judge;
+pub mod normalize;
+pub mod player;
+pub mod recording;
 pub mod reference;
+pub mod trial;

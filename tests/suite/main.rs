@@ -1,3 +1,19 @@
-//! End-to-end tests.
+//! End-to-end and differential tests, in one binary.
+//!
+//! - `scenario`: every file below `tests/scenarios`, against its recording, and the recording
+//!   against the reference. `NORTHFLOW_UPDATE=1` records anew.
+//!
+//! Tests that need the reference are ignored where it cannot be had, and fail where
+//! `NORTHFLOW_REQUIRE_REFERENCE=1`.
 
-mod ovsdb_client;
+mod scenario;
+
+use libtest_mimic::Arguments;
+
+fn main() {
+    let mut args = Arguments::from_args();
+    // Servers are cheap, but timings are not made better by many of them.
+    args.test_threads = args.test_threads.or(Some(2));
+    let trials = scenario::trials();
+    libtest_mimic::run(&args, trials).exit();
+}

@@ -59,13 +59,9 @@ pub fn hv_progress(
 /// have been reached is one from before `nb_cfg` wrapped around.
 fn lesser(least: Reached, other: Reached) -> Reached {
     let ahead = other.nb_cfg.wrapping_sub(least.nb_cfg);
-    if ahead < 0 || ahead > i64::from(i32::MAX) {
-        other
-    } else if ahead == 0 && other.timestamp > least.timestamp {
-        other
-    } else {
-        least
-    }
+    let behind = ahead < 0 || ahead > i64::from(i32::MAX);
+    let later = ahead == 0 && other.timestamp > least.timestamp;
+    if behind || later { other } else { least }
 }
 
 #[cfg(test)]

@@ -1,0 +1,299 @@
+//! Southbound contents as text that is the same for equal networks.
+//!
+//! What has no meaning of its own is replaced by what it stands for: row identifiers by the natural
+//! key of the row, datapath groups by the datapaths in them, tunnel keys by whose they are (how they
+//! were given out depends on history; [`Keys`] checks them apart). A column that holds its type's
+//! default is left out, for a writer may leave it out too. `external_ids:source` names a line of the
+//! writer's own code, and `stage-hint` one of several rows behind a flow; nothing else is ignored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use northflow_rules::ovsdb::{Atom, Datum, Uuid};
+
+use crate::dump::{Dump, Row};
+
+/// Tables that controllers write, or that are nobody's.
+const NOT_COMPARED: &[&str] = &["Chassis", "Chassis_Private", "Encap", "Connection", "SSL"];
+
+/// A network in comparable form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Normal {
+    /// One line a row, sorted.
+    pub rows: Vec<String>,
+    /// The numbers given out.
+    pub keys: Keys,
+    /// The stage hints of flows on one datapath, by the flow's line.
+    pub hints: BTreeMap<String, String>,
+}
+
+/// Tunnel keys: those of datapaths under the empty space, those of ports under their datapath.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// Number by space and owner.
+    pub numbers: BTreeMap<(String, String), i64>,
+}
+
+/// Brings a southbound database into comparable form.
+pub fn southbound(dump: &Dump) -> Normal {
+    let names = Names::new(dump);
+    let mut normal = Normal::default();
+    for (table, rows) in dump.iter().filter(|(table, _)| !NOT_COMPARED.contains(&&***table)) {
+        for row in rows.values() {
+            match &**table {
+                "Datapath_Binding" => {
+                    let owner = names.datapath(text_of(row, "nb_uuid"));
+                    normal.keys.numbers.insert((String::new(), owner), number(row, "tunnel_key"));
+                }
+                "Port_Binding" => {
+                    let space = names.resolve(row.get("datapath"));
+                    let owner = text_of(row, "logical_port");
+                    normal.keys.numbers.insert((space, owner), number(row, "tunnel_key"));
+                }
+                _ => {}
+            }
+            let line = names.line(table, row);
+            if &**table == "Logical_Flow"
+                && let Some(hint) = map_value(row, "external_ids", "stage-hint")
+                && row.get("logical_datapath").is_some_and(|datum| !is_default(datum))
+            {
+                normal.hints.insert(line.clone(), hint);
+            }
+            normal.rows.push(line);
+        }
+    }
+    normal.rows.sort();
+    normal
+}
+
+/// What rows are called.
+struct Names {
+    rows: BTreeMap<Uuid, String>,
+    /// Datapath keys with the datapaths that have them, for names made of keys.
+    datapath_keys: BTreeMap<i64, String>,
+}
+
+impl Names {
+    fn new(dump: &Dump) -> Names {
+        let mut names = Names { rows: BTreeMap::new(), datapath_keys: BTreeMap::new() };
+        let rows = |table: &str| dump.get(table).into_iter().flatten();
+        for (uuid, row) in rows("Datapath_Binding") {
+            let name = names.datapath(text_of(row, "nb_uuid"));
+            names.datapath_keys.insert(number(row, "tunnel_key"), name.clone());
+            names.rows.insert(*uuid, name);
+        }
+        let by_column = [
+            ("Port_Binding", "logical_port"),
+            ("Chassis", "name"),
+            ("Mirror", "name"),
+            ("RBAC_Permission", "table"),
+            ("HA_Chassis_Group", "name"),
+            ("Meter", "name"),
+        ];
+        for (table, column) in by_column {
+            for (uuid, row) in rows(table) {
+                names.rows.insert(*uuid, format!("{table}:{}", text_of(row, column)));
+            }
+        }
+        for (uuid, row) in rows("Logical_DP_Group") {
+            let name = names.resolve(row.get("datapaths"));
+            names.rows.insert(*uuid, format!("group {name}"));
+        }
+        names
+    }
+
+    fn datapath(&self, nb_uuid: String) -> String {
+        format!("dp:{nb_uuid}")
+    }
+
+    fn resolve(&self, datum: Option<&Datum>) -> String {
+        datum.map_or(String::new(), |datum| self.show("", datum))
+    }
+
+    fn line(&self, table: &str, row: &Row) -> String {
+        let mut line = table.to_owned();
+        for (column, datum) in row {
+            if is_default(datum)
+                || matches!((table, &**column), ("Datapath_Binding" | "Port_Binding", "tunnel_key"))
+            {
+                continue;
+            }
+            let mut shown = self.show(column, datum);
+            if table == "Port_Group" && &**column == "name" {
+                shown = self.group_name(shown);
+            }
+            if !shown.is_empty() {
+                line += &format!(" {column}={shown}");
+            }
+        }
+        line
+    }
+
+    /// `<key>_<group>` with the datapath in place of its key.
+    fn group_name(&self, name: String) -> String {
+        let datapath = |key: &str| self.datapath_keys.get(&key.trim_matches('"').parse().ok()?);
+        match name.split_once('_') {
+            Some((key, rest)) => match datapath(key) {
+                Some(datapath) => format!("{datapath}_{rest}"),
+                None => name,
+            },
+            None => name,
+        }
+    }
+
+    fn show(&self, column: &str, datum: &Datum) -> String {
+        match datum {
+            Datum::Set(atoms) => {
+                let mut items: Vec<String> = atoms.iter().map(|atom| self.atom(atom)).collect();
+                items.sort();
+                match &items[..] {
+                    [only] => only.clone(),
+                    _ => format!("[{}]", items.join(", ")),
+                }
+            }
+            Datum::Map(pairs) => {
+                let ignored = |key: &Atom| {
+                    column == "external_ids"
+                        && matches!(key, Atom::String(key) if ["source", "stage-hint"].contains(&&**key))
+                };
+                let shown = pairs.iter().filter(|(key, _)| !ignored(key));
+                let mut items: Vec<String> =
+                    shown.map(|(key, value)| format!("{}={}", self.atom(key), self.atom(value))).collect();
+                items.sort();
+                if items.is_empty() { String::new() } else { format!("{{{}}}", items.join(", ")) }
+            }
+        }
+    }
+
+    fn atom(&self, atom: &Atom) -> String {
+        match atom {
+            Atom::Integer(number) => number.to_string(),
+            Atom::Real(real) => real.0.to_string(),
+            Atom::Boolean(flag) => flag.to_string(),
+            Atom::String(text) => format!("{text:?}"),
+            Atom::Uuid(uuid) => self.rows.get(uuid).cloned().unwrap_or_else(|| uuid.to_string()),
+        }
+    }
+}
+
+/// Columns that northflow writes back to the northbound database, in comparable form: one line for
+/// each row that has any of them.
+pub fn northbound(dump: &Dump) -> Vec<String> {
+    let names = Names { rows: BTreeMap::new(), datapath_keys: BTreeMap::new() };
+    let mut lines = Vec::new();
+    for (table, columns) in
+        [("NB_Global", &["options"][..]), ("Logical_Switch_Port", &["dynamic_addresses", "tag", "up"][..])]
+    {
+        for (uuid, row) in dump.get(table).into_iter().flatten() {
+            let wanted: BTreeSet<&str> = columns.iter().copied().collect();
+            let held = row.iter().filter(|(name, datum)| wanted.contains(&***name) && !datum_is_empty(datum));
+            let shown: Vec<String> =
+                held.map(|(name, datum)| format!("{name}={}", names.show(name, datum))).collect();
+            if !shown.is_empty() {
+                lines.push(format!("{table} {uuid} {}", shown.join(" ")));
+            }
+        }
+    }
+    lines.sort();
+    lines
+}
+
+/// What is wrong with `ours` where `theirs` is right: an owner without a key or with one too many,
+/// two owners of one key, or a key that moved though the reference kept it.
+pub fn compare_keys(theirs: &Keys, ours: &Keys, before: Option<(&Keys, &Keys)>) -> Vec<String> {
+    let mut faults = Vec::new();
+    let owners = |keys: &Keys| keys.numbers.keys().cloned().collect::<BTreeSet<_>>();
+    for owner in owners(theirs).symmetric_difference(&owners(ours)) {
+        faults.push(format!("tunnel key of {owner:?}: only one side has one"));
+    }
+    let mut taken: BTreeMap<(&str, i64), &str> = BTreeMap::new();
+    for ((space, owner), number) in &ours.numbers {
+        if let Some(other) = taken.insert((space, *number), owner) {
+            faults.push(format!("tunnel key {number} of {space:?}: both {other:?} and {owner:?} have it"));
+        }
+    }
+    if let Some((theirs_before, ours_before)) = before {
+        for (owner, number) in &ours.numbers {
+            let kept = |before: &Keys, now: &Keys| before.numbers.get(owner) == now.numbers.get(owner);
+            if ours_before.numbers.contains_key(owner)
+                && theirs_before.numbers.contains_key(owner)
+                && kept(theirs_before, theirs)
+                && !kept(ours_before, ours)
+            {
+                faults.push(format!("tunnel key of {owner:?} became {number} though the reference kept it"));
+            }
+        }
+    }
+    faults
+}
+
+/// Lines that only one of two sorted lists has, as `-` and `+`.
+pub fn difference(theirs: &[String], ours: &[String]) -> Vec<String> {
+    let count = |lines: &[String]| {
+        let mut counts: BTreeMap<String, isize> = BTreeMap::new();
+        for line in lines {
+            *counts.entry(line.clone()).or_default() += 1;
+        }
+        counts
+    };
+    let mut counts = count(ours);
+    for (line, more) in count(theirs) {
+        *counts.entry(line).or_default() -= more;
+    }
+    let sign = |more: &isize| if *more > 0 { "+" } else { "-" };
+    counts
+        .iter()
+        .filter(|(_, more)| **more != 0)
+        .map(|(line, more)| format!("{} {line}", sign(more)))
+        .collect()
+}
+
+fn datum_is_empty(datum: &Datum) -> bool {
+    match datum {
+        Datum::Set(atoms) => atoms.is_empty(),
+        Datum::Map(pairs) => pairs.is_empty(),
+    }
+}
+
+/// Whether a column holds what it holds when nobody writes it. An optional value is never a default
+/// if it is there, but the two cannot be told apart without the schema only for `false`, 0 and "".
+fn is_default(datum: &Datum) -> bool {
+    match datum {
+        Datum::Set(atoms) => match &atoms[..] {
+            [] => true,
+            [Atom::Integer(0)] => true,
+            [Atom::String(text)] => text.is_empty(),
+            [Atom::Uuid(uuid)] => *uuid == Uuid::ZERO,
+            _ => false,
+        },
+        Datum::Map(pairs) => pairs.is_empty(),
+    }
+}
+
+fn text_of(row: &Row, column: &str) -> String {
+    match row.get(column) {
+        Some(Datum::Set(atoms)) => match &atoms[..] {
+            [Atom::String(text)] => text.to_string(),
+            [Atom::Uuid(uuid)] => uuid.to_string(),
+            _ => String::new(),
+        },
+        _ => String::new(),
+    }
+}
+
+fn number(row: &Row, column: &str) -> i64 {
+    match row.get(column) {
+        Some(Datum::Set(atoms)) => match atoms[..] {
+            [Atom::Integer(number)] => number,
+            _ => 0,
+        },
+        _ => 0,
+    }
+}
+
+fn map_value(row: &Row, column: &str, key: &str) -> Option<String> {
+    let Some(Datum::Map(pairs)) = row.get(column) else { return None };
+    pairs.iter().find_map(|pair| match pair {
+        (Atom::String(name), Atom::String(value)) if &**name == key => Some(value.to_string()),
+        _ => None,
+    })
+}

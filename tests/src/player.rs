@@ -1,0 +1,291 @@
+//! Playing a scenario on the reference: from its text, to record it, or from its recording, to see
+//! whether the recording still holds.
+//!
+//! While lines run the reference is paused, so that what changes is what the lines change; at a
+//! check point it is resumed, which makes it compute everything anew, and is paused again when it
+//! has followed. A run that follows change by change may leave the reference in other states
+//! (faults of its incremental paths), and the judge is what a fresh run gives.
+
+use northflow_connectors::change::{Edit, RowChange};
+use northflow_rules::ovsdb::{Atom, Datum, Text};
+use northflow_rules::schema::Database;
+use serde_json::{Value, json};
+
+use crate::dump::{self, Dump, to_json};
+use crate::normalize;
+use crate::recording::{Check, Item, Recording, Step};
+use crate::reference::{Databases, Process, Reference};
+
+/// Southbound tables whose rows controllers insert.
+const OF_CHASSIS: &[&str] = &["Chassis", "Chassis_Private", "Encap", "FDB", "MAC_Binding"];
+
+/// Columns that every run sets, because the reference would choose them at random.
+const PINNED: &[&str] = &[
+    "options:mac_prefix=0a:4e:46",
+    "options:svc_monitor_mac=0a:4e:46:00:00:01",
+    "options:svc_monitor_mac_dst=0a:4e:46:00:00:02",
+];
+
+/// A reference with empty databases, paused.
+#[derive(Debug)]
+pub struct Player {
+    reference: &'static Reference,
+    databases: Databases,
+    _northd: Process,
+    northbound: Dump,
+    southbound: Dump,
+}
+
+impl Player {
+    /// Starts the reference.
+    pub fn start(reference: &'static Reference) -> Result<Player, String> {
+        let databases = reference.databases()?;
+        let mut command = reference.command("ovn-northd");
+        let socket = databases.folder().join("northd.ctl");
+        command
+            .arg("--dry-run")
+            .arg(format!("--ovnnb-db={}", databases.remote("nb")))
+            .arg(format!("--ovnsb-db={}", databases.remote("sb")))
+            .arg(format!("--unixctl={}", socket.display()));
+        let northd = Process::spawn(&mut command, &databases.folder().join("northd.log"))?;
+        let (northbound, southbound) = (Dump::new(), Dump::new());
+        let player = Player { reference, databases, _northd: northd, northbound, southbound };
+        player.await_control()?;
+        Ok(player)
+    }
+
+    fn await_control(&self) -> Result<(), String> {
+        let socket = self.databases.folder().join("northd.ctl");
+        for _ in 0..2000 {
+            if socket.exists() && self.control("status").is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        Err("ovn-northd did not open its control socket within 10 s".to_owned())
+    }
+
+    fn control(&self, command: &str) -> Result<String, String> {
+        let socket = self.databases.folder().join("northd.ctl");
+        self.reference.output("ovn-appctl", &["-t", &socket.to_string_lossy(), command])
+    }
+
+    fn look(&mut self) -> Result<(), String> {
+        self.northbound = dump::of_server(self.reference, &self.databases, Database::Northbound)?;
+        self.southbound = dump::of_server(self.reference, &self.databases, Database::Southbound)?;
+        Ok(())
+    }
+
+    /// Plays a scenario's text and records it.
+    pub fn record(mut self, text: &str) -> Result<Recording, String> {
+        let mut recording = Recording { version: self.reference.version().to_owned(), items: Vec::new() };
+        let mut first = vec!["init", "--", "set", "NB_Global", "."];
+        first.extend(PINNED);
+        self.databases.nbctl(&first)?;
+        recording.items.push(Item::Step(self.step("nbctl init")?));
+        for (number, line) in text.lines().enumerate() {
+            let words = split(line).map_err(|error| format!("line {}: {error}", number + 1))?;
+            let args: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+            let failed = |error| format!("line {}: {error}", number + 1);
+            match words.first().map(String::as_str) {
+                None => {}
+                Some(word) if word.starts_with('#') => {}
+                Some("nbctl") => {
+                    self.databases.nbctl(&args).map_err(failed)?;
+                    recording.items.push(Item::Step(self.step(line)?));
+                }
+                Some("sbctl") => {
+                    self.databases.sbctl(&args).map_err(failed)?;
+                    recording.items.push(Item::Step(self.step(line)?));
+                }
+                Some("check") => {
+                    let (step, check) = self.check()?;
+                    recording.items.push(Item::Step(step));
+                    recording.items.push(Item::Check(Box::new(check)));
+                }
+                Some(other) => return Err(format!("line {}: \"{other}\" is no command", number + 1)),
+            }
+        }
+        Ok(recording)
+    }
+
+    /// What the last line has changed.
+    fn step(&mut self, line: &str) -> Result<Step, String> {
+        let (northbound, southbound) = (self.northbound.clone(), self.southbound.clone());
+        self.look()?;
+        let mut changes = dump::difference(Database::Northbound, &northbound, &self.northbound);
+        let mut bindings = Vec::new();
+        for change in dump::difference(Database::Southbound, &southbound, &self.southbound) {
+            match &change.edit {
+                Edit::Update(columns) if &*change.table == "Port_Binding" => {
+                    let row = &self.southbound["Port_Binding"][&change.uuid];
+                    bindings.push((name_of(row), columns.clone()));
+                }
+                _ if OF_CHASSIS.contains(&&*change.table) => changes.push(change),
+                _ => {
+                    return Err(format!("\"{line}\" changes table {}, which is the program's", change.table));
+                }
+            }
+        }
+        Ok(Step { line: line.to_owned(), changes, bindings })
+    }
+
+    /// Lets the reference follow; gives the change of `nb_cfg` that this takes, and the result.
+    fn check(&mut self) -> Result<(Step, Check), String> {
+        let before = self.northbound.clone();
+        self.control("resume")?;
+        self.databases.sync()?;
+        self.control("pause")?;
+        self.look()?;
+        let mut step = Step { line: "sync".to_owned(), changes: Vec::new(), bindings: Vec::new() };
+        for mut change in dump::difference(Database::Northbound, &before, &self.northbound) {
+            if let Edit::Update(columns) = &mut change.edit {
+                columns.retain(|(name, _)| &**name == "nb_cfg");
+                if !columns.is_empty() {
+                    step.changes.push(change);
+                }
+            }
+        }
+        let check = Check {
+            southbound: normalize::southbound(&self.southbound),
+            northbound: normalize::northbound(&self.northbound),
+        };
+        Ok((step, check))
+    }
+
+    /// Plays a recording, and gives what the reference holds at its check points.
+    pub fn replay(mut self, recording: &Recording) -> Result<Vec<Check>, String> {
+        let mut checks = Vec::new();
+        for item in &recording.items {
+            match item {
+                Item::Step(step) => self.make(step)?,
+                Item::Check(_) => {
+                    // The recorded step before it has made nb_cfg what it is to be.
+                    self.control("resume")?;
+                    self.settle()?;
+                    self.control("pause")?;
+                    self.look()?;
+                    checks.push(Check {
+                        southbound: normalize::southbound(&self.southbound),
+                        northbound: normalize::northbound(&self.northbound),
+                    });
+                }
+            }
+        }
+        Ok(checks)
+    }
+
+    /// Waits until `sb_cfg` has reached `nb_cfg`.
+    fn settle(&self) -> Result<(), String> {
+        for _ in 0..3000 {
+            let row = self.databases.nbctl(&["--bare", "--columns=nb_cfg,sb_cfg", "list", "NB_Global"])?;
+            let numbers: Vec<&str> = row.split_whitespace().collect();
+            if let [nb_cfg, sb_cfg] = numbers[..]
+                && nb_cfg == sb_cfg
+            {
+                return Ok(());
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        Err("ovn-northd did not follow within 30 s".to_owned())
+    }
+
+    fn make(&self, step: &Step) -> Result<(), String> {
+        for database in [Database::Northbound, Database::Southbound] {
+            let changes = step.changes.iter().filter(|change| change.database == database);
+            let mut operations: Vec<Value> = vec![json!(database.name())];
+            operations.extend(changes.map(operation));
+            if database == Database::Southbound {
+                operations.extend(step.bindings.iter().map(|(port, columns)| {
+                    json!({ "op": "update", "table": "Port_Binding",
+                            "where": [["logical_port", "==", &**port]], "row": row(columns) })
+                }));
+            }
+            if operations.len() == 1 {
+                continue;
+            }
+            let remote = self.databases.remote(match database {
+                Database::Northbound => "nb",
+                Database::Southbound => "sb",
+            });
+            let reply = self
+                .reference
+                .output("ovsdb-client", &["transact", &remote, &Value::from(operations).to_string()])?;
+            if reply.contains("\"error\":\"") {
+                return Err(format!("\"{}\": {reply}", step.line));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn row(columns: &[(Text, Datum)]) -> Value {
+    columns
+        .iter()
+        .map(|(name, datum)| (name.to_string(), to_json(datum)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+fn operation(change: &RowChange) -> Value {
+    let table = &*change.table;
+    let condition = json!([["_uuid", "==", ["uuid", change.uuid.to_string()]]]);
+    match &change.edit {
+        Edit::Insert(columns) => {
+            json!({ "op": "insert", "table": table, "uuid": change.uuid.to_string(), "row": row(columns) })
+        }
+        Edit::Update(columns) => {
+            json!({ "op": "update", "table": table, "where": condition, "row": row(columns) })
+        }
+        Edit::Elements { .. } | Edit::Delete => json!({ "op": "delete", "table": table, "where": condition }),
+    }
+}
+
+fn name_of(row: &dump::Row) -> Text {
+    match row.get("logical_port") {
+        Some(Datum::Set(atoms)) => match &atoms[..] {
+            [Atom::String(name)] => name.clone(),
+            _ => "".into(),
+        },
+        _ => "".into(),
+    }
+}
+
+/// Splits a line into words as a shell does, with quotes and backslashes.
+pub fn split(line: &str) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            ' ' | '\t' => words.extend(word.take()),
+            '\'' | '"' => {
+                let text = word.get_or_insert_default();
+                loop {
+                    match characters.next() {
+                        None => return Err(format!("a {character} is not closed")),
+                        Some(end) if end == character => break,
+                        Some('\\') if character == '"' => text.extend(characters.next()),
+                        Some(other) => text.push(other),
+                    }
+                }
+            }
+            '\\' => word.get_or_insert_default().extend(characters.next()),
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn lines_are_split_as_a_shell_does() {
+        assert_eq!(split(r#"a "b c" 'd "e' f\ g"#).unwrap(), ["a", "b c", "d \"e", "f g"]);
+        assert_eq!(split("''").unwrap(), [""]);
+        assert!(split("'a").is_err());
+    }
+}
