@@ -11,7 +11,7 @@ use crate::schema::{nb, sb};
 use crate::switch::placed;
 use crate::topology::datapath::{self, KeyLimits};
 use crate::topology::switch_port::FlowConfig;
-use crate::topology::{container, port_binding, switch_port, up};
+use crate::topology::{container, ipam, port_binding, switch_port, up};
 
 pub use config_seq::HvProgress;
 pub use tables::{HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
@@ -118,12 +118,22 @@ fn switches(program: &Builder, nb: &Northbound, sb: &Southbound) {
     program.output("sb.Port_Binding.up", &up::bindings_down(&ports, &sb.port));
     program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
 
-    let dynamic = nb.switch_port.flat_map(|row| Some((row.uuid, row.dynamic_addresses.clone()?)));
+    let mac_prefix = nb.global.map(|row| ipam::mac_prefix(row.options.text("mac_prefix")));
+    let inputs = ipam::Inputs {
+        switches: &nb.switch,
+        switch_ports: &nb.switch_port,
+        routers: &nb.router,
+        router_ports: &nb.router_port,
+        mac_prefix: &mac_prefix,
+    };
+    let ipam = ipam::ipam(&ports, inputs);
+    program.output("nb.Logical_Switch_Port.dynamic_addresses", &ipam.writes);
+    program.output(PROBLEMS, &ipam.problems);
     let config = nb.global.map(|row| FlowConfig {
         drop: DropConfig::default(),
         ignore_down: row.options.get_bool("ignore_lsp_down", true),
     });
-    let configs = switch_port::port_configs(&ports, &nb.switch_port, &keys, &dynamic, &config);
+    let configs = switch_port::port_configs(&ports, &nb.switch_port, &keys, &ipam.addresses, &config);
     let placed = placed::flows(&nb.switch, &configs, &config);
     let members = placed::members(&nb.switch, &configs);
     let live = datapaths.keys.map(|assigned| assigned.owner);
