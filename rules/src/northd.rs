@@ -11,13 +11,14 @@ use crate::global::{
     address_set, chassis, config_seq, dhcp_catalog, drop_sampling, identity, rbac, settings, single,
 };
 use crate::multicast;
+use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::{nb, sb};
 use crate::switch::{mirror, placed};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::switch_port::{FlowConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{container, port_binding, port_group, switch_port, up};
+use crate::topology::{container, ipam, port_binding, port_group, switch_port, up};
 
 pub use config_seq::HvProgress;
 pub use tables::{HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
@@ -106,7 +107,7 @@ pub fn program(program: &Builder) {
     flows(program, &nb, &global, &network);
     let problems = groups(program, &nb, &global, &network);
     stale(program, &nb, &sb, &network);
-    program.output(PROBLEMS, &global.problems.concat(&problems));
+    program.output(PROBLEMS, &program.union(&[global.problems, network.problems, problems]));
 }
 
 /// Answers about the network as a whole.
@@ -153,6 +154,8 @@ struct Network {
     datapaths: Datapaths,
     ports: Relation<SwitchPort>,
     port_keys: Relation<Assigned>,
+    dynamic_addresses: Relation<(Uuid, Text)>,
+    problems: Relation<Problem>,
 }
 
 /// Datapaths, ports, and what is written back about them.
@@ -180,7 +183,24 @@ fn topology(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global
     program.output("nb.Logical_Switch_Port.up", &up);
     program.output("sb.Port_Binding.up", &up::bindings_down(&ports, &sb.port));
     program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
-    Network { datapaths, ports, port_keys: keys }
+
+    let mac_prefix = identity::mac_prefix(&global.options).map(|prefix| prefix.0);
+    let inputs = ipam::Inputs {
+        switches: &nb.switch,
+        switch_ports: &nb.switch_port,
+        routers: &nb.router,
+        router_ports: &nb.router_port,
+        mac_prefix: &mac_prefix,
+    };
+    let ipam = ipam::ipam(&ports, inputs);
+    program.output("nb.Logical_Switch_Port.dynamic_addresses", &ipam.writes);
+    Network {
+        datapaths,
+        ports,
+        port_keys: keys,
+        dynamic_addresses: ipam.addresses,
+        problems: ipam.problems,
+    }
 }
 
 /// Logical flows, and the multicast groups that they name.
@@ -190,9 +210,13 @@ fn flows(program: &Builder, nb: &Northbound, global: &Global, network: &Network)
         drop: *drop,
         ignore_down: *ignore_down,
     });
-    let dynamic = nb.switch_port.flat_map(|row| Some((row.uuid, row.dynamic_addresses.clone()?)));
-    let ports =
-        switch_port::port_configs(&network.ports, &nb.switch_port, &network.port_keys, &dynamic, &config);
+    let ports = switch_port::port_configs(
+        &network.ports,
+        &nb.switch_port,
+        &network.port_keys,
+        &network.dynamic_addresses,
+        &config,
+    );
     let placed = placed::flows(&nb.switch, &ports, &config);
     let members = placed::members(&nb.switch, &ports);
     let live = network.datapaths.keys.map(|assigned| assigned.owner);
