@@ -176,6 +176,7 @@ fn topology(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global
     let bindings =
         port_binding::port_bindings(&ports, &nb.switch_port, &nb.switch, &keys, &sb.chassis, &sb.port);
     program.output("sb.Port_Binding", &bindings.rows);
+    program.output("sb.Port_Binding.options", &bindings.options);
     program.output("sb.Port_Binding.chassis", &bindings.chassis);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
@@ -194,13 +195,7 @@ fn topology(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global
     };
     let ipam = ipam::ipam(&ports, inputs);
     program.output("nb.Logical_Switch_Port.dynamic_addresses", &ipam.writes);
-    Network {
-        datapaths,
-        ports,
-        port_keys: keys,
-        dynamic_addresses: ipam.addresses,
-        problems: ipam.problems,
-    }
+    Network { datapaths, ports, port_keys: keys, dynamic_addresses: ipam.addresses, problems: ipam.problems }
 }
 
 /// Logical flows, and the multicast groups that they name.
