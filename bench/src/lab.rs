@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use northflow_tests::reference::{Databases, Process, Reference};
+use northflow_tests::reference::{Process, Reference};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -53,10 +54,52 @@ pub struct Lab {
     daemon: Option<Process>,
     northbound: Rpc,
     southbound: Rpc,
-    databases: Databases,
+    _servers: [Process; 2],
+    folder: Folder,
     log: Log,
     tables: Vec<String>,
     nb_cfg: i64,
+}
+
+/// Where the files of a lab are; it goes with the lab.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Folder, Failure> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("northbench-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Folder(path))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Starts a server for an empty database `name`, `nb` or `sb`. Each has its own, so that a
+    /// large transaction in one does not hold up the other.
+    fn serve(&self, reference: &Reference, name: &str) -> Result<Process, Failure> {
+        let schema = format!("ovn-{name}.ovsschema");
+        let schema = reference.schema(&schema).ok_or_else(|| format!("no {schema}"))?;
+        let file = self.path(&format!("{name}.db")).display().to_string();
+        reference.output("ovsdb-tool", &["create", &file, &schema.to_string_lossy()])?;
+        let mut server = reference.command("ovsdb-server");
+        server
+            .arg("--no-chdir")
+            .arg(format!("--unixctl={}", self.path(&format!("{name}.ctl")).display()))
+            .arg(format!("--remote=punix:{}", self.path(&format!("{name}.sock")).display()))
+            .arg(file);
+        Ok(Process::spawn(&mut server, &self.path(&format!("{name}.log")))?)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed stays among the temporary files.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// The log of the southbound database (ovsdb(5), "Standalone Format"), and how far it is read.
@@ -105,18 +148,18 @@ impl Lab {
     /// # Errors
     /// When a server does not start or refuses a row.
     pub fn new(reference: &'static Reference, shape: Shape) -> Result<Lab, Failure> {
-        let databases = reference.databases()?;
-        let socket = |name: &str| databases.folder().join(format!("{name}.sock"));
-        let mut northbound = Rpc::connect(&socket("nb"), "OVN_Northbound")?;
-        let mut southbound = Rpc::connect(&socket("sb"), "OVN_Southbound")?;
+        let folder = Folder::new()?;
+        let servers = [folder.serve(reference, "nb")?, folder.serve(reference, "sb")?];
+        let mut northbound = Rpc::connect(&folder.path("nb.sock"), "OVN_Northbound")?;
+        let mut southbound = Rpc::connect(&folder.path("sb.sock"), "OVN_Southbound")?;
         southbound.transact(&shape.southbound())?;
         for operations in shape.northbound() {
             northbound.transact(&operations)?;
         }
-        let mut log = Log { path: databases.folder().join("sb.db"), offset: 0 };
+        let mut log = Log { path: folder.path("sb.db"), offset: 0 };
         log.read()?;
         let tables = tables(reference)?;
-        Ok(Lab { daemon: None, northbound, southbound, databases, log, tables, nb_cfg: 1 })
+        Ok(Lab { daemon: None, northbound, southbound, _servers: servers, folder, log, tables, nb_cfg: 1 })
     }
 
     /// Starts a daemon, `northflow` being the program's path, and measures until it rests.
@@ -133,13 +176,13 @@ impl Lab {
             Side::Reference => reference.command("ovn-northd"),
         };
         command
-            .arg(format!("--ovnnb-db={}", self.databases.remote("nb")))
-            .arg(format!("--ovnsb-db={}", self.databases.remote("sb")))
-            .arg(format!("--unixctl={}", self.databases.folder().join("northd.ctl").display()))
+            .arg(format!("--ovnnb-db=unix:{}", self.folder.path("nb.sock").display()))
+            .arg(format!("--ovnsb-db=unix:{}", self.folder.path("sb.sock").display()))
+            .arg(format!("--unixctl={}", self.folder.path("northd.ctl").display()))
             .args(["-vconsole:err", "-vsyslog:off"])
-            .env("OVN_RUNDIR", self.databases.folder());
+            .env("OVN_RUNDIR", &self.folder.0);
         let started = Instant::now();
-        let daemon = Process::spawn(&mut command, &self.databases.folder().join("northd.log"))?;
+        let daemon = Process::spawn(&mut command, &self.folder.path("northd.log"))?;
         self.daemon = Some(daemon);
         self.await_sb_cfg()?;
         let wall_ms = started.elapsed().as_secs_f64() * 1e3;
