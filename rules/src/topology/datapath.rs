@@ -20,6 +20,9 @@ pub struct KeyLimits {
     pub port: u32,
 }
 
+/// The highest key that a Datapath_Binding can hold; a request for more is none.
+const HIGHEST_KEY: u32 = (1 << 24) - 1;
+
 /// A logical switch or an enabled logical router, as its Datapath_Binding tells of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Datapath {
@@ -69,7 +72,7 @@ pub fn datapaths(
         candidates.index_by(|_| ()).join(&limits.index_by(|_| ()), |candidate, limits| Candidate {
             owner: candidate.0,
             space: Uuid::ZERO,
-            requested: candidate.1.filter(|key| *key > 0),
+            requested: candidate.1.filter(|key| (1..=HIGHEST_KEY).contains(key)),
             kept: candidate.2,
             limit: limits.datapath,
         });

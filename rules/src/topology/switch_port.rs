@@ -123,6 +123,9 @@ pub fn switch_ports(
         })
 }
 
+/// The highest key that a Port_Binding can hold; a request for more is none.
+const HIGHEST_KEY: u32 = (1 << 15) - 1;
+
 /// What a Port_Binding keeps of the key space of its datapath.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct KeptKey {
@@ -164,11 +167,12 @@ pub fn port_keys(
             Some((port.port.row, port.switch, kept.map(|kept| kept.key)))
         });
     let requested = rows.map(|row| (row.uuid, row.options.get_number::<u32>("requested-tnl-key")));
-    let wishes = known
-        .index_by(|(row, _, _)| *row)
-        .join(&requested.index_by(|(row, _)| *row), |(owner, space, kept), (_, requested)| {
-            (*owner, *space, *kept, requested.filter(|key| *key > 0))
-        });
+    let wishes = known.index_by(|(row, _, _)| *row).join(
+        &requested.index_by(|(row, _)| *row),
+        |(owner, space, kept), (_, requested)| {
+            (*owner, *space, *kept, requested.filter(|key| (1..=HIGHEST_KEY).contains(key)))
+        },
+    );
     let candidates = wishes.index_by(|_| ()).join(&limits.index_by(|_| ()), |wish, limits| Candidate {
         owner: wish.0,
         space: wish.1,
