@@ -206,7 +206,19 @@ impl Addresses {
 
     fn settle(&mut self, progress: &mut Progress) {
         let turns: Vec<Turn> = progress.unsettled.iter().cloned().collect();
+        // What the database says last: it may be about to change, and another port may have it by now.
         for (_, owner) in &turns {
+            let kept = self.wants.get(owner).and_then(|want| want.kept);
+            let had = progress.had.get(owner).copied();
+            let had = had.filter(|had| kept.is_none_or(|kept| kept == *had) && self.is_usable(*had));
+            if let Some(address) = had {
+                self.take(progress, *owner, address);
+            }
+        }
+        for (_, owner) in &turns {
+            if self.given.contains_key(owner) {
+                continue;
+            }
             let known = self.known(progress, *owner).find(|known| self.is_usable(*known));
             if let Some(address) = known {
                 self.take(progress, *owner, address);
