@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(change(&mut macs, &[], &[&claims[..], &all[..]].concat()), [(1, 5), (2, 0xff_fffe)]);
         // Past the last one it goes on with the first.
         let third = want(3, None, None, 0x0aff_fffd);
-        assert_eq!(change(&mut macs, &[], &[third.clone()])[2], (3, 1));
+        assert_eq!(change(&mut macs, &[], std::slice::from_ref(&third))[2], (3, 1));
         assert_eq!(change(&mut macs, &[], &[want(4, None, None, 0x0aff_fffe)])[3], (4, 2));
         // One that comes free does not call anybody back.
         assert_eq!(change(&mut macs, &claims, &[])[0], (1, 5));
@@ -199,13 +199,13 @@ mod tests {
     fn what_a_port_has_stays_unless_the_prefix_is_another() {
         let mut macs = Macs::default();
         let first = want(1, None, None, 7);
-        change(&mut macs, &[], &[first.clone()]);
+        change(&mut macs, &[], std::slice::from_ref(&first));
         let echo = want(1, None, Some(PREFIX + 8), 7);
-        assert_eq!(change(&mut macs, &[first], &[echo.clone()]), [(1, 8)]);
+        assert_eq!(change(&mut macs, &[first], std::slice::from_ref(&echo)), [(1, 8)]);
         let moved = want(1, None, Some(PREFIX + 8), 9);
         assert_eq!(change(&mut macs, &[echo], &[moved.clone(), Request::Claim(PREFIX + 8)]), [(1, 8)]);
         let named = want(1, Some(PREFIX + 0xffff), Some(PREFIX + 8), 9);
-        assert_eq!(change(&mut macs, &[moved], &[named.clone()]), [(1, 0xffff)]);
+        assert_eq!(change(&mut macs, &[moved], std::slice::from_ref(&named)), [(1, 0xffff)]);
         let Request::Want(mut other) = named.clone() else { unreachable!() };
         (other.prefix, other.fixed) = (PREFIX + (1 << 24), None);
         let given = change(&mut macs, &[named], &[Request::Want(other)]);
