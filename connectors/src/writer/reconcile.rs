@@ -6,7 +6,7 @@ use northflow_rules::binding::{OutputTable, Role};
 use northflow_rules::ovsdb::{Datum, Uuid};
 use northflow_rules::schema::Database;
 
-use super::{Writer, difference, named, translate};
+use super::{Writer, translate};
 use crate::change::{Edit, RowChange};
 use crate::memory::MemoryDatabase;
 
@@ -40,7 +40,7 @@ impl Writer {
         for (uuid, rec) in &self.tables[table].rows {
             let edit = match output.role {
                 Role::Delete => Edit::Delete,
-                _ => Edit::Update(self.translate(named((output.encode)(rec)))),
+                _ => Edit::Update(self.translate(self.tables[table].named((output.encode)(rec)))),
             };
             writes.push(self.change(table, *uuid, edit));
         }
@@ -62,14 +62,18 @@ impl Writer {
             self.aliases.remove(uuid);
             let columns = self.tables[table].columns(uuid);
             let Some(actual) = found.get(&uuid).copied() else {
-                writes.push(self.change(table, uuid, Edit::Insert(self.translate(named(columns)))));
+                writes.push(self.change(
+                    table,
+                    uuid,
+                    Edit::Insert(self.translate(self.tables[table].named(columns))),
+                ));
                 continue;
             };
             derived.insert(actual, uuid);
             if actual != uuid {
                 self.aliases.insert(uuid, actual);
             }
-            let changed = difference(output, &there.remove(&actual).unwrap_or_default(), &columns);
+            let changed = self.tables[table].difference(&there.remove(&actual).unwrap_or_default(), &columns);
             if !changed.is_empty() {
                 writes.push(self.change(table, uuid, Edit::Update(self.translate(changed))));
             }
@@ -99,8 +103,9 @@ impl Writer {
                 }
                 let columns = self.tables[table].columns(*uuid);
                 let Some(candidates) = by_key.get_mut(&natural_key(output, &columns)) else { continue };
-                let fits =
-                    |candidate: &Uuid| !exact || difference(output, &there[candidate], &columns).is_empty();
+                let fits = |candidate: &Uuid| {
+                    !exact || self.tables[table].difference(&there[candidate], &columns).is_empty()
+                };
                 let same = candidates.iter().position(|candidate| candidate == uuid && fits(candidate));
                 if let Some(at) = same.or_else(|| candidates.iter().position(fits)) {
                     found.insert(*uuid, candidates.remove(at));
