@@ -9,20 +9,24 @@
 //! One epoch is computed at a time and one transaction is open in each database; what arrives in
 //! the meantime is the next epoch, and what follows from it the next transaction.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use northflow_engine::{Engine, EngineError, EpochResult, Transaction};
-use northflow_rules::northd::{self, HvProgress, OUTPUTS};
+use northflow_rules::binding::InputTable;
+use northflow_rules::northd::{self, HvProgress, INPUTS, OUTPUTS};
 use northflow_rules::problem::Problem;
 use northflow_rules::schema::{Database, nb};
 
 use super::commit;
+use super::features;
 use super::feed::{Feed, Seen};
 use super::progress::Progress;
+use super::tuning::Tuning;
 use crate::change::RowChange;
 use crate::ovsdb::client::{Command, Event, Handle, OperationResult, Operations, Outcome};
 use crate::process::coverage;
 use crate::process::vlog::modules::{NORTHD, OVN_NORTHD as LOG, OVSDB_CS};
+use crate::process::stopwatch::Stopwatch;
 use crate::process::vlog::{Level, RateLimit};
 use crate::replica::Replica;
 use crate::writer::Writer;
@@ -92,6 +96,12 @@ pub(super) struct Core {
     nb_cfg_read: i64,
     nb_cfg_computing: i64,
     nb_cfg_computed: i64,
+    tuning: Tuning,
+    /// How long epochs take, and when the last one began.
+    stopwatch: Stopwatch,
+    started: Instant,
+    /// When the next epoch may begin.
+    next: Instant,
 }
 
 impl Side {
@@ -125,7 +135,7 @@ fn now_ms() -> i64 {
 }
 
 impl Core {
-    pub fn new(engine: Engine, northbound: Side, southbound: Side, replica: Replica, paused: bool) -> Core {
+    pub fn new(engine: Engine, northbound: Side, southbound: Side, replica: Replica, paused: bool, stopwatch: Stopwatch) -> Core {
         let writer = Writer::new(OUTPUTS, engine.output_names());
         Core {
             engine,
@@ -143,6 +153,10 @@ impl Core {
             nb_cfg_read: 0,
             nb_cfg_computing: 0,
             nb_cfg_computed: 0,
+            tuning: Tuning::default(),
+            stopwatch,
+            started: Instant::now(),
+            next: Instant::now(),
         }
     }
 
@@ -262,18 +276,44 @@ impl Core {
                 self.southbound.contents = Contents::Unknown;
             }
         }
-        if let Some(nb_cfg) = self.nb_cfg()
-            && nb_cfg != self.nb_cfg_read
-        {
+        let Some(global) = self.global() else { return };
+        let (nb_cfg, tuning) = (global.nb_cfg, Tuning::of(global));
+        if nb_cfg != self.nb_cfg_read {
             self.nb_cfg_read = nb_cfg;
             self.progress.started(now_ms());
         }
+        if tuning.probe_interval != self.tuning.probe_interval {
+            for side in [&self.northbound, &self.southbound] {
+                let _ = side.handle.send(Command::SetProbeInterval(tuning.probe_interval));
+            }
+        }
+        self.tuning = tuning;
     }
 
-    fn nb_cfg(&self) -> Option<i64> {
+    /// The settings of the network.
+    fn global(&self) -> Option<&nb::NbGlobal> {
         let table = self.replica.find(Database::Northbound, "NB_Global")?;
-        let row: &nb::NbGlobal = self.replica.any(table)?.get();
-        Some(row.nb_cfg)
+        Some(self.replica.any(table)?.get())
+    }
+
+    /// What all chassis can do, as `debug/chassis-features-list` says it.
+    pub fn chassis_features(&self) -> String {
+        let table = self.replica.find(Database::Southbound, "Chassis");
+        let rows = table.into_iter().flat_map(|table| {
+            self.replica.uuids(table).into_iter().filter_map(move |uuid| self.replica.cells(table, uuid))
+        });
+        let ignore = self.global().is_some_and(|row| row.options.get_bool("ignore_chassis_features", false));
+        features::list(rows, ignore)
+    }
+
+    /// Counts that go with memory use, by name.
+    pub fn memory_usage(&self) -> Vec<(String, u64)> {
+        let cells = |input: &InputTable| {
+            let table = self.replica.find(input.info.database, input.info.name)?;
+            let count = self.replica.uuids(table).len() * input.info.columns.len();
+            Some((format!("idl-cells-{}", input.info.database.name()), count as u64))
+        };
+        INPUTS.iter().filter_map(cells).collect()
     }
 
     fn transacted(&mut self, database: Database, id: u64, outcome: Outcome) {
@@ -351,6 +391,9 @@ impl Core {
 
     /// Takes in a finished epoch.
     pub fn result(&mut self, result: &EpochResult) {
+        let took = self.started.elapsed();
+        self.stopwatch.record(took);
+        self.next = Instant::now() + took.min(self.tuning.backoff);
         self.computing = false;
         self.computed = true;
         self.nb_cfg_computed = self.nb_cfg_computing;
@@ -383,8 +426,8 @@ impl Core {
 
     /// Starts whatever can be started: an epoch, and a transaction in each database.
     pub fn advance(&mut self) -> Result<(), EngineError> {
-        let ready = self.northbound.ready && self.southbound.ready;
-        if ready && !self.computing && (!self.pending.is_empty() || !self.computed) {
+        if self.has_work() && Instant::now() >= self.next {
+            self.started = Instant::now();
             self.nb_cfg_computing = self.nb_cfg_read;
             self.engine.commit(std::mem::take(&mut self.pending))?;
             self.computing = true;
@@ -394,6 +437,17 @@ impl Core {
             self.advance_northbound();
         }
         Ok(())
+    }
+
+    /// Whether an epoch can be computed, now or as soon as pacing allows.
+    fn has_work(&self) -> bool {
+        let ready = self.northbound.ready && self.southbound.ready;
+        ready && !self.computing && (!self.pending.is_empty() || !self.computed)
+    }
+
+    /// How long until [`Core::advance`] has something to do even if nothing happens.
+    pub fn pause_left(&self) -> Option<Duration> {
+        self.has_work().then(|| self.next.saturating_duration_since(Instant::now()))
     }
 
     fn advance_southbound(&mut self) {
@@ -428,6 +482,14 @@ impl Core {
             let nothing = crate::memory::MemoryDatabase::default();
             self.northbound.outgoing = self.writer.reconcile(Database::Northbound, &nothing);
             self.northbound.contents = Contents::Known;
+        }
+        if self.global().is_none() {
+            // Everything begins with this row; the rest follows when it is there.
+            let mut operations = Operations::default();
+            operations.insert("NB_Global", None, |_| {});
+            let id = self.send(Database::Northbound, operations);
+            self.northbound.open = Some(Open { id, changes: Vec::new(), nb_cfg: 0 });
+            return;
         }
         if self.northbound.outgoing.is_empty() && !self.progress.is_new() {
             return;
