@@ -7,7 +7,7 @@ use std::process::Command;
 use libtest_mimic::Failed;
 use northflow_tests::reference::{Databases, Process, Reference};
 
-use super::world::{Daemon, until};
+use super::world::{self, Daemon, until};
 
 /// A chassis with a database, a switch and a controller of its own.
 struct Chassis {
@@ -86,7 +86,7 @@ impl Drop for Chassis {
 
 /// Ports on two chassis come up, with ours in the reference's place.
 pub fn chassis(reference: &'static Reference) -> Result<(), Failed> {
-    let databases = reference.databases()?;
+    let databases = world::databases(reference)?;
     let _ours = Daemon::ours(reference, &databases, "ours", &[])?;
     databases.nbctl(&[
         "ls-add", "s", "--", "lsp-add", "s", "p1", "--", "lsp-add", "s", "p2",

@@ -37,7 +37,7 @@ fn edit(databases: &Databases, random: &mut Random) -> Result<(), String> {
 
 /// Killed at any moment and started again, it comes to what it would have come to in one go.
 pub fn killed(reference: &'static Reference) -> Result<(), Failed> {
-    let databases = reference.databases()?;
+    let databases = world::databases(reference)?;
     world::fill(&databases, 5)?;
     let seed = std::env::var("NORTHFLOW_SEED").ok().and_then(|text| text.parse().ok());
     let seed = seed.unwrap_or(0x9e37_79b9_7f4a_7c15_u64);
@@ -58,7 +58,7 @@ pub fn killed(reference: &'static Reference) -> Result<(), Failed> {
 
 /// Servers come and go under a daemon that stays.
 pub fn servers_restart(reference: &'static Reference) -> Result<(), Failed> {
-    let mut databases = reference.databases()?;
+    let mut databases = world::databases(reference)?;
     let mut ours = Daemon::ours(reference, &databases, "ours", &[])?;
     world::fill(&databases, 3)?;
     databases.sync()?;
@@ -80,7 +80,7 @@ pub fn servers_restart(reference: &'static Reference) -> Result<(), Failed> {
 
 /// Somebody else's rows with our keys do not stop the daemon for good.
 pub fn conflicts(reference: &'static Reference) -> Result<(), Failed> {
-    let databases = reference.databases()?;
+    let databases = world::databases(reference)?;
     let ours = Daemon::ours(reference, &databases, "ours", &[])?;
     world::fill(&databases, 2)?;
     databases.sync()?;
@@ -107,7 +107,7 @@ pub fn conflicts(reference: &'static Reference) -> Result<(), Failed> {
 
 /// Rows that somebody deletes come back.
 pub fn destroyed_rows(reference: &'static Reference) -> Result<(), Failed> {
-    let databases = reference.databases()?;
+    let databases = world::databases(reference)?;
     let _ours = Daemon::ours(reference, &databases, "ours", &[])?;
     world::fill(&databases, 2)?;
     databases.sync()?;
@@ -144,6 +144,10 @@ pub fn destroyed_rows(reference: &'static Reference) -> Result<(), Failed> {
             for flow in flows.split_whitespace() {
                 args.extend(["--", "destroy", "Logical_Flow", flow]);
             }
+            let config = databases.sbctl(&["--bare", "--columns=_uuid", "find", "IP_Multicast", &format!("datapath={row}")])?;
+            for config in config.split_whitespace() {
+                args.extend(["--", "destroy", "IP_Multicast", config]);
+            }
             args.extend(["--", "destroy", "Datapath_Binding", &row]);
             databases.sbctl(&args[1..])?;
         } else {
@@ -158,13 +162,13 @@ pub fn destroyed_rows(reference: &'static Reference) -> Result<(), Failed> {
 
 /// Nonsense in the northbound database is reported once, and the rest is as with the reference.
 pub fn malformed(reference: &'static Reference) -> Result<(), Failed> {
-    let mut theirs_on = reference.databases()?;
+    let mut theirs_on = world::databases(reference)?;
     world::fill(&theirs_on, 1)?;
     for args in [
         &["lsp-add", "s0", "odd", "--", "set", "Logical_Switch_Port", "odd", "type=nonsense"][..],
         &["set", "Logical_Switch_Port", "s0p1", "addresses=\"not an address\"", "options:qos_max_rate=x"],
         &["set", "Logical_Switch_Port", "s0p0", "port_security=\"zz:zz\"", "tag_request=77"],
-        &["set", "NB_Global", ".", "options:mac_prefix=zz:zz:zz", "options:northd_probe_interval=never"],
+        &["set", "NB_Global", ".", "options:northd_probe_interval=never", "options:mac_prefix=0a:0b:0c", "options:svc_monitor_mac=0a:00:00:00:00:01", "options:svc_monitor_mac_dst=0a:00:00:00:00:02"],
         &["ls-add", "s1"],
     ] {
         theirs_on.nbctl(args)?;

@@ -11,7 +11,7 @@ use super::world::{self, Daemon, binary};
 
 /// Of two, one is active; when it is killed, the other goes on.
 pub fn standby(reference: &'static Reference) -> Result<(), Failed> {
-    let databases = reference.databases()?;
+    let databases = world::databases(reference)?;
     let first = Daemon::ours(reference, &databases, "first", &[])?;
     first.becomes("active")?;
     let second = Daemon::ours(reference, &databases, "second", &[])?;
@@ -32,7 +32,7 @@ pub fn standby(reference: &'static Reference) -> Result<(), Failed> {
 
 /// The reference and ours stand by for each other.
 pub fn standby_of_the_reference(reference: &'static Reference) -> Result<(), Failed> {
-    let databases = reference.databases()?;
+    let databases = world::databases(reference)?;
     let theirs = Daemon::theirs(reference, &databases, "theirs")?;
     theirs.becomes("active")?;
     let ours = Daemon::ours(reference, &databases, "ours", &[])?;
@@ -53,7 +53,7 @@ pub fn standby_of_the_reference(reference: &'static Reference) -> Result<(), Fai
 
 /// A paused daemon gives the lock to another, writes nothing, and catches up when it is resumed.
 pub fn pause(reference: &'static Reference) -> Result<(), Failed> {
-    let databases = reference.databases()?;
+    let databases = world::databases(reference)?;
     let first = Daemon::ours(reference, &databases, "first", &[])?;
     first.becomes("active")?;
     first.appctl(&["pause"])?;
@@ -77,7 +77,7 @@ pub fn pause(reference: &'static Reference) -> Result<(), Failed> {
 
 /// Two workers come to what one comes to.
 pub fn workers(reference: &'static Reference) -> Result<(), Failed> {
-    let databases = reference.databases()?;
+    let databases = world::databases(reference)?;
     let _ours = Daemon::ours(reference, &databases, "ours", &["--workers=2"])?;
     world::fill(&databases, 4)?;
     databases.nbctl(&["--wait=sb", "ls-del", "s1"])?;
@@ -86,7 +86,7 @@ pub fn workers(reference: &'static Reference) -> Result<(), Failed> {
 
 /// Two processes come to what one comes to.
 pub fn processes(reference: &'static Reference) -> Result<(), Failed> {
-    let databases = reference.databases()?;
+    let databases = world::databases(reference)?;
     // Ports that were free a moment ago.
     let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let (first, second) = (free()?, free()?);

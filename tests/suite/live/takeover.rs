@@ -41,7 +41,7 @@ fn changed(before: &northflow_tests::dump::Dump, after: &northflow_tests::dump::
 
 /// Ours takes over what the reference has made, changes nothing, goes on from there, and hands back.
 pub fn takeover(reference: &'static Reference) -> Result<(), Failed> {
-    let databases = reference.databases()?;
+    let databases = world::databases(reference)?;
     let theirs = Daemon::theirs(reference, &databases, "theirs")?;
     world::fill(&databases, 20)?;
     databases.sync()?;

@@ -114,9 +114,13 @@ pub fn until(what: &str, mut done: impl FnMut() -> Result<bool, String>) -> Resu
     Ok(())
 }
 
-/// The southbound contents in comparable form.
+/// The southbound contents in comparable form, without how far they have followed.
 pub fn southbound(reference: &Reference, databases: &Databases) -> Result<Normal, String> {
-    Ok(normalize::southbound(&raw(reference, databases)?))
+    let mut dump = raw(reference, databases)?;
+    for row in dump.get_mut("SB_Global").into_iter().flat_map(|rows| rows.values_mut()) {
+        row.remove("nb_cfg");
+    }
+    Ok(normalize::southbound(&dump))
 }
 
 /// The southbound contents as they are.
@@ -181,4 +185,12 @@ pub fn network(switches: usize) -> Vec<String> {
 pub fn fill(databases: &Databases, switches: usize) -> Result<(), String> {
     let words = network(switches);
     databases.nbctl(&words.iter().map(String::as_str).collect::<Vec<_>>()).map(drop)
+}
+
+/// Databases with their global rows, which two programs that find none would both insert.
+pub fn databases(reference: &'static Reference) -> Result<Databases, String> {
+    let databases = reference.databases()?;
+    databases.nbctl(&["init"])?;
+    databases.sbctl(&["init"])?;
+    Ok(databases)
 }
