@@ -25,8 +25,8 @@ use super::tuning::Tuning;
 use crate::change::RowChange;
 use crate::ovsdb::client::{Command, Event, Handle, OperationResult, Operations, Outcome};
 use crate::process::coverage;
-use crate::process::vlog::modules::{NORTHD, OVN_NORTHD as LOG, OVSDB_CS};
 use crate::process::stopwatch::Stopwatch;
+use crate::process::vlog::modules::{NORTHD, OVN_NORTHD as LOG, OVSDB_CS};
 use crate::process::vlog::{Level, RateLimit};
 use crate::replica::Replica;
 use crate::writer::Writer;
@@ -68,6 +68,9 @@ pub(super) struct Side {
     contents: Contents,
     outgoing: Vec<RowChange>,
     open: Option<Open>,
+    /// How many transactions in a row have failed, and when the next may go.
+    failures: u32,
+    retry: Instant,
 }
 
 /// What the daemon is, as `status` says it.
@@ -114,6 +117,8 @@ impl Side {
             contents: Contents::Unknown,
             outgoing: Vec::new(),
             open: None,
+            failures: 0,
+            retry: Instant::now(),
         }
     }
 
@@ -121,6 +126,20 @@ impl Side {
     /// `sb-connection-status` say it.
     pub fn connection(&self) -> &'static str {
         if self.handle.status().connected { "connected" } else { "not connected" }
+    }
+
+    /// A transaction was refused. The first time it may be that we did not know what is there; then
+    /// there is a reason that time alone can remove.
+    fn failed(&mut self) {
+        self.lose();
+        if self.failures > 0 {
+            self.retry = Instant::now() + (Duration::from_millis(50) * (1 << self.failures.min(8)));
+        }
+        self.failures += 1;
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.failures > 1 && Instant::now() < self.retry
     }
 
     fn lose(&mut self) {
@@ -135,7 +154,14 @@ fn now_ms() -> i64 {
 }
 
 impl Core {
-    pub fn new(engine: Engine, northbound: Side, southbound: Side, replica: Replica, paused: bool, stopwatch: Stopwatch) -> Core {
+    pub fn new(
+        engine: Engine,
+        northbound: Side,
+        southbound: Side,
+        replica: Replica,
+        paused: bool,
+        stopwatch: Stopwatch,
+    ) -> Core {
         let writer = Writer::new(OUTPUTS, engine.output_names());
         Core {
             engine,
@@ -337,6 +363,7 @@ impl Core {
         match outcome {
             Outcome::Success(_) => {
                 coverage::TXN_SUCCESS.add(1);
+                side.failures = 0;
                 if database == Database::Southbound {
                     self.progress.acknowledged(open.nb_cfg);
                 }
@@ -356,7 +383,7 @@ impl Core {
             }
             Outcome::Error(error) => {
                 coverage::TXN_ERROR.add(1);
-                side.lose();
+                side.failed();
                 OVSDB_CS.log_limited(
                     Level::Err,
                     &COMMITS,
@@ -447,11 +474,14 @@ impl Core {
 
     /// How long until [`Core::advance`] has something to do even if nothing happens.
     pub fn pause_left(&self) -> Option<Duration> {
-        self.has_work().then(|| self.next.saturating_duration_since(Instant::now()))
+        let epoch = self.has_work().then_some(self.next);
+        let held = [&self.northbound, &self.southbound].into_iter().filter(|side| side.is_held_back());
+        let next = held.map(|side| side.retry).chain(epoch).min()?;
+        Some(next.saturating_duration_since(Instant::now()))
     }
 
     fn advance_southbound(&mut self) {
-        if !self.southbound.connected || self.southbound.open.is_some() {
+        if !self.southbound.connected || self.southbound.open.is_some() || self.southbound.is_held_back() {
             return;
         }
         match self.southbound.contents {
@@ -475,7 +505,7 @@ impl Core {
     }
 
     fn advance_northbound(&mut self) {
-        if !self.northbound.connected || self.northbound.open.is_some() {
+        if !self.northbound.connected || self.northbound.open.is_some() || self.northbound.is_held_back() {
             return;
         }
         if self.northbound.contents != Contents::Known {

@@ -17,7 +17,11 @@ struct Detached {
 
 impl Detached {
     /// Starts `command`, which returns once the daemon is up.
-    fn start(reference: &'static Reference, databases: Databases, mut command: Command) -> Result<Detached, String> {
+    fn start(
+        reference: &'static Reference,
+        databases: Databases,
+        mut command: Command,
+    ) -> Result<Detached, String> {
         command
             .env("OVN_RUNDIR", databases.folder())
             .arg(format!("--ovnnb-db={}", databases.remote("nb")))
@@ -143,9 +147,16 @@ fn cfg(databases: &Databases) -> Result<String, String> {
 
 /// Whether the times are those of now, as far as they are set.
 fn stamps(databases: &Databases) -> Result<Vec<bool>, String> {
-    let text = databases.nbctl(&["--bare", "--columns=nb_cfg_timestamp,sb_cfg_timestamp", "list", "NB_Global"])?;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
-    Ok(text.lines().filter_map(|line| line.parse::<i64>().ok()).map(|at| (now - 60_000..=now).contains(&at)).collect())
+    let text =
+        databases.nbctl(&["--bare", "--columns=nb_cfg_timestamp,sb_cfg_timestamp", "list", "NB_Global"])?;
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis() as i64);
+    Ok(text
+        .lines()
+        .filter_map(|line| line.parse::<i64>().ok())
+        .map(|at| (now - 60_000..=now).contains(&at))
+        .collect())
 }
 
 /// Takes databases through changes of `nb_cfg`, and notes what the daemon on them reports.
@@ -159,7 +170,17 @@ fn follow(databases: &Databases) -> Result<Vec<String>, String> {
     };
     databases.sync()?;
     note("no chassis")?;
-    databases.sbctl(&["chassis-add", "c1", "geneve", "127.0.0.1", "--", "chassis-add", "c2", "geneve", "127.0.0.2"])?;
+    databases.sbctl(&[
+        "chassis-add",
+        "c1",
+        "geneve",
+        "127.0.0.1",
+        "--",
+        "chassis-add",
+        "c2",
+        "geneve",
+        "127.0.0.2",
+    ])?;
     for (chassis, nb_cfg, at) in [("c1", 1, 1111), ("c2", 0, 0)] {
         let id = databases.sbctl(&["get", "Chassis", chassis, "_uuid"])?;
         let (id, name) = (format!("chassis={}", id.trim()), format!("name={chassis}"));
@@ -197,7 +218,9 @@ pub fn progress(reference: &'static Reference) -> Result<(), Failed> {
     let theirs_seen = follow(&theirs_on)?;
     drop(theirs);
     let pairs = theirs_seen.iter().zip(&ours_seen).filter(|(theirs, ours)| theirs != ours);
-    northflow_tests::trial::no_faults(pairs.map(|(theirs, ours)| format!("{theirs}\n  ours {ours}")).collect())
+    northflow_tests::trial::no_faults(
+        pairs.map(|(theirs, ours)| format!("{theirs}\n  ours {ours}")).collect(),
+    )
 }
 
 /// Databases without any row get their global rows.

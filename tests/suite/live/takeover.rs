@@ -27,14 +27,19 @@ fn changed(before: &northflow_tests::dump::Dump, after: &northflow_tests::dump::
     let mut faults = Vec::new();
     for table in KEPT {
         let (old, new) = (before.get(*table), after.get(*table));
-        let rows = |dump: Option<&_>| -> std::collections::BTreeMap<_, _> { dump.cloned().unwrap_or_default() };
+        let rows =
+            |dump: Option<&_>| -> std::collections::BTreeMap<_, _> { dump.cloned().unwrap_or_default() };
         let (old, new) = (rows(old), rows(new));
-        faults.extend(old.iter().filter(|(uuid, row)| new.get(*uuid) != Some(row)).map(|(uuid, row)| {
-            format!("{table} {uuid} {row:?}\n  became {:?}", new.get(uuid))
-        }));
-        faults.extend(new.iter().filter(|(uuid, _)| !old.contains_key(*uuid)).map(|(uuid, row)| {
-            format!("{table} {uuid} is new: {row:?}")
-        }));
+        faults.extend(
+            old.iter()
+                .filter(|(uuid, row)| new.get(*uuid) != Some(row))
+                .map(|(uuid, row)| format!("{table} {uuid} {row:?}\n  became {:?}", new.get(uuid))),
+        );
+        faults.extend(
+            new.iter()
+                .filter(|(uuid, _)| !old.contains_key(*uuid))
+                .map(|(uuid, row)| format!("{table} {uuid} is new: {row:?}")),
+        );
     }
     faults
 }
@@ -54,8 +59,20 @@ pub fn takeover(reference: &'static Reference) -> Result<(), Failed> {
     no_faults(changed(&filled, &world::raw(reference, &databases)?))?;
 
     databases.nbctl(&["--wait=sb", "ls-add", "new", "--", "lsp-add", "new", "newp", "--", "ls-del", "s3"])?;
-    databases.nbctl(&["--wait=sb", "lsp-del", "s4p1", "--", "set", "Address_Set", "as5", "addresses=10.9.9.9"])?;
-    no_faults(world::faults(&world::fresh(reference, &databases)?, &world::southbound(reference, &databases)?))?;
+    databases.nbctl(&[
+        "--wait=sb",
+        "lsp-del",
+        "s4p1",
+        "--",
+        "set",
+        "Address_Set",
+        "as5",
+        "addresses=10.9.9.9",
+    ])?;
+    no_faults(world::faults(
+        &world::fresh(reference, &databases)?,
+        &world::southbound(reference, &databases)?,
+    ))?;
     let handed = world::raw(reference, &databases)?;
     drop(ours);
 

@@ -8,9 +8,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use northflow_rules::schema::Database;
+use northflow_tests::dump::{self, Dump};
 use northflow_tests::normalize::{self, Normal};
 use northflow_tests::reference::{Databases, Process, Reference};
-use northflow_tests::dump::{self, Dump};
 
 /// How long anything may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -61,7 +61,11 @@ impl Daemon {
     }
 
     /// Starts the reference, called `name`.
-    pub fn theirs(reference: &'static Reference, databases: &Databases, name: &str) -> Result<Daemon, String> {
+    pub fn theirs(
+        reference: &'static Reference,
+        databases: &Databases,
+        name: &str,
+    ) -> Result<Daemon, String> {
         Daemon::start(reference, databases, name, &mut reference.command("ovn-northd"))
     }
 
