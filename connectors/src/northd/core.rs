@@ -298,7 +298,8 @@ impl Core {
             // What we own and did not change ourselves was changed by somebody else.
             let quiet = self.southbound.open.is_none();
             let missed = seen.deleted.iter().any(|uuid| self.writer.wants(*uuid));
-            if (seen.watched && quiet) || missed {
+            let foreign = seen.inserted.iter().any(|uuid| !self.writer.wants(*uuid));
+            if (seen.watched && quiet) || missed || foreign {
                 self.southbound.contents = Contents::Unknown;
             }
         }

@@ -138,7 +138,7 @@ pub fn conflicts(reference: &'static Reference) -> Result<(), Failed> {
     ))
 }
 
-/// Rows that somebody deletes come back.
+/// Rows that somebody deletes come back, in those tables in which the reference looks after them.
 pub fn destroyed_rows(reference: &'static Reference) -> Result<(), Failed> {
     let databases = world::databases(reference)?;
     let _ours = Daemon::ours(reference, &databases, "ours", &[])?;
@@ -156,10 +156,6 @@ pub fn destroyed_rows(reference: &'static Reference) -> Result<(), Failed> {
         ("RBAC_Role", "name=ovn-controller"),
         ("DHCP_Options", "name=router"),
         ("DHCPv6_Options", "name=server_id"),
-        ("Address_Set", "name=as1"),
-        ("Port_Group", "name!=x"),
-        ("Multicast_Group", "name=_MC_flood"),
-        ("Logical_Flow", "priority=100"),
     ] {
         let row = uuid(table, condition)?;
         if table == "Datapath_Binding" {
@@ -223,7 +219,13 @@ pub fn malformed(reference: &'static Reference) -> Result<(), Failed> {
     world::fill(&theirs_on, 1)?;
     for args in [
         &["lsp-add", "s0", "odd", "--", "set", "Logical_Switch_Port", "odd", "type=nonsense"][..],
-        &["set", "Logical_Switch_Port", "s0p1", "addresses=\"not an address\"", "options:qos_max_rate=x"],
+        &[
+            "set",
+            "Logical_Switch_Port",
+            "s0p1",
+            "addresses=\"not an address\"",
+            "options:requested-tnl-key=x",
+        ],
         &["set", "Logical_Switch_Port", "s0p0", "port_security=\"zz:zz\"", "tag_request=77"],
         &[
             "set",
