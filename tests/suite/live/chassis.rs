@@ -192,8 +192,7 @@ pub fn chassis(reference: &'static Reference) -> Result<(), Failed> {
     for (at, host) in hosts.iter().enumerate() {
         let flows = host.flows()?;
         assert!(flows > 50, "chassis {} has {flows} flows", at + 1);
-        let peer =
-            format!("{}", host.vsctl(&["--columns=type", "--bare", "find", "Interface", "type=geneve"])?);
+        let peer = host.vsctl(&["--columns=type", "--bare", "find", "Interface", "type=geneve"])?;
         assert!(peer.contains("geneve"), "no tunnel to the other chassis");
     }
     databases.nbctl(&["lsp-del", "p1"])?;
