@@ -1,6 +1,6 @@
 //! Meeting a database that already holds rows: after a start, a takeover, or a lost answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use northflow_rules::binding::{OutputTable, Role};
 use northflow_rules::ovsdb::{Datum, Uuid};
@@ -58,10 +58,15 @@ impl Writer {
         wanted.sort();
         let mut there = rows_of(output, existing, derived);
         let found = self.pair(table, &wanted, &there);
+        let taken: HashSet<Uuid> = there.keys().copied().collect();
         for uuid in wanted {
             self.aliases.remove(uuid);
             let columns = self.tables[table].columns(uuid);
             let Some(actual) = found.get(&uuid).copied() else {
+                if taken.contains(&uuid) {
+                    // Its identifier is that of another row, or of one that goes, which cannot come back at once.
+                    self.aliases.insert(uuid, unused(&taken, uuid));
+                }
                 writes.push(self.change(
                     table,
                     uuid,
@@ -88,7 +93,7 @@ impl Writer {
     }
 
     /// Which row of the database is which of those wanted: first the rows that are there just so,
-    /// then those that are there by their natural key.
+    /// then those that are there by their natural key, at last those that are there under their identifier.
     fn pair(&self, table: usize, wanted: &[Uuid], there: &BTreeMap<Uuid, Row>) -> HashMap<Uuid, Uuid> {
         let output = self.tables[table].output;
         let mut by_key: HashMap<Vec<Datum>, Vec<Uuid>> = HashMap::new();
@@ -112,8 +117,21 @@ impl Writer {
                 }
             }
         }
+        let taken: HashSet<Uuid> = found.values().copied().collect();
+        // A key that consists of what may change, and did.
+        let fixed = output.natural_key.iter().any(|column| output.at_insert.contains(column));
+        for uuid in wanted.iter().filter(|uuid| !fixed && there.contains_key(*uuid) && !taken.contains(*uuid))
+        {
+            found.entry(*uuid).or_insert(*uuid);
+        }
         found
     }
+}
+
+/// An identifier in place of `derived` that no row of the table has.
+fn unused(taken: &HashSet<Uuid>, derived: Uuid) -> Uuid {
+    let mut candidates = (1..).map(|offset: u128| Uuid::from_hash(derived.0.wrapping_add(offset)));
+    candidates.find(|candidate| !taken.contains(candidate)).unwrap_or(derived)
 }
 
 /// The rows of a table, with the columns that are written.
