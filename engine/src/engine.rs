@@ -276,9 +276,21 @@ impl Engine {
         for sender in &self.commands {
             let (reply, answer) = bounded(1);
             sender.send(command(reply)).map_err(|_| EngineError::WorkerLost)?;
-            replies.push(answer.recv().map_err(|_| EngineError::WorkerLost)?);
+            replies.push(self.answer(&answer)?);
         }
         Ok(replies)
+    }
+
+    /// Waits for a worker's answer. A question that reaches a worker just as it is lost is never
+    /// answered and never dropped, so the loss itself is looked at too.
+    fn answer<R>(&self, answer: &Receiver<R>) -> Result<R, EngineError> {
+        loop {
+            match answer.recv_timeout(LOSS_CHECK) {
+                Ok(answer) => return Ok(answer),
+                Err(RecvTimeoutError::Timeout) if !self.progress.is_lost() => {}
+                Err(_) => return Err(EngineError::WorkerLost),
+            }
+        }
     }
 }
 
@@ -293,7 +305,7 @@ impl Drop for Engine {
     }
 }
 
-/// How long [`follow`] may take to notice that a worker is lost.
+/// How long it may take to notice that a worker is lost.
 const LOSS_CHECK: Duration = Duration::from_millis(100);
 
 /// Runs the workers of a process other than 0 until process 0 stops.

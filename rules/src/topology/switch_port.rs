@@ -1,6 +1,6 @@
 //! Ports of logical switches (B06, B26): which are there, their keys, and what rules ask of them.
 
-use northflow_engine::Relation;
+use northflow_engine::{Index, Relation};
 use serde::{Deserialize, Serialize};
 
 use super::datapath::KeyLimits;
@@ -9,6 +9,7 @@ use super::port_identity;
 use super::tunnel_key::{Assigned, Candidate, KeySpace, Next};
 use crate::flow::drop::DropConfig;
 use crate::ovsdb::{Text, Uuid};
+use crate::problem::Problem;
 use crate::schema::{nb, sb};
 use crate::switch::port::{Port, PortAddress, PortKind};
 
@@ -96,13 +97,7 @@ pub fn switch_ports(
     switches: &Relation<nb::LogicalSwitch>,
     ports: &Relation<nb::LogicalSwitchPort>,
 ) -> Relation<SwitchPort> {
-    let members = switches
-        .flat_map(|switch| {
-            let row = switch.uuid;
-            switch.ports.clone().into_iter().map(move |port| (port, row))
-        })
-        .index_by(|(port, _)| *port)
-        .reduce(|group| group.rows().min().copied());
+    let members = listed(switches).reduce(|group| group.rows().min().copied());
     let names = ports.map(|row| SwitchPort {
         port: Port { row: row.uuid, name: row.name.clone() },
         switch: Uuid::ZERO,
@@ -121,6 +116,29 @@ pub fn switch_ports(
         .join(&members.index_by(|(port, _)| *port).named("switch_port.switch"), |port, (_, switch)| {
             SwitchPort { switch: *switch, ..port.clone() }
         })
+}
+
+/// Which switches name each port.
+fn listed(switches: &Relation<nb::LogicalSwitch>) -> Index<Uuid, (Uuid, Uuid)> {
+    let pairs = switches.flat_map(|switch| {
+        let row = switch.uuid;
+        switch.ports.clone().into_iter().map(move |port| (port, row))
+    });
+    pairs.index_by(|(port, _)| *port)
+}
+
+/// Ports that several switches name.
+///
+/// Cost: a port of several switches costs itself.
+pub fn ports_of_several(
+    switches: &Relation<nb::LogicalSwitch>,
+    ports: &Relation<SwitchPort>,
+) -> Relation<Problem> {
+    let several = listed(switches).reduce(|group| (group.count() > 1).then(|| group.any().0));
+    ports
+        .index_by(|port| port.port.row)
+        .semijoin(&several.index_by(|port| *port))
+        .map(|port| Problem::new(format!("duplicate logical port {}", port.port.name)))
 }
 
 /// The highest key that a Port_Binding can hold; a request for more is none.
