@@ -172,7 +172,8 @@ fn topology(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global
     );
     let bindings =
         port_binding::port_bindings(&ports, &nb.switch_port, &nb.switch, &keys, &sb.chassis, &sb.port);
-    program.output("sb.Port_Binding", &bindings);
+    program.output("sb.Port_Binding", &bindings.rows);
+    program.output("sb.Port_Binding.chassis", &bindings.chassis);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
     let up = up::ports_up(&ports, &nb.switch_port, &sb.port, &sb.chassis);

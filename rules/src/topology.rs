@@ -4,6 +4,7 @@ pub mod container;
 pub mod datapath;
 pub mod port_binding;
 pub mod port_group;
+pub mod port_identity;
 pub mod switch_port;
 pub mod tunnel_key;
 pub mod up;
@@ -15,9 +16,4 @@ use crate::ovsdb::Uuid;
 /// The identifier of the Datapath_Binding of a logical switch or router.
 pub fn datapath_uuid(datapath: Uuid) -> Uuid {
     Uuid::from_hash(key_hash(&("Datapath_Binding", datapath)))
-}
-
-/// The identifier of the Port_Binding named `logical_port`.
-pub fn port_uuid(logical_port: &str) -> Uuid {
-    Uuid::from_hash(key_hash(&("Port_Binding", logical_port)))
 }

@@ -9,3 +9,4 @@ pub mod player;
 pub mod recording;
 pub mod reference;
 pub mod trial;
+pub mod walk;

@@ -3,10 +3,13 @@
 //! - `scenario`: every file below `tests/scenarios`, against its recording, and the recording
 //!   against the reference. `NORTHFLOW_UPDATE=1` records anew.
 //!
+//! - `walk`: random walks, against the reference.
+//!
 //! Tests that need the reference are ignored where it cannot be had, and fail where
 //! `NORTHFLOW_REQUIRE_REFERENCE=1`.
 
 mod scenario;
+mod walk;
 
 use libtest_mimic::Arguments;
 
@@ -14,6 +17,6 @@ fn main() {
     let mut args = Arguments::from_args();
     // Servers are cheap, but timings are not made better by many of them.
     args.test_threads = args.test_threads.or(Some(2));
-    let trials = scenario::trials();
+    let trials = scenario::trials().into_iter().chain(walk::trials()).collect();
     libtest_mimic::run(&args, trials).exit();
 }

@@ -11,9 +11,9 @@ use crate::flow::{Flow, On};
 use crate::ovsdb::{Atom, Text, Uuid};
 use crate::schema::{SetElement, nb, sb};
 use crate::service::{arp_nd, virtual_port};
+use crate::topology::datapath_uuid;
 use crate::topology::switch_port::{FlowConfig, PortConfig};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{datapath_uuid, port_uuid};
 
 /// Every flow of every switch.
 ///
@@ -185,8 +185,8 @@ pub fn multicast_groups(
 ) -> (Relation<sb::MulticastGroup>, Relation<SetElement>) {
     let live = ports.index_by(|port| port.switch).semijoin(&datapaths.index_by(|assigned| assigned.owner));
     let members = live.flat_map(|port| {
-        let (switch, name) = (port.switch, port.port.name.clone());
-        membership(port).into_iter().map(move |group| (switch, group, name.clone())).collect::<Vec<_>>()
+        let (switch, binding) = (port.switch, port.binding);
+        membership(port).into_iter().map(move |group| (switch, group, binding)).collect::<Vec<_>>()
     });
     let rows = members.map(|(switch, group, _)| (*switch, *group)).distinct();
     let rows = rows.map(|(switch, group)| sb::MulticastGroup {
@@ -196,9 +196,9 @@ pub fn multicast_groups(
         tunnel_key: i64::from(group.tunnel_key()),
         ports: Vec::new(),
     });
-    let ports = members.map(|(switch, group, port)| SetElement {
+    let ports = members.map(|(switch, group, binding)| SetElement {
         row: group_uuid(*switch, *group),
-        element: Atom::Uuid(port_uuid(port)),
+        element: Atom::Uuid(*binding),
     });
     (rows, ports)
 }

@@ -3,9 +3,9 @@
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
+use super::datapath_uuid;
 use super::switch_port::SwitchPort;
 use super::tunnel_key::Assigned;
-use super::{datapath_uuid, port_uuid};
 use crate::ovsdb::{Text, Uuid};
 use crate::schema::{Map, nb, sb};
 use crate::switch::port::PortKind;
@@ -70,6 +70,16 @@ struct Kept {
 const KEPT: [&str; 4] =
     ["additional-chassis-activated", "vport-last-claim", "vport-backoff", "is-remote-nb-bound"];
 
+/// What is written about the bindings of switch ports.
+#[derive(Clone, Debug)]
+pub struct PortBindings {
+    /// The rows.
+    pub rows: Relation<sb::PortBinding>,
+    /// Where ports are bound, for those whose chassis is in another availability zone: such a
+    /// chassis does not bind its ports itself.
+    pub chassis: Relation<sb::PortBindingChassis>,
+}
+
 /// The bindings of all switch ports that have a key. `peers` gives, for a port of type switch, the
 /// name of the port at the other end.
 ///
@@ -86,7 +96,7 @@ pub fn port_bindings(
     keys: &Relation<Assigned>,
     chassis: &Relation<sb::Chassis>,
     bindings: &Relation<sb::PortBindingState>,
-) -> Relation<sb::PortBinding> {
+) -> PortBindings {
     let passthru = switches.map(|row| (row.uuid, row.other_config.get_bool("vlan-passthru", false)));
     let keyed = ports
         .index_by(|port| port.port.row)
@@ -119,7 +129,8 @@ pub fn port_bindings(
         external_ids: row.external_ids.clone(),
     });
 
-    keyed
+    let chassis = remote_chassis(&keyed, &requested, chassis, bindings);
+    let rows = keyed
         .index_by(|keyed| keyed.port.port.row)
         .join(&columns.index_by(|columns| columns.row), |keyed, columns| (keyed.clone(), columns.clone()))
         .index_by(|(keyed, _)| keyed.port.port.row)
@@ -130,7 +141,67 @@ pub fn port_bindings(
         .join_optional(
             &kept.index_by(|kept| kept.logical_port.clone()),
             |(keyed, columns, requested), kept| Some(binding(keyed, columns, requested, kept)),
-        )
+        );
+    PortBindings { rows, chassis }
+}
+
+/// Where a port is bound now.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Bound {
+    row: Uuid,
+    logical_port: Text,
+    chassis: Option<Uuid>,
+    chassis_is_remote: bool,
+    bound_by_us: bool,
+}
+
+/// Port_Binding `chassis`, where we write it (B19): a port that may be remote is bound to the remote
+/// chassis that it requests, and given back when it requests another; any other port does not stay
+/// on a remote chassis.
+///
+/// Cost: a port or its binding costs itself; a chassis that turns remote, the ports bound there.
+fn remote_chassis(
+    ports: &Relation<KeyedPort>,
+    requested: &Relation<Requested>,
+    chassis: &Relation<sb::Chassis>,
+    bindings: &Relation<sb::PortBindingState>,
+) -> Relation<sb::PortBindingChassis> {
+    let remote = chassis.filter(|row| row.other_config.get_bool("is-remote", false)).map(|row| row.uuid);
+    let bound = bindings.map(|row| Bound {
+        row: row.uuid,
+        logical_port: row.logical_port.clone(),
+        chassis: row.chassis,
+        chassis_is_remote: false,
+        bound_by_us: row.options.get_bool("is-remote-nb-bound", false),
+    });
+    let bound = bound
+        .index_by(|bound| bound.chassis)
+        .join_optional(&remote.index_by(|chassis| Some(*chassis)), |bound, remote| {
+            Some(Bound { chassis_is_remote: remote.is_some(), ..bound.clone() })
+        });
+    ports
+        .index_by(|keyed| keyed.port.port.row)
+        .join_optional(&requested.index_by(|requested| requested.row), |keyed, requested| {
+            let SwitchPort { port, kind, .. } = &keyed.port;
+            Some((port.name.clone(), *kind, requested.cloned().unwrap_or_default()))
+        })
+        .index_by(|(name, _, _)| name.clone())
+        .join_flat(&bound.index_by(|bound| bound.logical_port.clone()), |(_, kind, requested), bound| {
+            let wanted = wanted_chassis(*kind, requested, bound)?;
+            (wanted != bound.chassis).then_some(sb::PortBindingChassis { uuid: bound.row, chassis: wanted })
+        })
+}
+
+/// Where a port is to be bound; `None` if that is not ours to say.
+fn wanted_chassis(kind: PortKind, requested: &Requested, bound: &Bound) -> Option<Option<Uuid>> {
+    if kind == PortKind::Remote || (kind != PortKind::Router && !requested.others.is_empty()) {
+        return match (requested.first_is_remote, bound.bound_by_us) {
+            (true, _) => Some(requested.first),
+            (false, true) => Some(None),
+            (false, false) => None,
+        };
+    }
+    bound.chassis_is_remote.then_some(None)
 }
 
 fn pair((key, value): (&Text, &Text)) -> (Text, Text) {
@@ -173,7 +244,7 @@ fn requested_chassis(
 }
 
 fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option<&Kept>) -> sb::PortBinding {
-    let SwitchPort { port, switch, kind } = &keyed.port;
+    let SwitchPort { port, switch, kind, .. } = &keyed.port;
     let (type_, options) = match kind {
         PortKind::Router => router_port(row),
         _ => (plain_type(*kind, &row.type_), plain_options(keyed, row, requested, kept)),
@@ -185,7 +256,7 @@ fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option
         external_ids.insert("name", name.into());
     }
     sb::PortBinding {
-        uuid: port_uuid(&port.name),
+        uuid: keyed.port.binding,
         logical_port: port.name.clone(),
         type_,
         options,

@@ -83,6 +83,7 @@ mod tests {
             port: Port { row: Uuid(row), name: name.into() },
             switch: Uuid(switch),
             kind: PortKind::Vif,
+            binding: Uuid(row),
         };
         let key = |owner, key| Assigned { owner: Uuid(owner), space: Uuid::ZERO, key };
         let texts = |scenario: &Scenario| {

@@ -4,6 +4,7 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::datapath::KeyLimits;
+use super::port_identity;
 use super::tunnel_key::{Assigned, Candidate, KeySpace, Next};
 use crate::flow::drop::DropConfig;
 use crate::ovsdb::{Text, Uuid};
@@ -19,6 +20,8 @@ pub struct SwitchPort {
     pub switch: Uuid,
     /// Its type.
     pub kind: PortKind,
+    /// Its Port_Binding.
+    pub binding: Uuid,
 }
 
 /// A port as the rules for flows see it.
@@ -30,6 +33,8 @@ pub struct PortConfig {
     pub switch: Uuid,
     /// Its type.
     pub kind: PortKind,
+    /// Its Port_Binding.
+    pub binding: Uuid,
     /// Whether it is in use (Logical_Switch_Port.enabled, true by default).
     pub enabled: bool,
     /// The global settings.
@@ -97,15 +102,24 @@ pub fn switch_ports(
         })
         .index_by(|(port, _)| *port)
         .reduce(|group| group.rows().min().copied());
-    let names = ports.map(|row| (row.uuid, row.name.clone(), PortKind::read(&row.type_)));
-    names.index_by(|(row, _, _)| *row).named("switch_port.name").join(
-        &members.index_by(|(port, _)| *port).named("switch_port.switch"),
-        |(row, name, kind), (_, switch)| SwitchPort {
-            port: Port { row: *row, name: name.clone() },
-            switch: *switch,
-            kind: *kind,
-        },
-    )
+    let names = ports.map(|row| SwitchPort {
+        port: Port { row: row.uuid, name: row.name.clone() },
+        switch: Uuid::ZERO,
+        kind: PortKind::read(&row.type_),
+        binding: Uuid::ZERO,
+    });
+    let names =
+        names
+            .index_by(|port| port.port.row)
+            .join(&port_identity::bindings(ports).index_by(|binding| binding.port), |port, binding| {
+                SwitchPort { binding: binding.binding, ..port.clone() }
+            });
+    names
+        .index_by(|port| port.port.row)
+        .named("switch_port.name")
+        .join(&members.index_by(|(port, _)| *port).named("switch_port.switch"), |port, (_, switch)| {
+            SwitchPort { switch: *switch, ..port.clone() }
+        })
 }
 
 /// What a Port_Binding keeps of the key space of its datapath.
@@ -177,14 +191,15 @@ pub fn port_configs(
 ) -> Relation<PortConfig> {
     // The rows come last, so that what is kept on the way to them is small.
     let keyed = ports.index_by(|port| port.port.row).semijoin(&keys.index_by(|assigned| assigned.owner));
-    let addressed = keyed
-        .index_by(|port| port.port.row)
-        .join_optional(&dynamic.index_by(|(row, _)| *row), |port, dynamic| {
-            Some((port.port.row, port.switch, dynamic.map(|(_, text)| text.clone())))
-        });
+    let addressed = keyed.index_by(|port| port.port.row).join_optional(
+        &dynamic.index_by(|(row, _)| *row),
+        |port, dynamic| {
+            Some((port.port.row, port.switch, port.binding, dynamic.map(|(_, text)| text.clone())))
+        },
+    );
     let configured = addressed.index_by(|_| ()).join(&config.index_by(|_| ()), |port, config| {
-        let (row, switch, dynamic) = port.clone();
-        Placement { row, switch, dynamic, config: *config }
+        let (row, switch, binding, dynamic) = port.clone();
+        Placement { row, switch, binding, dynamic, config: *config }
     });
     configured
         .index_by(|placement| placement.row)
@@ -198,6 +213,7 @@ pub fn port_configs(
 struct Placement {
     row: Uuid,
     switch: Uuid,
+    binding: Uuid,
     dynamic: Option<Text>,
     config: FlowConfig,
 }
@@ -212,6 +228,7 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
         port: Port { row: row.uuid, name: row.name.clone() },
         switch: placement.switch,
         kind,
+        binding: placement.binding,
         config: placement.config,
         enabled: row.enabled != Some(false),
         // Nothing depends on it otherwise, and it is what changes most.
