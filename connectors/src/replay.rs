@@ -14,7 +14,7 @@ use northflow_engine::Config;
 use crate::memory::MemoryDatabase;
 use crate::offline::Offline;
 use report::Report;
-use source::Source;
+use source::{Recorded, Source};
 
 /// Follows a recorded network from change to change and says what each amounts to.
 #[derive(Debug, Parser)]
@@ -92,7 +92,7 @@ fn replay(options: &Options) -> Result<bool, Failure> {
         Some(path) => {
             let mut existing = MemoryDatabase::default();
             for changes in Source::open(path)? {
-                for change in changes? {
+                for change in changes?.changes {
                     existing.apply(&change);
                 }
             }
@@ -106,8 +106,8 @@ fn replay(options: &Options) -> Result<bool, Failure> {
     let mut whole = true;
     let started = Instant::now();
     while let Some(changes) = source.next() {
-        let changes = match changes {
-            Ok(changes) => changes,
+        let Recorded { comment, changes } = match changes {
+            Ok(recorded) => recorded,
             Err(error) => {
                 eprintln!("northflow replay: {error}");
                 whole = false;
@@ -116,7 +116,7 @@ fn replay(options: &Options) -> Result<bool, Failure> {
         };
         bar.set_position(source.offset());
         let outcome = network.apply(&changes)?;
-        bar.suspend(|| report.transaction(changes.len(), &outcome, &network));
+        bar.suspend(|| report.transaction(changes.len(), comment.as_deref(), &outcome, &network));
     }
     bar.finish_and_clear();
     report.summary(&network, started.elapsed());

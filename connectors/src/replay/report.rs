@@ -30,8 +30,8 @@ impl Report {
         Report { format, quiet, transactions: 0, rows: 0, writes: 0, time: zero, slowest: zero }
     }
 
-    /// A transaction of `rows` row changes and what followed from it.
-    pub fn transaction(&mut self, rows: usize, outcome: &Outcome, network: &Offline) {
+    /// A transaction of `rows` row changes, what its author said of it, and what followed from it.
+    pub fn transaction(&mut self, rows: usize, comment: Option<&str>, outcome: &Outcome, network: &Offline) {
         self.transactions += 1;
         self.rows += rows;
         self.writes += outcome.writes.len();
@@ -56,12 +56,13 @@ impl Report {
         match self.format {
             Format::Text => {
                 if self.transactions == 1 {
-                    println!("transaction  rows in  rows out   flows +   flows -        us  nb_cfg");
+                    println!("transaction  rows in  rows out   flows +   flows -        us  nb_cfg  comment");
                 }
                 println!(
-                    "{:>11}  {rows:>7}  {:>8}  {added:>8}  {removed:>8}  {micros:>8}  {nb_cfg:>6}",
+                    "{:>11}  {rows:>7}  {:>8}  {added:>8}  {removed:>8}  {micros:>8}  {nb_cfg:>6}  {}",
                     self.transactions,
-                    outcome.writes.len()
+                    outcome.writes.len(),
+                    brief(comment.unwrap_or(""))
                 );
             }
             Format::Json => {
@@ -74,6 +75,7 @@ impl Report {
                     "flows_removed": removed,
                     "microseconds": micros as u64,
                     "nb_cfg": nb_cfg,
+                    "comment": comment,
                 });
                 println!("{line}");
             }
@@ -165,6 +167,15 @@ impl Report {
                 })
             ),
         }
+    }
+}
+
+/// A comment that fits on the line. ovn-nbctl writes its own name and command line.
+fn brief(comment: &str) -> String {
+    let comment = comment.strip_prefix("ovn-nbctl: ovn-nbctl ").unwrap_or(comment).replace('\n', " ");
+    match comment.char_indices().nth(60) {
+        Some((end, _)) => format!("{}...", &comment[..end]),
+        None => comment,
     }
 }
 

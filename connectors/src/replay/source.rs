@@ -43,8 +43,17 @@ impl Source {
     }
 }
 
+/// A transaction of a file.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    /// What its author said of it.
+    pub comment: Option<String>,
+    /// What it changed.
+    pub changes: Vec<RowChange>,
+}
+
 impl Iterator for Source {
-    type Item = Result<Vec<RowChange>, FileError>;
+    type Item = Result<Recorded, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let transaction = match self.reader.next()? {
@@ -60,7 +69,8 @@ impl Iterator for Source {
             };
             RowChange { database, table, uuid, edit }
         };
-        Some(Ok(transaction.changes.into_iter().map(change).collect()))
+        let changes = transaction.changes.into_iter().map(change).collect();
+        Some(Ok(Recorded { comment: transaction.comment, changes }))
     }
 }
 
