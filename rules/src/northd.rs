@@ -106,7 +106,7 @@ pub fn program(program: &Builder) {
     flows(program, &nb, &global, &network);
     let problems = groups(program, &nb, &global, &network);
     stale(program, &nb, &sb, &network);
-    program.output(PROBLEMS, &global.problems.concat(&problems));
+    program.output(PROBLEMS, &program.union(&[global.problems, network.problems, problems]));
 }
 
 /// Answers about the network as a whole.
@@ -135,24 +135,18 @@ fn global(program: &Builder, nb: &Northbound, sb: &Southbound) -> Global {
     let progress = config_seq::hv_progress(&nb.global, &sb.chassis, &sb.chassis_private);
     program.output(HV_PROGRESS, &progress);
 
-    let limits = single(&highest).join(&single(&vxlan), |highest, vxlan| KeyLimits {
-        datapath: highest.0,
-        port: if vxlan.0 { VXLAN_PORT_KEYS } else { PORT_KEYS },
-    });
+    let limits = single(&highest)
+        .join(&single(&vxlan), |highest, vxlan| KeyLimits { datapath: highest.0, vxlan: vxlan.0 });
     let (drop, problems) = drop_sampling::drop_sampling(&options, &nb.sampling_app);
     Global { options, limits, drop, problems }
 }
-
-/// The highest key of a port (ovn-architecture(7), "Tunnel Encapsulations").
-const PORT_KEYS: u32 = (1 << 15) - 1;
-/// The highest key of a port where VXLAN has to carry it.
-const VXLAN_PORT_KEYS: u32 = (1 << 11) - 1;
 
 /// Datapaths and ports with their keys.
 struct Network {
     datapaths: Datapaths,
     ports: Relation<SwitchPort>,
     port_keys: Relation<Assigned>,
+    problems: Relation<Problem>,
 }
 
 /// Datapaths, ports, and what is written back about them.
@@ -170,6 +164,8 @@ fn topology(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global
         &sb.datapath,
         &global.limits,
     );
+    let problems = datapaths.problems.concat(&keys.problems);
+    let keys = keys.keys;
     let bindings =
         port_binding::port_bindings(&ports, &nb.switch_port, &nb.switch, &keys, &sb.chassis, &sb.port);
     program.output("sb.Port_Binding", &bindings.rows);
@@ -180,7 +176,7 @@ fn topology(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global
     program.output("nb.Logical_Switch_Port.up", &up);
     program.output("sb.Port_Binding.up", &up::bindings_down(&ports, &sb.port));
     program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
-    Network { datapaths, ports, port_keys: keys }
+    Network { datapaths, ports, port_keys: keys, problems }
 }
 
 /// Logical flows, and the multicast groups that they name.
