@@ -11,13 +11,14 @@ use crate::global::{
     address_set, chassis, config_seq, dhcp_catalog, drop_sampling, identity, rbac, settings, single,
 };
 use crate::multicast;
+use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::{nb, sb};
 use crate::switch::{mirror, placed};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::switch_port::{FlowConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{container, port_binding, port_group, switch_port, up};
+use crate::topology::{container, ipam, port_binding, port_group, switch_port, up};
 
 pub use config_seq::HvProgress;
 pub use tables::{HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
@@ -146,6 +147,7 @@ struct Network {
     datapaths: Datapaths,
     ports: Relation<SwitchPort>,
     port_keys: Relation<Assigned>,
+    dynamic_addresses: Relation<(Uuid, Text)>,
     problems: Relation<Problem>,
 }
 
@@ -164,11 +166,12 @@ fn topology(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global
         &sb.datapath,
         &global.limits,
     );
-    let problems = datapaths.problems.concat(&keys.problems);
+    let key_problems = datapaths.problems.concat(&keys.problems);
     let keys = keys.keys;
     let bindings =
         port_binding::port_bindings(&ports, &nb.switch_port, &nb.switch, &keys, &sb.chassis, &sb.port);
     program.output("sb.Port_Binding", &bindings.rows);
+    program.output("sb.Port_Binding.options", &bindings.options);
     program.output("sb.Port_Binding.chassis", &bindings.chassis);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
@@ -176,7 +179,19 @@ fn topology(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global
     program.output("nb.Logical_Switch_Port.up", &up);
     program.output("sb.Port_Binding.up", &up::bindings_down(&ports, &sb.port));
     program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
-    Network { datapaths, ports, port_keys: keys, problems }
+
+    let mac_prefix = identity::mac_prefix(&global.options).map(|prefix| prefix.0);
+    let inputs = ipam::Inputs {
+        switches: &nb.switch,
+        switch_ports: &nb.switch_port,
+        routers: &nb.router,
+        router_ports: &nb.router_port,
+        mac_prefix: &mac_prefix,
+    };
+    let ipam = ipam::ipam(&ports, inputs);
+    program.output("nb.Logical_Switch_Port.dynamic_addresses", &ipam.writes);
+    let problems = key_problems.concat(&ipam.problems);
+    Network { datapaths, ports, port_keys: keys, dynamic_addresses: ipam.addresses, problems }
 }
 
 /// Logical flows, and the multicast groups that they name.
@@ -186,9 +201,13 @@ fn flows(program: &Builder, nb: &Northbound, global: &Global, network: &Network)
         drop: *drop,
         ignore_down: *ignore_down,
     });
-    let dynamic = nb.switch_port.flat_map(|row| Some((row.uuid, row.dynamic_addresses.clone()?)));
-    let ports =
-        switch_port::port_configs(&network.ports, &nb.switch_port, &network.port_keys, &dynamic, &config);
+    let ports = switch_port::port_configs(
+        &network.ports,
+        &nb.switch_port,
+        &network.port_keys,
+        &network.dynamic_addresses,
+        &config,
+    );
     let placed = placed::flows(&nb.switch, &ports, &config);
     let members = placed::members(&nb.switch, &ports);
     let live = network.datapaths.keys.map(|assigned| assigned.owner);

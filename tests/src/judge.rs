@@ -13,7 +13,8 @@ use crate::recording::{Check, Item, Recording, Step};
 
 /// Southbound tables and columns that northflow reads and others write.
 const OF_CHASSIS: &[&str] = &["Chassis", "Chassis_Private", "Encap", "FDB", "MAC_Binding"];
-const BINDING_COLUMNS: &[&str] = &["chassis", "additional_chassis", "up", "virtual_parent", "encap"];
+const BINDING_COLUMNS: &[&str] =
+    &["chassis", "additional_chassis", "up", "virtual_parent", "encap", "options"];
 
 /// Plays a recording on northflow and says in what it differs; nothing if it agrees everywhere.
 pub fn judge(recording: &Recording, workers: usize) -> Result<Vec<String>, String> {

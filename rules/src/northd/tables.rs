@@ -31,7 +31,7 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::DatapathBinding>("sb.Datapath_Binding", Role::Own, &["nb_uuid"]),
     OutputTable::of::<sb::Mirror>("sb.Mirror", Role::Own, &["name"]),
     OutputTable::of::<sb::PortBinding>("sb.Port_Binding", Role::Own, &["logical_port"])
-        .given_at_insert(&["up"]),
+        .given_at_insert(&["up", "options"]),
     OutputTable::of::<sb::LogicalDpGroup>("sb.Logical_DP_Group", Role::Own, &["datapaths"]),
     OutputTable::elements::<sb::LogicalDpGroup>("sb.Logical_DP_Group.datapaths", &["datapaths"]),
     OutputTable::of::<sb::LogicalFlow>(
@@ -52,6 +52,7 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::RbacPermission>("sb.RBAC_Permission", Role::Own, &["table"]),
     OutputTable::of::<sb::RbacRole>("sb.RBAC_Role", Role::Own, &["name"]),
     OutputTable::of::<sb::SbGlobal>("sb.SB_Global", Role::Own, &[]),
+    OutputTable::of::<sb::PortBindingOptions>("sb.Port_Binding.options", Role::Set, &[]),
     OutputTable::of::<sb::PortBindingUp>("sb.Port_Binding.up", Role::Set, &[]),
     OutputTable::of::<sb::PortBindingChassis>("sb.Port_Binding.chassis", Role::Set, &[]),
     OutputTable::of::<sb::Fdb>("sb.FDB.stale", Role::Delete, &[]),

@@ -277,6 +277,12 @@ table! {
         up: Option<bool> = "up",
     }
 
+    /// What a port's options are to be, whoever wrote them last.
+    pub struct PortBindingOptions in Southbound "Port_Binding" {
+        /// The options.
+        options: Map = "options",
+    }
+
     /// The column that northflow sets where no controller does: to the requested chassis where that is
     /// a remote one, and to nothing when a port leaves a remote chassis.
     pub struct PortBindingChassis in Southbound "Port_Binding" {

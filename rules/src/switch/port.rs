@@ -1,11 +1,12 @@
 //! What the rules of this folder know of a switch port, in pieces: each rule takes those it needs.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::flow::text::{Mac, quote};
 use crate::flow::{Flow, Stage};
+use crate::global::scan;
 use crate::ovsdb::{Text, Uuid};
 
 /// A Logical_Switch_Port by row and name.
@@ -118,18 +119,12 @@ impl PortAddress {
     /// Reads `MAC [IP[/LENGTH] ...]`. `None` if it does not begin with a MAC address; what
     /// follows the first word that is no IP address is left out, as the reference does.
     pub fn read(text: &str) -> Option<PortAddress> {
-        let mut words = text.split_ascii_whitespace();
-        let mac = Mac::parse(words.next()?)?;
-        let mut address = PortAddress { mac, ip4: Vec::new(), ip6: Vec::new() };
-        for word in words {
-            let (ip, length) = word.split_once('/').map_or((word, None), |(ip, n)| (ip, Some(n)));
-            let fits = |most: u8| length.is_none_or(|n| n.parse::<u8>().is_ok_and(|n| n <= most));
-            if let (Ok(ip), true) = (ip.parse(), fits(32)) {
-                address.ip4.push(ip);
-            } else if let (Ok(ip), true) = (ip.parse(), fits(128)) {
-                address.ip6.push(ip);
-            } else {
-                break;
+        let (mac, _) = scan::bytes::<6>(text, 16, ':')?;
+        let mut address = PortAddress { mac: Mac(mac), ip4: Vec::new(), ip6: Vec::new() };
+        for ip in scan::port_addresses(text) {
+            match ip {
+                IpAddr::V4(ip) => address.ip4.push(ip),
+                IpAddr::V6(ip) => address.ip6.push(ip),
             }
         }
         Some(address)

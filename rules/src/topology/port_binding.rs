@@ -75,13 +75,14 @@ const KEPT: [&str; 4] =
 pub struct PortBindings {
     /// The rows.
     pub rows: Relation<sb::PortBinding>,
+    /// Their options, where they are not what they are to be: chassis write there too.
+    pub options: Relation<sb::PortBindingOptions>,
     /// Where ports are bound, for those whose chassis is in another availability zone: such a
     /// chassis does not bind its ports itself.
     pub chassis: Relation<sb::PortBindingChassis>,
 }
 
-/// The bindings of all switch ports that have a key. `peers` gives, for a port of type switch, the
-/// name of the port at the other end.
+/// The bindings of all switch ports that have a key.
 ///
 /// ```text
 /// binding(port)  :-  port with key, its row, the chassis it requests,
@@ -91,7 +92,7 @@ pub struct PortBindings {
 /// Cost: a port costs itself; a chassis costs the ports that request it.
 pub fn port_bindings(
     ports: &Relation<SwitchPort>,
-    rows: &Relation<nb::LogicalSwitchPort>,
+    nb_rows: &Relation<nb::LogicalSwitchPort>,
     switches: &Relation<nb::LogicalSwitch>,
     keys: &Relation<Assigned>,
     chassis: &Relation<sb::Chassis>,
@@ -111,13 +112,13 @@ pub fn port_bindings(
             ..keyed.clone()
         });
 
-    let requested = requested_chassis(rows, chassis);
+    let requested = requested_chassis(nb_rows, chassis);
     let kept = bindings.map(|binding| Kept {
         logical_port: binding.logical_port.clone(),
         options: binding.options.iter().filter(|(key, _)| KEPT.contains(&&***key)).map(pair).collect(),
     });
     let kept = kept.filter(|kept| !kept.options.is_empty());
-    let columns = rows.map(|row| PortRow {
+    let columns = nb_rows.map(|row| PortRow {
         row: row.uuid,
         type_: row.type_.clone(),
         options: row.options.clone(),
@@ -142,7 +143,47 @@ pub fn port_bindings(
             &kept.index_by(|kept| kept.logical_port.clone()),
             |(keyed, columns, requested), kept| Some(binding(keyed, columns, requested, kept)),
         );
-    PortBindings { rows, chassis }
+    let rows = rows.index_by(|row| row.logical_port.clone()).join_optional(
+        &peers(ports, nb_rows).index_by(|(port, _)| port.clone()),
+        |row, peer| {
+            let mut row = row.clone();
+            if let Some((_, peer)) = peer {
+                row.options.insert("peer", peer.clone());
+            }
+            Some(row)
+        },
+    );
+    PortBindings { options: unlike(&rows, bindings), rows, chassis }
+}
+
+/// The ports of switches that lead to each other, both ways: each of type `switch`, and each the
+/// other's `peer` (B13).
+///
+/// Cost: a port costs itself and the port that it names.
+fn peers(ports: &Relation<SwitchPort>, rows: &Relation<nb::LogicalSwitchPort>) -> Relation<(Text, Text)> {
+    let leading = ports.filter(|port| port.kind == PortKind::Switch);
+    let named = rows.flat_map(|row| Some((row.uuid, row.name.clone(), row.peer.clone()?)));
+    let links = named
+        .index_by(|(row, _, _)| *row)
+        .semijoin(&leading.index_by(|port| port.port.row))
+        .map(|(_, port, peer)| (port.clone(), peer.clone()));
+    let back = links.map(|(port, peer)| (peer.clone(), port.clone()));
+    links.index_by(|link| link.clone()).semijoin(&back.index_by(|link| link.clone()))
+}
+
+/// The options that bindings ought to have and do not.
+fn unlike(
+    wanted: &Relation<sb::PortBinding>,
+    bindings: &Relation<sb::PortBindingState>,
+) -> Relation<sb::PortBindingOptions> {
+    let wanted = wanted.map(|row| (row.logical_port.clone(), row.options.clone()));
+    let held = bindings.map(|row| (row.logical_port.clone(), row.uuid, row.options.clone()));
+    wanted.index_by(|(port, _)| port.clone()).join_flat(
+        &held.index_by(|(port, _, _)| port.clone()),
+        |(_, wanted), (_, row, held)| {
+            (wanted != held).then(|| sb::PortBindingOptions { uuid: *row, options: wanted.clone() })
+        },
+    )
 }
 
 /// Where a port is bound now.

@@ -4,6 +4,7 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::datapath::{KeyLimits, PORT_KEYS};
+use super::ipam::Entry;
 use super::port_identity;
 use super::tunnel_key::{self, Assigned, Candidate, KeySpace, Next, Why};
 use crate::flow::drop::DropConfig;
@@ -249,7 +250,8 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
     let kind = PortKind::read(&row.type_);
     let options = &row.options;
     let flag = |key| options.get_bool(key, false);
-    let own = row.addresses.iter().filter_map(|address| PortAddress::read(address));
+    let own = row.addresses.iter().filter(|address| Entry::read(address).is_none());
+    let own = own.filter_map(|address| PortAddress::read(address));
     let dynamic = placement.dynamic.as_deref().and_then(PortAddress::read);
     PortConfig {
         port: Port { row: row.uuid, name: row.name.clone() },
