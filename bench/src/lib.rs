@@ -1,1 +1,19 @@
-//! (being written)
+//! Measurements of northflow: workload generators, runs side by side with ovn-northd, and the
+//! build budget. Results of a run are kept in `RESULTS.md` beside this crate.
+//!
+//! Both daemons are measured alike and in turn, each on databases of its own that the same
+//! operations fill, so that what disturbs the machine disturbs both: their ratio is the result,
+//! not the milliseconds.
+#![deny(missing_docs)]
+
+pub mod build;
+pub mod change;
+pub mod lab;
+pub mod layer2;
+pub mod network;
+pub mod process;
+pub mod rpc;
+pub mod stats;
+
+/// What may stop a run; every kind says what it was about.
+pub type Failure = Box<dyn std::error::Error>;

@@ -113,7 +113,8 @@ impl Feed {
                         replica.insert(at, uuid, &cells, transaction)
                     }
                     RowUpdate::Modify { columns, is_diff } => {
-                        self.modify(table, at, uuid, columns, is_diff, replica, transaction)
+                        let before = if is_diff { replica.cells(at, uuid) } else { None };
+                        replica.update(at, uuid, table.modified(before, columns), transaction)
                     }
                     RowUpdate::Delete => {
                         seen.deleted.push(uuid);
@@ -126,36 +127,32 @@ impl Feed {
         seen
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn modify(
-        &self,
-        table: &FeedTable,
-        at: usize,
-        uuid: Uuid,
-        columns: Vec<(usize, Datum)>,
-        is_diff: bool,
-        replica: &mut Replica,
-        transaction: &mut Transaction,
-    ) -> Result<(), ReplicaError> {
-        let mut cells = vec![None; table.composite.len()];
-        let before = if is_diff { replica.cells(at, uuid) } else { None };
-        for (column, datum) in columns {
-            cells[column] = Some(match &before {
-                Some(before) => {
-                    let mut value = before[column].1.clone();
-                    apply_diff(&mut value, &datum, &column_type(table.composite[column]));
-                    value
-                }
-                None => datum,
-            });
-        }
-        replica.update(at, uuid, cells, transaction)
-    }
-
     fn cells(&self, table: usize, columns: Vec<(usize, Datum)>) -> Vec<Option<Datum>> {
         let mut cells = vec![None; self.tables[table].composite.len()];
         for (column, datum) in columns {
             cells[column] = Some(datum);
+        }
+        cells
+    }
+}
+
+impl FeedTable {
+    /// The new values of columns; `before` is the row as it was, if they are told as differences.
+    fn modified(
+        &self,
+        before: Option<Vec<(&'static str, Datum)>>,
+        columns: Vec<(usize, Datum)>,
+    ) -> Vec<Option<Datum>> {
+        let mut cells = vec![None; self.composite.len()];
+        for (column, datum) in columns {
+            cells[column] = Some(match &before {
+                Some(before) => {
+                    let mut value = before[column].1.clone();
+                    apply_diff(&mut value, &datum, &column_type(self.composite[column]));
+                    value
+                }
+                None => datum,
+            });
         }
         cells
     }

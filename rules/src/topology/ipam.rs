@@ -6,7 +6,7 @@
 //!
 //! | part | who goes first | stays | else |
 //! |---|---|---|---|
-//! | MAC | the one before `dynamic` | any with the network's prefix | the first free one, starting from the IPv4 address's last three bytes |
+//! | MAC | the one before `dynamic` | any with the network's prefix | the first free one, starting from the last three bytes of the IPv4 address asked for or given |
 //! | IPv4 | the one after `dynamic`, if free | any that is still free | the lowest free one, ports by name and row |
 //! | IPv6 | the one after `dynamic`, if of the prefix | with the MAC address it goes with | prefix and MAC address (RFC 4291 appendix A) |
 //!
@@ -301,7 +301,8 @@ impl Customer {
             fixed: self.ask.entry.mac.map(number),
             kept: self.ask.kept.map(|kept| number(kept.mac)),
             prefix,
-            base: self.ip4.unwrap_or(0),
+            // The address asked for counts even if it cannot be had.
+            base: self.ask.entry.ip4.map(Ipv4Addr::to_bits).or(self.ip4).unwrap_or(0),
         }
     }
 

@@ -56,10 +56,10 @@ type Turn = (Text, Uuid);
 
 /// The addresses of one switch.
 ///
-/// Configured addresses go first, then ports that have what they would like, then the others that
-/// would like an address, then those that have any, then the rest; ports of one kind by name and
-/// row. A port that cannot have what it would like is treated as if it had not asked, and gets it
-/// when it becomes free.
+/// Configured addresses go first, then ports that have one, then those that would like a certain
+/// one, then the rest; ports of one kind by name and row. A port that cannot have what it would like
+/// is treated as if it had not asked, and gets it when it becomes free. So at rest nobody would like
+/// an address that is free, and looking at all ports again changes nothing.
 #[derive(Debug, Default)]
 pub struct Addresses {
     range: Option<Range>,
@@ -206,30 +206,32 @@ impl Addresses {
 
     fn settle(&mut self, progress: &mut Progress) {
         let turns: Vec<Turn> = progress.unsettled.iter().cloned().collect();
+        // What the database says last: it may be about to change, and another port may have it by now.
         for (_, owner) in &turns {
-            let requested = self.wants.get(owner).and_then(|want| want.requested);
+            let kept = self.wants.get(owner).and_then(|want| want.kept);
+            let had = progress.had.get(owner).copied();
+            let had = had.filter(|had| kept.is_none_or(|kept| kept == *had) && self.is_usable(*had));
+            if let Some(address) = had {
+                self.take(progress, *owner, address);
+            }
+        }
+        for (_, owner) in &turns {
+            if self.given.contains_key(owner) {
+                continue;
+            }
             let known = self.known(progress, *owner).find(|known| self.is_usable(*known));
-            if let Some(address) = known.filter(|known| requested.is_none_or(|wish| wish == *known)) {
+            if let Some(address) = known {
                 self.take(progress, *owner, address);
             }
         }
         for (_, owner) in &turns {
             let requested = self.wants.get(owner).and_then(|want| want.requested);
-            if let Some(address) = requested.filter(|wish| self.is_usable(*wish))
-                && !self.given.contains_key(owner)
-            {
+            if let Some(address) = requested.filter(|wish| self.is_usable(*wish)) {
+                self.release(progress, *owner);
                 self.take(progress, *owner, address);
             }
         }
         self.grant_wishes(progress);
-        for (_, owner) in &turns {
-            let known = self.known(progress, *owner).find(|known| self.is_usable(*known));
-            if let Some(address) = known
-                && !self.given.contains_key(owner)
-            {
-                self.take(progress, *owner, address);
-            }
-        }
         let hopeful = if progress.room { std::mem::take(&mut self.waiting) } else { BTreeSet::new() };
         for turn in turns.into_iter().chain(hopeful) {
             if self.given.contains_key(&turn.1) {

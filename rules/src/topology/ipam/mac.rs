@@ -45,7 +45,7 @@ pub struct Want {
     pub kept: Option<u64>,
     /// The lowest number with the prefix.
     pub prefix: u64,
-    /// What the address is derived from: the port's IPv4 address, or 0.
+    /// What the address is derived from: an IPv4 address of the port, or 0.
     pub base: u32,
 }
 

@@ -160,7 +160,7 @@ fn ports_get_all_parts_and_keep_them_when_written() {
     net.switch(1, &[]);
     assert_eq!(net.rest(), []);
     net.switch(1, &[("mac_only", "true")]);
-    let macs = [(10, "0a:00:00:00:00:01"), (11, "0a:00:00:00:00:99"), (12, "0a:00:00:00:00:02")];
+    let macs = [(10, "0a:00:00:00:00:01"), (11, "0a:00:00:00:00:99"), (12, "0a:00:00:00:00:07")];
     assert_eq!(net.rest(), lines(&macs));
     net.port(10, &["unknown"]);
     assert_eq!(net.rest(), lines(&macs[1..]));

@@ -1,0 +1,206 @@
+//! What is printed of a run, and what it is held to.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::{Daemon, Run, Size};
+use crate::stats::{Summary, ratio};
+
+/// Milliseconds of processor time that any change may take.
+const CHANGE_MS: f64 = 2.0;
+
+/// How much more a change may take in the largest network than in the smallest.
+const GROWTH: f64 = 1.5;
+
+/// A growth by less than so many milliseconds is noise.
+const NOISE_MS: f64 = 0.25;
+
+type Figure = fn(&Daemon) -> f64;
+
+const START: &[(&str, Figure)] = &[
+    ("CPU ms", |daemon| daemon.cold.cpu_ms),
+    ("memory, MiB", |daemon| daemon.memory.now),
+    ("memory, MiB, peak", |daemon| daemon.memory.peak),
+    ("memory, MiB, after all changes", |daemon| daemon.memory_at_end.now),
+    ("wall ms", |daemon| daemon.cold.wall_ms),
+    ("logical flows", |daemon| daemon.rows.get("Logical_Flow").copied().unwrap_or(0) as f64),
+    ("SB bytes logged", |daemon| daemon.cold.bytes as f64),
+];
+
+/// How many of [`START`], from its front, must not be above ovn-northd's.
+const HELD_TO: usize = 2;
+
+/// The figures as text, tables of Markdown.
+pub(super) fn table(run: &Run) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _ = write_tables(&mut out, run);
+    out
+}
+
+fn write_tables(out: &mut String, run: &Run) -> std::fmt::Result {
+    writeln!(out, "ovn-northd {}, {} rounds, medians (and quartiles)\n", run.reference_version, run.rounds)?;
+    writeln!(
+        out,
+        "| start, empty southbound database | switches x ports | northflow | ovn-northd | ratio |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|")?;
+    for size in &run.sizes {
+        for (name, figure) in START {
+            let (ours, theirs) = (figure(&size.northflow), figure(&size.reference));
+            let (switches, ports) = (size.switches, size.ports);
+            let ratio = ratio(ours, theirs);
+            writeln!(out, "| {name} | {switches} x {ports} | {ours:.0} | {theirs:.0} | {ratio:.2} |")?;
+        }
+    }
+    writeln!(out)?;
+    for size in &run.sizes {
+        write_changes(out, size)?;
+    }
+    if let [first, .., last] = &run.sizes[..] {
+        writeln!(out, "| CPU, {} to {} switches | northflow | ovn-northd |", first.switches, last.switches)?;
+        writeln!(out, "|---|---|---|")?;
+        for (name, ours, theirs) in growth(first, last) {
+            writeln!(out, "| {name} | {ours:.2}x | {theirs:.2}x |")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn write_changes(out: &mut String, size: &Size) -> std::fmt::Result {
+    let cpu = |ms: Summary| format!("{:.2} ({:.2}-{:.2})", ms.median, ms.low, ms.high);
+    let pair = |a: Summary, b: Summary| format!("{:.0} / {:.0}", a.median, b.median);
+    let (switches, ports) = (size.switches, size.ports);
+    writeln!(
+        out,
+        "| change, {switches} x {ports} | northflow, CPU ms | ovn-northd, CPU ms | ratio \
+         | wall ms, both | SB rows | SB bytes |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|---|---|")?;
+    for (ours, theirs) in size.northflow.changes.iter().zip(&size.reference.changes) {
+        writeln!(
+            out,
+            "| {} | {} | {} | {:.3} | {:.1} / {:.1} | {} | {} |",
+            ours.change,
+            cpu(ours.cpu_ms),
+            cpu(theirs.cpu_ms),
+            ratio(ours.cpu_ms.median, theirs.cpu_ms.median),
+            ours.wall_ms.median,
+            theirs.wall_ms.median,
+            pair(ours.rows, theirs.rows),
+            pair(ours.bytes, theirs.bytes),
+        )?;
+    }
+    writeln!(out)
+}
+
+/// The growth of every change's processor time, ours and theirs.
+fn growth(first: &Size, last: &Size) -> Vec<(&'static str, f64, f64)> {
+    let of = |first: &Daemon, last: &Daemon| -> Vec<(&'static str, f64)> {
+        let pairs = first.changes.iter().zip(&last.changes);
+        pairs.map(|(a, b)| (a.change, ratio(b.cpu_ms.median, a.cpu_ms.median))).collect()
+    };
+    let theirs = of(&first.reference, &last.reference);
+    let ours = of(&first.northflow, &last.northflow);
+    ours.into_iter().zip(theirs).map(|((name, ours), (_, theirs))| (name, ours, theirs)).collect()
+}
+
+/// The targets that the run misses, each in words.
+pub(super) fn missed(run: &Run) -> Vec<String> {
+    let mut missed = Vec::new();
+    for size in &run.sizes {
+        let network = format!("{} switches", size.switches);
+        let (ours, theirs) = (&size.northflow, &size.reference);
+        for (name, figure) in &START[..HELD_TO] {
+            let (a, b) = (figure(ours), figure(theirs));
+            if a > b {
+                missed.push(format!("{network}: start: {name}: {a:.0}, ovn-northd {b:.0}"));
+            }
+        }
+        for change in ours.changes.iter().filter(|change| change.cpu_ms.median > CHANGE_MS) {
+            let (name, median) = (change.change, change.cpu_ms.median);
+            missed.push(format!("{network}: {name}: {median:.2} ms, at most {CHANGE_MS} wanted"));
+        }
+        missed.extend(differences(&network, "after the start", &ours.rows, &theirs.rows));
+        missed.extend(differences(&network, "at the end", &ours.rows_at_end, &theirs.rows_at_end));
+    }
+    if let [first, .., last] = &run.sizes[..] {
+        for (a, b) in first.northflow.changes.iter().zip(&last.northflow.changes) {
+            let (small, large) = (a.cpu_ms.median, b.cpu_ms.median);
+            if large > small * GROWTH && large > small + NOISE_MS {
+                missed.push(format!("{}: grows from {small:.2} to {large:.2} ms", a.change));
+            }
+        }
+    }
+    missed
+}
+
+/// The tables of which the two databases hold unequally many rows.
+fn differences(
+    network: &str,
+    when: &str,
+    ours: &BTreeMap<String, usize>,
+    theirs: &BTreeMap<String, usize>,
+) -> Vec<String> {
+    let unequal = ours.iter().filter(|(table, rows)| theirs.get(*table) != Some(rows));
+    unequal
+        .map(|(table, rows)| {
+            let other = theirs.get(table).copied().unwrap_or(0);
+            format!("{network}: {table} has {rows} rows {when}, ovn-northd's {other}")
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ChangeCost, Daemon};
+    use super::*;
+    use crate::lab::Cost;
+
+    fn daemon(cpu_ms: f64, change_ms: f64, flows: usize) -> Daemon {
+        let rows = BTreeMap::from([("Logical_Flow".to_owned(), flows)]);
+        let cpu_ms_of_change = Summary::of([change_ms]);
+        let change = ChangeCost {
+            change: "port add",
+            cpu_ms: cpu_ms_of_change,
+            wall_ms: Summary::default(),
+            rows: Summary::default(),
+            bytes: Summary::default(),
+            samples: Vec::new(),
+        };
+        Daemon {
+            cold: Cost { cpu_ms, ..Cost::default() },
+            memory: Default::default(),
+            memory_at_end: Default::default(),
+            rows_at_end: rows.clone(),
+            rows,
+            changes: vec![change],
+        }
+    }
+
+    fn run(small: Daemon, large: Daemon) -> Run {
+        let size =
+            |switches, northflow| Size { switches, ports: 10, northflow, reference: daemon(100.0, 50.0, 7) };
+        Run { reference_version: "26.03.1".into(), rounds: 1, sizes: vec![size(2, small), size(20, large)] }
+    }
+
+    #[test]
+    fn a_good_run_misses_nothing() {
+        assert_eq!(missed(&run(daemon(90.0, 1.0, 7), daemon(90.0, 1.4, 7))), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_target_can_be_missed() {
+        let missed = missed(&run(daemon(90.0, 1.0, 7), daemon(101.0, 2.5, 8)));
+        assert_eq!(missed.len(), 5, "{missed:#?}");
+        assert!(missed[4].contains("grows from 1.00 to 2.50 ms"), "{missed:#?}");
+    }
+
+    #[test]
+    fn the_tables_have_a_line_for_each_change_and_size() {
+        let text = table(&run(daemon(90.0, 1.0, 7), daemon(90.0, 1.4, 7)));
+        assert_eq!(text.lines().filter(|line| line.starts_with("| port add")).count(), 3, "{text}");
+        assert!(text.contains("| port add | 1.40x | 1.00x |"), "{text}");
+    }
+}
