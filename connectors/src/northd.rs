@@ -3,24 +3,27 @@
 mod commands;
 mod commit;
 mod core;
+mod features;
 mod feed;
 mod progress;
+mod tuning;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use crossbeam_channel::{Receiver, Sender, bounded, select};
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use northflow_engine::{Cluster, Config, Engine};
 use northflow_rules::northd::{self, INPUTS};
 use northflow_rules::schema::Database;
 
 use self::core::{Core, Side};
 use self::feed::Feed;
-use crate::ovsdb::client::{self, Event, Remote};
+use crate::ovsdb::client::{self, Event, Remote, RemoteError};
 use crate::process::args::{self, Parsed, Settings};
 use crate::process::daemon::{self, Role};
 use crate::process::dirs::Dirs;
 use crate::process::signals::Termination;
+use crate::process::stopwatch::Stopwatches;
 use crate::process::unixctl::{Request, Server};
 use crate::process::vlog::modules::OVN_NORTHD;
 use crate::replica::Replica;
@@ -54,6 +57,7 @@ pub fn run(program: &str, args: impl IntoIterator<Item = OsString>) -> ExitCode 
         Ok(Role::Done(code)) => return ExitCode::from(code),
         Err(error) => return OVN_NORTHD.fatal(error),
     };
+    daemon::abort_on_panic();
     for warning in &settings.warnings {
         OVN_NORTHD.warn(warning);
     }
@@ -95,7 +99,11 @@ fn serve(program: &str, settings: &Settings, mut daemon: daemon::Daemon) -> Resu
     let (requests, waiting) = bounded(64);
     let (stop, stopped) = bounded(1);
     let commands = commands::register(program, settings.n_threads, &requests);
-    let socket = Dirs::from_env().control_socket(program, std::process::id(), settings.unixctl.as_deref());
+    let stopwatches = Stopwatches::default();
+    stopwatches.register(&commands);
+    let stopwatch = commands::stopwatches(&stopwatches);
+    let dirs = Dirs::from_env();
+    let socket = dirs.control_socket(program, std::process::id(), settings.unixctl.as_deref());
     let _server = socket.map(|path| Server::start(&path, &commands)).transpose()?;
     let _signals = Termination::watch(move |_| {
         // A second signal finds the channel full, and the program ending.
@@ -103,15 +111,16 @@ fn serve(program: &str, settings: &Settings, mut daemon: daemon::Daemon) -> Resu
     })?;
 
     let replica = Replica::new(INPUTS);
-    let (northbound, nb_events) = connect(Database::Northbound, &settings.nb_db, &replica)?;
-    let (southbound, sb_events) = connect(Database::Southbound, &settings.sb_db, &replica)?;
+    let (northbound, nb_events) = connect(Database::Northbound, &settings.nb_db, &dirs, &replica)?;
+    let (southbound, sb_events) = connect(Database::Southbound, &settings.sb_db, &dirs, &replica)?;
     let engine = Engine::start(config, northd::program)?;
     let results = engine.results().clone();
-    let mut core = Core::new(engine, northbound, southbound, replica, settings.dry_run);
+    let mut core = Core::new(engine, northbound, southbound, replica, settings.dry_run, stopwatch);
     core.want_lock();
     daemon.ready()?;
 
     loop {
+        let wake = core.pause_left().map_or_else(never, after);
         select! {
             recv(nb_events) -> event => take(&mut core, Database::Northbound, event?, &nb_events),
             recv(sb_events) -> event => take(&mut core, Database::Southbound, event?, &sb_events),
@@ -122,6 +131,7 @@ fn serve(program: &str, settings: &Settings, mut daemon: daemon::Daemon) -> Resu
                 }
             }
             recv(stopped) -> _ => break,
+            recv(wake) -> _ => {}
         }
         core.advance()?;
     }
@@ -138,7 +148,12 @@ fn take(core: &mut Core, database: Database, event: Event, more: &Receiver<Event
     }
 }
 
-fn connect(database: Database, remotes: &str, replica: &Replica) -> Result<(Side, Receiver<Event>), Failure> {
+fn connect(
+    database: Database,
+    remotes: &str,
+    dirs: &Dirs,
+    replica: &Replica,
+) -> Result<(Side, Receiver<Event>), Failure> {
     let feed = Feed::new(database, INPUTS, replica);
     let config = client::Config {
         name: match database {
@@ -147,8 +162,8 @@ fn connect(database: Database, remotes: &str, replica: &Replica) -> Result<(Side
         },
         remotes: remotes
             .split(',')
-            .map(|remote| remote.trim().parse())
-            .collect::<Result<Vec<Remote>, _>>()?,
+            .map(|remote| Ok(located(remote.trim().parse()?, dirs)))
+            .collect::<Result<Vec<Remote>, RemoteError>>()?,
         shuffle: true,
         database: database.name().into(),
         tables: feed.requests(),
@@ -158,6 +173,14 @@ fn connect(database: Database, remotes: &str, replica: &Replica) -> Result<(Side
     };
     let (handle, events) = client::spawn(config)?;
     Ok((Side::new(handle, feed), events))
+}
+
+/// A socket's path is relative to the run directory (ovsdb(7)), wherever the daemon goes.
+fn located(remote: Remote, dirs: &Dirs) -> Remote {
+    match remote {
+        Remote::Unix(path) => Remote::Unix(dirs.run.join(path)),
+        other => other,
+    }
 }
 
 type Requests = Sender<Request>;

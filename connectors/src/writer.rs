@@ -11,7 +11,7 @@ use std::fmt;
 
 use northflow_engine::{EpochResult, Rec, Weight};
 use northflow_rules::binding::{OutputTable, Role};
-use northflow_rules::ovsdb::{Atom, Datum, Uuid};
+use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
 
 use crate::change::{Columns, Edit, RowChange};
 
@@ -54,6 +54,8 @@ impl Aliases {
 /// The rows of one output, and the sets that other outputs give them element by element.
 struct WriterTable {
     output: &'static OutputTable,
+    /// The names of its columns, shared by all changes.
+    names: Vec<Text>,
     rows: HashMap<Uuid, Rec>,
     sets: Vec<SetColumn>,
 }
@@ -100,7 +102,8 @@ impl Writer {
                 tables[owner].sets.push(set);
                 Destination::Elements(owner, tables[owner].sets.len() - 1)
             } else {
-                tables.push(WriterTable { output, rows: HashMap::new(), sets: Vec::new() });
+                let names = output.info.columns.iter().map(|name| Text::from(*name)).collect();
+                tables.push(WriterTable { output, names, rows: HashMap::new(), sets: Vec::new() });
                 Destination::Rows(tables.len() - 1)
             };
             if let Some(number) = names.iter().position(|name| *name == output.name) {
@@ -165,11 +168,13 @@ impl Writer {
         let table = &self.tables[at];
         let now = table.rows.get(&uuid);
         let edits = match (table.output.role, &before, now) {
-            (Role::Own, None, Some(_)) => vec![Edit::Insert(self.translate(named(table.columns(uuid))))],
+            (Role::Own, None, Some(_)) => {
+                vec![Edit::Insert(self.translate(table.named(table.columns(uuid))))]
+            }
             (Role::Own, Some(_), None) => vec![Edit::Delete],
             (Role::Own, Some(before), Some(now)) => self.updates(at, before, now, &edit.elements),
             (Role::Set, _, Some(now)) => {
-                vec![Edit::Update(self.translate(named((table.output.encode)(now))))]
+                vec![Edit::Update(self.translate(table.named((table.output.encode)(now))))]
             }
             (Role::Delete, _, Some(_)) => vec![Edit::Delete],
             (_, _, None) | (Role::Elements, ..) => vec![],
@@ -191,7 +196,7 @@ impl Writer {
         let mut edits = Vec::new();
         if before != now {
             let encode = table.output.encode;
-            let mut changed = difference(table.output, &encode(before), &encode(now));
+            let mut changed = table.difference(&encode(before), &encode(now));
             changed.retain(|(name, _)| !table.sets.iter().any(|set| *set.column == **name));
             if !changed.is_empty() {
                 edits.push(Edit::Update(self.translate(changed)));
@@ -249,6 +254,22 @@ impl Writer {
 }
 
 impl WriterTable {
+    /// Columns in the order of the table, with their names.
+    fn named(&self, columns: Vec<(&'static str, Datum)>) -> Columns {
+        self.names.iter().cloned().zip(columns.into_iter().map(|(_, datum)| datum)).collect()
+    }
+
+    /// The columns in which `now` is not as `before`, as far as a row that is there is updated at
+    /// all.
+    fn difference(&self, before: &[(&'static str, Datum)], now: &[(&'static str, Datum)]) -> Columns {
+        let held = |name: &str| before.iter().find(|(column, _)| *column == name).map(|(_, datum)| datum);
+        let changed =
+            self.names.iter().zip(now).filter(|(_, (name, datum))| {
+                !self.output.at_insert.contains(name) && held(name) != Some(datum)
+            });
+        changed.map(|(name, (_, datum))| (name.clone(), datum.clone())).collect()
+    }
+
     /// All columns of a row that is wanted, its sets included.
     fn columns(&self, uuid: Uuid) -> Vec<(&'static str, Datum)> {
         let Some(rec) = self.rows.get(&uuid) else { return Vec::new() };
@@ -261,23 +282,6 @@ impl WriterTable {
         }
         columns
     }
-}
-
-fn named(columns: Vec<(&'static str, Datum)>) -> Columns {
-    columns.into_iter().map(|(name, datum)| (name.into(), datum)).collect()
-}
-
-/// The columns in which `now` is not as `before`, as far as a row that is there is updated at all.
-fn difference(
-    output: &OutputTable,
-    before: &[(&'static str, Datum)],
-    now: &[(&'static str, Datum)],
-) -> Columns {
-    let held = |name: &str| before.iter().find(|(column, _)| *column == name).map(|(_, datum)| datum);
-    now.iter()
-        .filter(|(name, datum)| !output.at_insert.contains(name) && held(name) != Some(datum))
-        .map(|(name, datum)| ((*name).into(), datum.clone()))
-        .collect()
 }
 
 /// Renames the rows that a column refers to.

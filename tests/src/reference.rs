@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -279,6 +280,11 @@ impl Process {
     pub fn id(&self) -> u32 {
         self.0.id()
     }
+
+    /// Whether it has ended.
+    pub fn ended(&mut self) -> bool {
+        !matches!(self.0.try_wait(), Ok(None))
+    }
 }
 
 impl Drop for Process {
@@ -289,13 +295,17 @@ impl Drop for Process {
     }
 }
 
-/// Northbound and southbound databases behind unix sockets, gone when dropped.
+/// Northbound and southbound databases, each behind a server and a unix socket of its own, gone
+/// when dropped.
 #[derive(Debug)]
 pub struct Databases {
     reference: &'static Reference,
     folder: PathBuf,
-    server: Option<Process>,
+    servers: [Option<Process>; 2],
 }
+
+/// The databases, in the order of their servers.
+const NAMES: [&str; 2] = ["nb", "sb"];
 
 impl Databases {
     fn start(reference: &'static Reference) -> Result<Databases, String> {
@@ -303,34 +313,56 @@ impl Databases {
         let n = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("northflow-{}-{n}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-        let mut databases = Databases { reference, folder, server: None };
-        let mut server = reference.command("ovsdb-server");
-        server.arg("--no-chdir").arg(format!("--unixctl={}", databases.path("db.ctl")));
-        for name in ["nb", "sb"] {
+        let mut databases = Databases { reference, folder, servers: [None, None] };
+        for name in NAMES {
             let schema = format!("ovn-{name}.ovsschema");
             let schema = reference.schema(&schema).ok_or_else(|| format!("no {schema}"))?;
             let file = databases.path(&format!("{name}.db"));
             reference.output("ovsdb-tool", &["create", &file, &schema.to_string_lossy()])?;
-            server.arg(format!("--remote=p{}", databases.remote(name))).arg(file);
         }
-        let log = databases.folder.join("server.log");
-        databases.server = Some(Process::spawn(&mut server, &log)?);
-        databases.await_sockets()?;
+        for name in NAMES {
+            databases.serve(name)?;
+        }
         Ok(databases)
     }
 
-    fn await_sockets(&self) -> Result<(), String> {
+    /// Starts the server of database `name`, after [`Databases::kill`].
+    ///
+    /// # Errors
+    /// Why it cannot start.
+    pub fn serve(&mut self, name: &str) -> Result<(), String> {
+        let mut server = self.reference.command("ovsdb-server");
+        server
+            .arg("--no-chdir")
+            .arg(format!("--unixctl={}", self.path(&format!("{name}.ctl"))))
+            .arg(format!("--remote=p{}", self.remote(name)))
+            .arg(self.path(&format!("{name}.db")));
+        let log = self.folder.join(format!("{name}-server.log"));
+        let process = Process::spawn(&mut server, &log)?;
         let deadline = Instant::now() + Duration::from_secs(10);
-        while !["nb", "sb"].iter().all(|n| self.folder.join(format!("{n}.sock")).exists()) {
+        while UnixStream::connect(self.folder.join(format!("{name}.sock"))).is_err() {
             if Instant::now() > deadline {
-                return Err("ovsdb-server did not open its sockets within 10 s".to_owned());
+                return Err("ovsdb-server did not open its socket within 10 s".to_owned());
             }
             sleep(Duration::from_millis(5));
         }
+        *self.server(name) = Some(process);
         Ok(())
     }
 
-    fn path(&self, name: &str) -> String {
+    /// Ends the server of database `name` without notice.
+    pub fn kill(&mut self, name: &str) {
+        *self.server(name) = None;
+        // A socket without a server would only look like one that is there.
+        let _ = fs::remove_file(self.folder.join(format!("{name}.sock")));
+    }
+
+    fn server(&mut self, name: &str) -> &mut Option<Process> {
+        &mut self.servers[usize::from(name != NAMES[0])]
+    }
+
+    /// The file `name` in the folder of the databases.
+    pub fn path(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()
     }
 
@@ -386,7 +418,7 @@ impl Databases {
 
 impl Drop for Databases {
     fn drop(&mut self) {
-        self.server = None;
+        self.servers = [None, None];
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

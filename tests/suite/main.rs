@@ -3,11 +3,17 @@
 //! - `scenario`: every file below `tests/scenarios`, against its recording, and the recording
 //!   against the reference. `NORTHFLOW_UPDATE=1` records anew.
 //!
+//! - `live`: the daemon on real servers, in ovn-northd's place.
+//!
+//! - `ovsdb_client`: the client against real servers.
+//!
 //! - `walk`: random walks, against the reference.
 //!
 //! Tests that need the reference are ignored where it cannot be had, and fail where
 //! `NORTHFLOW_REQUIRE_REFERENCE=1`.
 
+mod live;
+mod ovsdb_client;
 mod scenario;
 mod walk;
 
@@ -17,6 +23,7 @@ fn main() {
     let mut args = Arguments::from_args();
     // Servers are cheap, but timings are not made better by many of them.
     args.test_threads = args.test_threads.or(Some(2));
-    let trials = scenario::trials().into_iter().chain(walk::trials()).collect();
+    let modules = [live::trials(), ovsdb_client::trials(), scenario::trials(), walk::trials()];
+    let trials = modules.into_iter().flatten().collect();
     libtest_mimic::run(&args, trials).exit();
 }

@@ -1,7 +1,4 @@
 //! The OVSDB client against real servers: restarts, cut connections, locks, clusters, conversion.
-//!
-//! They are ignored unless asked for, as CI does with `--include-ignored`; without the programs
-//! they then fail.
 
 mod net;
 
@@ -9,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
+use libtest_mimic::Trial;
 use northflow_connectors::ovsdb::client::ops::Where;
 use northflow_connectors::ovsdb::client::{
     Command, Config, Event, Handle, Kind, Operations, Outcome, Remote, Replica, TableRequest, spawn,
@@ -16,10 +14,31 @@ use northflow_connectors::ovsdb::client::{
 use northflow_connectors::ovsdb::codec::DatumSeed;
 use northflow_connectors::ovsdb::schema::{ColumnType, DatabaseSchema};
 use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
+use northflow_tests::trial::with_reference;
 use serde::de::DeserializeSeed;
 use serde_json::Value;
 
 use self::net::{Proxy, Scratch, Server};
+
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    let tests: [(&str, fn()); 7] = [
+        ("the_replica_survives_a_standalone_server", the_replica_survives_a_standalone_server),
+        ("the_replica_survives_a_cluster_member", the_replica_survives_a_cluster_member),
+        ("own_tables_come_on_request", own_tables_come_on_request),
+        ("the_lock_is_handed_over", the_lock_is_handed_over),
+        ("a_lost_reply_is_an_unknown_outcome", a_lost_reply_is_an_unknown_outcome),
+        ("a_conversion_is_followed", a_conversion_is_followed),
+        ("the_leader_is_followed", the_leader_is_followed),
+    ];
+    let trial = |(name, test): (&str, fn())| {
+        with_reference(format!("ovsdb_client::{name}"), move |_| {
+            test();
+            Ok(())
+        })
+    };
+    tests.into_iter().map(trial).collect()
+}
 
 /// One column of each sort, and a table that its reader does not follow.
 const SCHEMA: &str = r#"{"name":"D","version":"1.0.0","tables":{
@@ -302,8 +321,6 @@ fn torture(server: &mut Server, proxy: &Proxy, seed: u64) -> (usize, usize) {
     (user.sessions, user.snapshots)
 }
 
-#[test]
-#[ignore = "needs ovsdb-server, ovsdb-tool and ovsdb-client"]
 fn the_replica_survives_a_standalone_server() {
     let scratch = Scratch::new("standalone");
     let mut server = Server::standalone(&scratch, "D", SCHEMA);
@@ -312,8 +329,6 @@ fn the_replica_survives_a_standalone_server() {
     assert_eq!(snapshots, sessions, "such a server numbers no transactions");
 }
 
-#[test]
-#[ignore = "needs ovsdb-server, ovsdb-tool and ovsdb-client"]
 fn the_replica_survives_a_cluster_member() {
     let scratch = Scratch::new("clustered");
     let mut server = Server::cluster(&scratch, "D", SCHEMA, 1).remove(0);
@@ -323,8 +338,6 @@ fn the_replica_survives_a_cluster_member() {
 }
 
 /// Tables that only we write come with snapshots and on request, and not otherwise.
-#[test]
-#[ignore = "needs ovsdb-server, ovsdb-tool and ovsdb-client"]
 fn own_tables_come_on_request() {
     let scratch = Scratch::new("own");
     let server = Server::standalone(&scratch, "D", SCHEMA);
@@ -350,8 +363,6 @@ fn own_tables_come_on_request() {
 }
 
 /// The lock passes from client to client, and the server refuses those without it.
-#[test]
-#[ignore = "needs ovsdb-server, ovsdb-tool and ovsdb-client"]
 fn the_lock_is_handed_over() {
     let scratch = Scratch::new("lock");
     let server = Server::standalone(&scratch, "D", SCHEMA);
@@ -384,8 +395,6 @@ fn the_lock_is_handed_over() {
 
 /// When the reply is lost the outcome is unknown, the next session shows it, and a repetition
 /// does no harm.
-#[test]
-#[ignore = "needs ovsdb-server, ovsdb-tool and ovsdb-client"]
 fn a_lost_reply_is_an_unknown_outcome() {
     let scratch = Scratch::new("unknown");
     let server = Server::standalone(&scratch, "D", SCHEMA);
@@ -409,8 +418,6 @@ fn a_lost_reply_is_an_unknown_outcome() {
 }
 
 /// When the schema is converted under a client, it begins anew with the columns that came.
-#[test]
-#[ignore = "needs ovsdb-server, ovsdb-tool and ovsdb-client"]
 fn a_conversion_is_followed() {
     let scratch = Scratch::new("conversion");
     let younger = SCHEMA.replace(r#""name":{"type":"string"},"#, "").replace("1.0.0", "0.9.0");
@@ -430,8 +437,6 @@ fn a_conversion_is_followed() {
 }
 
 /// A client that wants the leader finds it among three, and the next one when it dies.
-#[test]
-#[ignore = "needs ovsdb-server, ovsdb-tool and ovsdb-client"]
 fn the_leader_is_followed() {
     let scratch = Scratch::new("cluster");
     let mut servers = Server::cluster(&scratch, "D", SCHEMA, 3);

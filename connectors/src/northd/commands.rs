@@ -7,6 +7,8 @@ use super::core::{Core, Status};
 use crate::ovsdb::client::Command;
 use crate::process::args;
 use crate::process::coverage;
+use crate::process::memory;
+use crate::process::stopwatch::{Stopwatch, Stopwatches, Unit};
 use crate::process::unixctl::{Commands, Request};
 use crate::process::vlog;
 
@@ -16,7 +18,7 @@ pub(super) fn register(program: &str, threads: usize, requests: &Requests) -> Co
     coverage::register(&commands);
     vlog::register(&commands);
     for (name, usage, arity) in [
-        ("exit", "[--cleanup]", 0..=1),
+        ("exit", "", 0..=1),
         ("pause", "", 0..=0),
         ("resume", "", 0..=0),
         ("is-paused", "", 0..=0),
@@ -25,13 +27,21 @@ pub(super) fn register(program: &str, threads: usize, requests: &Requests) -> Co
         ("sb-connection-status", "", 0..=0),
         ("nb-cluster-state-reset", "", 0..=0),
         ("sb-cluster-state-reset", "", 0..=0),
-        ("inc-engine/show-stats", "[<engine_node_name> <counter_name>]", 0..=2),
+        ("inc-engine/show-stats", "", 0..=2),
         ("inc-engine/clear-stats", "", 0..=0),
         ("inc-engine/recompute", "", 0..=0),
+        ("inc-engine/list-stopwatches", "", 0..=1),
+        ("debug/chassis-features-list", "", 0..=0),
         ("relation/dump", "RELATION", 1..=1),
     ] {
         commands.forward(name, usage, arity, requests);
     }
+    memory::register(&commands, requests);
+    commands.add("inc-engine/compute-log-timeout", "", 1..=1, |args| match args[0].parse::<u64>() {
+        // The log tells of no slow steps: inc-engine/show-stats has the time of all.
+        Ok(_) => Ok(String::new()),
+        Err(_) => Err("unsigned integer required".to_owned()),
+    });
     let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(threads));
     let read = count.clone();
     commands.add("parallel-build/get-n-threads", "", 0..=0, move |_| {
@@ -44,10 +54,31 @@ pub(super) fn register(program: &str, threads: usize, requests: &Requests) -> Co
                 count.store(threads, std::sync::atomic::Ordering::Relaxed);
                 Ok(String::new())
             }
-            _ => Err(format!("invalid n_threads: {}\n", args[0])),
+            _ => Err(format!("invalid n_threads: {}", args[0])),
         }
     });
     commands
+}
+
+/// Makes the stopwatches of the reference, which dashboards read. Gives the one of a whole loop; the others time steps
+/// of a computation from scratch, which there is none of here, and stay at zero.
+pub(super) fn stopwatches(all: &Stopwatches) -> Stopwatch {
+    let whole = all.create("ovn-northd-loop", Unit::Milliseconds);
+    for name in [
+        "build_flows_ctx",
+        "clear_lflows_ctx",
+        "lflows_datapaths",
+        "lflows_ports",
+        "lflows_lbs",
+        "lflows_lr_stateful",
+        "lflows_ls_stateful",
+        "lflows_igmp",
+        "lflows_dp_groups",
+        "lflows_to_sb",
+    ] {
+        all.create(name, Unit::Milliseconds);
+    }
+    whole
 }
 
 /// Answers a request; true when the daemon is to end.
@@ -88,6 +119,16 @@ pub(super) fn answer(request: Request, core: &mut Core) -> bool {
         }
         "inc-engine/show-stats" => match core.engine().metrics() {
             Ok(metrics) => stats(&metrics, &request.args),
+            Err(error) => return fail(request, &error),
+        },
+        "memory/show" => memory::compose(core.memory_usage()) + "\n",
+        "debug/chassis-features-list" => core.chassis_features(),
+        "inc-engine/list-stopwatches" => match core.engine().metrics() {
+            Ok(metrics) => metrics
+                .iter()
+                .filter(|metrics| request.args.first().is_none_or(|name| *name == metrics.name))
+                .map(|metrics| format!("{}\n", metrics.name))
+                .collect(),
             Err(error) => return fail(request, &error),
         },
         // Nothing is ever computed anew, and counters run from the start.

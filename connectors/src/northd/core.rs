@@ -9,19 +9,23 @@
 //! One epoch is computed at a time and one transaction is open in each database; what arrives in
 //! the meantime is the next epoch, and what follows from it the next transaction.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use northflow_engine::{Engine, EngineError, EpochResult, Transaction};
-use northflow_rules::northd::{self, HvProgress, OUTPUTS};
+use northflow_rules::binding::InputTable;
+use northflow_rules::northd::{self, HvProgress, INPUTS, OUTPUTS};
 use northflow_rules::problem::Problem;
 use northflow_rules::schema::{Database, nb};
 
 use super::commit;
+use super::features;
 use super::feed::{Feed, Seen};
 use super::progress::Progress;
+use super::tuning::Tuning;
 use crate::change::RowChange;
 use crate::ovsdb::client::{Command, Event, Handle, OperationResult, Operations, Outcome};
 use crate::process::coverage;
+use crate::process::stopwatch::Stopwatch;
 use crate::process::vlog::modules::{NORTHD, OVN_NORTHD as LOG, OVSDB_CS};
 use crate::process::vlog::{Level, RateLimit};
 use crate::replica::Replica;
@@ -44,11 +48,15 @@ enum Contents {
     Known,
 }
 
+/// Row changes up to which a transaction is kept until it is acknowledged.
+const KEPT: usize = 10_000;
+
 /// An open transaction.
 #[derive(Debug)]
 struct Open {
     id: u64,
-    changes: Vec<RowChange>,
+    /// What it changes, to be sent again; `None` if it was too large to be kept.
+    changes: Option<Vec<RowChange>>,
     /// The `nb_cfg` whose consequences the database holds once it is committed.
     nb_cfg: i64,
 }
@@ -64,6 +72,9 @@ pub(super) struct Side {
     contents: Contents,
     outgoing: Vec<RowChange>,
     open: Option<Open>,
+    /// How many transactions in a row have failed, and when the next may go.
+    failures: u32,
+    retry: Instant,
 }
 
 /// What the daemon is, as `status` says it.
@@ -92,6 +103,12 @@ pub(super) struct Core {
     nb_cfg_read: i64,
     nb_cfg_computing: i64,
     nb_cfg_computed: i64,
+    tuning: Tuning,
+    /// How long epochs take, and when the last one began.
+    stopwatch: Stopwatch,
+    started: Instant,
+    /// When the next epoch may begin.
+    next: Instant,
 }
 
 impl Side {
@@ -104,6 +121,8 @@ impl Side {
             contents: Contents::Unknown,
             outgoing: Vec::new(),
             open: None,
+            failures: 0,
+            retry: Instant::now(),
         }
     }
 
@@ -111,6 +130,20 @@ impl Side {
     /// `sb-connection-status` say it.
     pub fn connection(&self) -> &'static str {
         if self.handle.status().connected { "connected" } else { "not connected" }
+    }
+
+    /// A transaction was refused. The first time it may be that we did not know what is there; then
+    /// there is a reason that time alone can remove.
+    fn failed(&mut self) {
+        self.lose();
+        if self.failures > 0 {
+            self.retry = Instant::now() + (Duration::from_millis(50) * (1 << self.failures.min(8)));
+        }
+        self.failures += 1;
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.failures > 1 && Instant::now() < self.retry
     }
 
     fn lose(&mut self) {
@@ -125,7 +158,14 @@ fn now_ms() -> i64 {
 }
 
 impl Core {
-    pub fn new(engine: Engine, northbound: Side, southbound: Side, replica: Replica, paused: bool) -> Core {
+    pub fn new(
+        engine: Engine,
+        northbound: Side,
+        southbound: Side,
+        replica: Replica,
+        paused: bool,
+        stopwatch: Stopwatch,
+    ) -> Core {
         let writer = Writer::new(OUTPUTS, engine.output_names());
         Core {
             engine,
@@ -143,6 +183,10 @@ impl Core {
             nb_cfg_read: 0,
             nb_cfg_computing: 0,
             nb_cfg_computed: 0,
+            tuning: Tuning::default(),
+            stopwatch,
+            started: Instant::now(),
+            next: Instant::now(),
         }
     }
 
@@ -258,22 +302,49 @@ impl Core {
             // What we own and did not change ourselves was changed by somebody else.
             let quiet = self.southbound.open.is_none();
             let missed = seen.deleted.iter().any(|uuid| self.writer.wants(*uuid));
-            if (seen.watched && quiet) || missed {
+            let foreign = seen.inserted.iter().any(|uuid| !self.writer.wants(*uuid));
+            if (seen.watched && quiet) || missed || foreign {
                 self.southbound.contents = Contents::Unknown;
             }
         }
-        if let Some(nb_cfg) = self.nb_cfg()
-            && nb_cfg != self.nb_cfg_read
-        {
+        let Some(global) = self.global() else { return };
+        let (nb_cfg, tuning) = (global.nb_cfg, Tuning::of(global));
+        if nb_cfg != self.nb_cfg_read {
             self.nb_cfg_read = nb_cfg;
             self.progress.started(now_ms());
         }
+        if tuning.probe_interval != self.tuning.probe_interval {
+            for side in [&self.northbound, &self.southbound] {
+                let _ = side.handle.send(Command::SetProbeInterval(tuning.probe_interval));
+            }
+        }
+        self.tuning = tuning;
     }
 
-    fn nb_cfg(&self) -> Option<i64> {
+    /// The settings of the network.
+    fn global(&self) -> Option<&nb::NbGlobal> {
         let table = self.replica.find(Database::Northbound, "NB_Global")?;
-        let row: &nb::NbGlobal = self.replica.any(table)?.get();
-        Some(row.nb_cfg)
+        Some(self.replica.any(table)?.get())
+    }
+
+    /// What all chassis can do, as `debug/chassis-features-list` says it.
+    pub fn chassis_features(&self) -> String {
+        let table = self.replica.find(Database::Southbound, "Chassis");
+        let rows = table.into_iter().flat_map(|table| {
+            self.replica.uuids(table).into_iter().filter_map(move |uuid| self.replica.cells(table, uuid))
+        });
+        let ignore = self.global().is_some_and(|row| row.options.get_bool("ignore_chassis_features", false));
+        features::list(rows, ignore)
+    }
+
+    /// Counts that go with memory use, by name.
+    pub fn memory_usage(&self) -> Vec<(String, u64)> {
+        let cells = |input: &InputTable| {
+            let table = self.replica.find(input.info.database, input.info.name)?;
+            let count = self.replica.uuids(table).len() * input.info.columns.len();
+            Some((format!("idl-cells-{}", input.info.database.name()), count as u64))
+        };
+        INPUTS.iter().filter_map(cells).collect()
     }
 
     fn transacted(&mut self, database: Database, id: u64, outcome: Outcome) {
@@ -297,14 +368,20 @@ impl Core {
         match outcome {
             Outcome::Success(_) => {
                 coverage::TXN_SUCCESS.add(1);
+                side.failures = 0;
                 if database == Database::Southbound {
                     self.progress.acknowledged(open.nb_cfg);
                 }
             }
             Outcome::TryAgain(_) => {
                 coverage::TXN_TRY_AGAIN.add(1);
-                let newer = std::mem::replace(&mut side.outgoing, open.changes);
-                side.outgoing.extend(newer);
+                match open.changes {
+                    Some(changes) => {
+                        let newer = std::mem::replace(&mut side.outgoing, changes);
+                        side.outgoing.extend(newer);
+                    }
+                    None => side.lose(),
+                }
             }
             Outcome::NotLocked => {
                 coverage::TXN_ERROR.add(1);
@@ -316,7 +393,7 @@ impl Core {
             }
             Outcome::Error(error) => {
                 coverage::TXN_ERROR.add(1);
-                side.lose();
+                side.failed();
                 OVSDB_CS.log_limited(
                     Level::Err,
                     &COMMITS,
@@ -351,6 +428,9 @@ impl Core {
 
     /// Takes in a finished epoch.
     pub fn result(&mut self, result: &EpochResult) {
+        let took = self.started.elapsed();
+        self.stopwatch.record(took);
+        self.next = Instant::now() + took.min(self.tuning.backoff);
         self.computing = false;
         self.computed = true;
         self.nb_cfg_computed = self.nb_cfg_computing;
@@ -383,8 +463,8 @@ impl Core {
 
     /// Starts whatever can be started: an epoch, and a transaction in each database.
     pub fn advance(&mut self) -> Result<(), EngineError> {
-        let ready = self.northbound.ready && self.southbound.ready;
-        if ready && !self.computing && (!self.pending.is_empty() || !self.computed) {
+        if self.has_work() && Instant::now() >= self.next {
+            self.started = Instant::now();
             self.nb_cfg_computing = self.nb_cfg_read;
             self.engine.commit(std::mem::take(&mut self.pending))?;
             self.computing = true;
@@ -396,8 +476,22 @@ impl Core {
         Ok(())
     }
 
+    /// Whether an epoch can be computed, now or as soon as pacing allows.
+    fn has_work(&self) -> bool {
+        let ready = self.northbound.ready && self.southbound.ready;
+        ready && !self.computing && (!self.pending.is_empty() || !self.computed)
+    }
+
+    /// How long until [`Core::advance`] has something to do even if nothing happens.
+    pub fn pause_left(&self) -> Option<Duration> {
+        let epoch = self.has_work().then_some(self.next);
+        let held = [&self.northbound, &self.southbound].into_iter().filter(|side| side.is_held_back());
+        let next = held.map(|side| side.retry).chain(epoch).min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
     fn advance_southbound(&mut self) {
-        if !self.southbound.connected || self.southbound.open.is_some() {
+        if !self.southbound.connected || self.southbound.open.is_some() || self.southbound.is_held_back() {
             return;
         }
         match self.southbound.contents {
@@ -415,19 +509,29 @@ impl Core {
                 operations.assert_lock(LOCK);
                 commit::add_all(&mut operations, &changes);
                 let id = self.send(Database::Southbound, operations);
+                // A large transaction is not kept to be sent again: comparing costs no more.
+                let changes = (changes.len() <= KEPT).then_some(changes);
                 self.southbound.open = Some(Open { id, changes, nb_cfg: self.nb_cfg_computed });
             }
         }
     }
 
     fn advance_northbound(&mut self) {
-        if !self.northbound.connected || self.northbound.open.is_some() {
+        if !self.northbound.connected || self.northbound.open.is_some() || self.northbound.is_held_back() {
             return;
         }
         if self.northbound.contents != Contents::Known {
             let nothing = crate::memory::MemoryDatabase::default();
             self.northbound.outgoing = self.writer.reconcile(Database::Northbound, &nothing);
             self.northbound.contents = Contents::Known;
+        }
+        if self.global().is_none() {
+            // Everything begins with this row; the rest follows when it is there.
+            let mut operations = Operations::default();
+            operations.insert("NB_Global", None, |_| {});
+            let id = self.send(Database::Northbound, operations);
+            self.northbound.open = Some(Open { id, changes: Some(Vec::new()), nb_cfg: 0 });
+            return;
         }
         if self.northbound.outgoing.is_empty() && !self.progress.is_new() {
             return;
@@ -438,7 +542,7 @@ impl Core {
         self.progress.report(now_ms(), &mut operations);
         if !operations.is_empty() {
             let id = self.send(Database::Northbound, operations);
-            self.northbound.open = Some(Open { id, changes, nb_cfg: 0 });
+            self.northbound.open = Some(Open { id, changes: Some(changes), nb_cfg: 0 });
         }
     }
 

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use northflow_engine::Transaction;
-use northflow_rules::binding::InputTable;
+use northflow_rules::binding::{InputTable, Role};
+use northflow_rules::northd::OUTPUTS;
 use northflow_rules::ovsdb::{Datum, Uuid};
 use northflow_rules::schema::Database;
 
@@ -26,6 +27,8 @@ struct FeedTable {
     request: TableRequest,
     /// The place among the replica's tables; `None` for a table that is only watched.
     replica: Option<usize>,
+    /// Whether nobody but the program is to add rows to it.
+    owned: bool,
     /// Which columns hold sets or maps, in the order of the request.
     composite: Vec<bool>,
 }
@@ -35,6 +38,8 @@ struct FeedTable {
 pub(super) struct Seen {
     /// Rows that could not be taken over.
     pub rejected: Vec<ReplicaError>,
+    /// Rows that have come to tables that the program owns.
+    pub inserted: Vec<Uuid>,
     /// Rows that are gone.
     pub deleted: Vec<Uuid>,
     /// Whether a watched table changed.
@@ -47,11 +52,16 @@ impl Feed {
         let read = inputs.iter().filter(|input| input.info.database == database).map(|input| FeedTable {
             request: request(input.info.name, input.info.columns),
             replica: replica.find(database, input.info.name),
+            owned: OUTPUTS.iter().any(|output| {
+                let (ours, theirs) = (&output.info, &input.info);
+                output.role == Role::Own && (ours.database, ours.name) == (theirs.database, theirs.name)
+            }),
             composite: input.info.kinds.iter().map(|kind| kind.many || kind.value.is_some()).collect(),
         });
         let watched = WATCHED.iter().filter(|_| database == Database::Southbound).map(|name| FeedTable {
             request: request(name, &[]),
             replica: None,
+            owned: false,
             composite: Vec::new(),
         });
         Feed { tables: read.chain(watched).collect() }
@@ -109,6 +119,9 @@ impl Feed {
             for (uuid, row) in changes.rows {
                 let result = match row {
                     RowUpdate::Insert(columns) => {
+                        if table.owned {
+                            seen.inserted.push(uuid);
+                        }
                         let cells = self.cells(changes.table, columns);
                         replica.insert(at, uuid, &cells, transaction)
                     }

@@ -30,6 +30,8 @@ impl Progress {
     pub fn started(&mut self, now: i64) {
         self.started = Some(now);
         self.dirty.started = true;
+        // Somebody else may have written it in the meantime.
+        self.dirty.hv_cfg = self.hv_cfg.is_some();
     }
 
     /// The southbound server has acknowledged everything that `nb_cfg` asked for.

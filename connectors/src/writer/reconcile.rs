@@ -1,12 +1,12 @@
 //! Meeting a database that already holds rows: after a start, a takeover, or a lost answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use northflow_rules::binding::{OutputTable, Role};
 use northflow_rules::ovsdb::{Datum, Uuid};
 use northflow_rules::schema::Database;
 
-use super::{Writer, difference, named, translate};
+use super::{Writer, translate};
 use crate::change::{Edit, RowChange};
 use crate::memory::MemoryDatabase;
 
@@ -40,7 +40,7 @@ impl Writer {
         for (uuid, rec) in &self.tables[table].rows {
             let edit = match output.role {
                 Role::Delete => Edit::Delete,
-                _ => Edit::Update(self.translate(named((output.encode)(rec)))),
+                _ => Edit::Update(self.translate(self.tables[table].named((output.encode)(rec)))),
             };
             writes.push(self.change(table, *uuid, edit));
         }
@@ -58,18 +58,27 @@ impl Writer {
         wanted.sort();
         let mut there = rows_of(output, existing, derived);
         let found = self.pair(table, &wanted, &there);
+        let taken: HashSet<Uuid> = there.keys().copied().collect();
         for uuid in wanted {
             self.aliases.remove(uuid);
             let columns = self.tables[table].columns(uuid);
             let Some(actual) = found.get(&uuid).copied() else {
-                writes.push(self.change(table, uuid, Edit::Insert(self.translate(named(columns)))));
+                if taken.contains(&uuid) {
+                    // Its identifier is that of another row, or of one that goes, which cannot come back at once.
+                    self.aliases.insert(uuid, unused(&taken, uuid));
+                }
+                writes.push(self.change(
+                    table,
+                    uuid,
+                    Edit::Insert(self.translate(self.tables[table].named(columns))),
+                ));
                 continue;
             };
             derived.insert(actual, uuid);
             if actual != uuid {
                 self.aliases.insert(uuid, actual);
             }
-            let changed = difference(output, &there.remove(&actual).unwrap_or_default(), &columns);
+            let changed = self.tables[table].difference(&there.remove(&actual).unwrap_or_default(), &columns);
             if !changed.is_empty() {
                 writes.push(self.change(table, uuid, Edit::Update(self.translate(changed))));
             }
@@ -84,7 +93,7 @@ impl Writer {
     }
 
     /// Which row of the database is which of those wanted: first the rows that are there just so,
-    /// then those that are there by their natural key.
+    /// then those that are there by their natural key, at last those that are there under their identifier.
     fn pair(&self, table: usize, wanted: &[Uuid], there: &BTreeMap<Uuid, Row>) -> HashMap<Uuid, Uuid> {
         let output = self.tables[table].output;
         let mut by_key: HashMap<Vec<Datum>, Vec<Uuid>> = HashMap::new();
@@ -99,16 +108,30 @@ impl Writer {
                 }
                 let columns = self.tables[table].columns(*uuid);
                 let Some(candidates) = by_key.get_mut(&natural_key(output, &columns)) else { continue };
-                let fits =
-                    |candidate: &Uuid| !exact || difference(output, &there[candidate], &columns).is_empty();
+                let fits = |candidate: &Uuid| {
+                    !exact || self.tables[table].difference(&there[candidate], &columns).is_empty()
+                };
                 let same = candidates.iter().position(|candidate| candidate == uuid && fits(candidate));
                 if let Some(at) = same.or_else(|| candidates.iter().position(fits)) {
                     found.insert(*uuid, candidates.remove(at));
                 }
             }
         }
+        let taken: HashSet<Uuid> = found.values().copied().collect();
+        // A key that consists of what may change, and did.
+        let fixed = output.natural_key.iter().any(|column| output.at_insert.contains(column));
+        for uuid in wanted.iter().filter(|uuid| !fixed && there.contains_key(*uuid) && !taken.contains(*uuid))
+        {
+            found.entry(*uuid).or_insert(*uuid);
+        }
         found
     }
+}
+
+/// An identifier in place of `derived` that no row of the table has.
+fn unused(taken: &HashSet<Uuid>, derived: Uuid) -> Uuid {
+    let mut candidates = (1..).map(|offset: u128| Uuid::from_hash(derived.0.wrapping_add(offset)));
+    candidates.find(|candidate| !taken.contains(candidate)).unwrap_or(derived)
 }
 
 /// The rows of a table, with the columns that are written.

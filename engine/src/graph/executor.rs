@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::delta::Delta;
 use crate::graph::{Graph, NodeId, Outcome, Region, SharedIndex};
 
+/// Rows for which an inbox keeps room from one epoch to the next.
+const INBOX_KEPT: usize = 64;
+
 /// Rows on their way to a port of a node on some worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Packet {
@@ -118,7 +121,11 @@ impl Executor {
         metrics.runs += 1;
         metrics.rows_in += inbox.iter().map(|rows| rows.len() as u64).sum::<u64>();
         let outcome = node.operator.run(inbox);
-        inbox.iter_mut().for_each(Vec::clear);
+        for rows in inbox {
+            rows.clear();
+            // What the first epoch needed is not held for ever.
+            rows.shrink_to(INBOX_KEPT);
+        }
         metrics.time += started.elapsed();
         match outcome {
             Outcome::Quiet => {}

@@ -29,22 +29,27 @@ impl Hasher for KeyHasher {
     }
 }
 
-/// Rows under one key. Most keys hold one row; a few hold very many.
+/// Rows under one key. Most keys hold one row, and there are very many of them: what more rows
+/// need is kept elsewhere, so that a bucket is no larger than a row and its weight.
 enum Bucket {
     One(Rec, Weight),
+    More(Box<Group>),
+}
+
+/// Several rows under one key.
+enum Group {
     Few(Vec<(Rec, Weight)>),
     Many(BTreeMap<Rec, Weight>),
 }
 
-/// Above this many rows a bucket is a tree, so that a change of a large group stays logarithmic.
+/// Above this many rows a group is a tree, so that a change of a large one stays logarithmic.
 const FEW: usize = 32;
 
 impl Bucket {
     fn len(&self) -> usize {
         match self {
             Bucket::One(..) => 1,
-            Bucket::Few(rows) => rows.len(),
-            Bucket::Many(rows) => rows.len(),
+            Bucket::More(group) => group.len(),
         }
     }
 
@@ -52,16 +57,14 @@ impl Bucket {
         match self {
             Bucket::One(only, weight) if only == rec => *weight,
             Bucket::One(..) => 0,
-            Bucket::Few(rows) => rows.iter().find(|(row, _)| row == rec).map_or(0, |(_, weight)| *weight),
-            Bucket::Many(rows) => rows.get(rec).copied().unwrap_or(0),
+            Bucket::More(group) => group.weight(rec),
         }
     }
 
     fn each<'a>(&'a self, f: &mut dyn FnMut(&'a Rec, Weight)) {
         match self {
             Bucket::One(rec, weight) => f(rec, *weight),
-            Bucket::Few(rows) => rows.iter().for_each(|(rec, weight)| f(rec, *weight)),
-            Bucket::Many(rows) => rows.iter().for_each(|(rec, weight)| f(rec, *weight)),
+            Bucket::More(group) => group.each(f),
         }
     }
 
@@ -73,10 +76,49 @@ impl Bucket {
                 *have != 0
             }
             Bucket::One(only, have) => {
-                *self = Bucket::Few(vec![(only.clone(), *have), (rec, weight)]);
+                let rows = vec![(only.clone(), *have), (rec, weight)];
+                *self = Bucket::More(Box::new(Group::Few(rows)));
                 true
             }
-            Bucket::Few(rows) => {
+            Bucket::More(group) => {
+                group.add(rec, weight);
+                if let Group::Few(rows) = &**group
+                    && let [(only, weight)] = &rows[..]
+                {
+                    *self = Bucket::One(only.clone(), *weight);
+                }
+                true
+            }
+        }
+    }
+}
+
+impl Group {
+    fn len(&self) -> usize {
+        match self {
+            Group::Few(rows) => rows.len(),
+            Group::Many(rows) => rows.len(),
+        }
+    }
+
+    fn weight(&self, rec: &Rec) -> Weight {
+        match self {
+            Group::Few(rows) => rows.iter().find(|(row, _)| row == rec).map_or(0, |(_, weight)| *weight),
+            Group::Many(rows) => rows.get(rec).copied().unwrap_or(0),
+        }
+    }
+
+    fn each<'a>(&'a self, f: &mut dyn FnMut(&'a Rec, Weight)) {
+        match self {
+            Group::Few(rows) => rows.iter().for_each(|(rec, weight)| f(rec, *weight)),
+            Group::Many(rows) => rows.iter().for_each(|(rec, weight)| f(rec, *weight)),
+        }
+    }
+
+    /// Adds a change to two rows or more; one at least is left.
+    fn add(&mut self, rec: Rec, weight: Weight) {
+        match self {
+            Group::Few(rows) => {
                 match rows.iter().position(|(row, _)| *row == rec) {
                     Some(at) => {
                         rows[at].1 += weight;
@@ -87,13 +129,10 @@ impl Bucket {
                     None => rows.push((rec, weight)),
                 }
                 if rows.len() > FEW {
-                    *self = Bucket::Many(rows.drain(..).collect());
-                } else if let [(only, weight)] = &rows[..] {
-                    *self = Bucket::One(only.clone(), *weight);
+                    *self = Group::Many(rows.drain(..).collect());
                 }
-                self.len() > 0
             }
-            Bucket::Many(rows) => {
+            Group::Many(rows) => {
                 use std::collections::btree_map::Entry;
                 match rows.entry(rec) {
                     Entry::Vacant(slot) => {
@@ -107,9 +146,8 @@ impl Bucket {
                     }
                 }
                 if rows.len() <= FEW / 2 {
-                    *self = Bucket::Few(std::mem::take(rows).into_iter().collect());
+                    *self = Group::Few(std::mem::take(rows).into_iter().collect());
                 }
-                true
             }
         }
     }
@@ -158,7 +196,7 @@ impl IndexState {
                 }
             }
         }
-        self.change.shrink_to(1024);
+        self.change.shrink_to(64);
         // Memory follows the network down as well as up.
         if self.before.capacity() > 1024 && self.before.len() < self.before.capacity() / 4 {
             self.before.shrink_to(self.before.len() * 2);
@@ -347,5 +385,10 @@ mod tests {
         index.commit();
         assert_eq!(index.keys(), 0);
         assert!(index.before.capacity() <= 1024 && index.change.capacity() <= 1024);
+    }
+
+    #[test]
+    fn a_bucket_is_a_row_and_its_weight() {
+        assert_eq!(size_of::<Bucket>(), size_of::<(Rec, Weight)>());
     }
 }

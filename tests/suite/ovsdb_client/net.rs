@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use northflow_tests::reference::Reference;
+
 /// A folder of its own, gone in the end.
 pub struct Scratch(PathBuf);
 
@@ -31,19 +33,9 @@ impl Drop for Scratch {
     }
 }
 
-/// A program of the reference: from the folder that `NORTHFLOW_REFERENCE` names, with the
-/// libraries there, or else from the path.
+/// A program of the reference.
 fn program(name: &str) -> Command {
-    let Some(root) = std::env::var_os("NORTHFLOW_REFERENCE").map(PathBuf::from) else {
-        return Command::new(name);
-    };
-    let places = ["usr/bin", "usr/sbin"].map(|dir| root.join(dir).join(name));
-    let path = places.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("no {name} in {places:?}"));
-    let lib = root.join("usr/lib/x86_64-linux-gnu");
-    let mut command = Command::new(lib.join("ld-linux-x86-64.so.2"));
-    command.arg("--library-path").arg(format!("{}:{}/openvswitch", lib.display(), lib.display()));
-    command.arg("--argv0").arg(name).arg(path);
-    command
+    Reference::get().unwrap().command(name)
 }
 
 fn run(name: &str, configure: impl FnOnce(&mut Command)) -> String {

@@ -1,0 +1,36 @@
+//! The daemon on real servers, in the place of ovn-northd.
+
+mod chassis;
+mod dropin;
+mod faults;
+mod several;
+mod takeover;
+mod world;
+
+use libtest_mimic::{Failed, Trial};
+use northflow_tests::reference::Reference;
+use northflow_tests::trial::with_reference;
+
+type Test = fn(&'static Reference) -> Result<(), Failed>;
+
+/// The tests of this module.
+pub fn trials() -> Vec<Trial> {
+    let tests: [(&str, Test); 15] = [
+        ("commands", dropin::commands),
+        ("progress", dropin::progress),
+        ("empty", dropin::empty),
+        ("takeover", takeover::takeover),
+        ("standby", several::standby),
+        ("standby_of_the_reference", several::standby_of_the_reference),
+        ("pause", several::pause),
+        ("workers", several::workers),
+        ("processes", several::processes),
+        ("killed", faults::killed),
+        ("servers_restart", faults::servers_restart),
+        ("conflicts", faults::conflicts),
+        ("destroyed_rows", faults::destroyed_rows),
+        ("malformed", faults::malformed),
+        ("chassis", chassis::chassis),
+    ];
+    tests.into_iter().map(|(name, test)| with_reference(format!("live::{name}"), test)).collect()
+}

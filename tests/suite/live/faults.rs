@@ -1,0 +1,272 @@
+//! What goes wrong: daemons and servers that die, rows that somebody else meddles with.
+
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use northflow_tests::reference::{Databases, Reference};
+use northflow_tests::trial::no_faults;
+
+use super::world::{self, Daemon, until};
+
+/// Numbers that are the same for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// One random edit of the northbound database.
+fn edit(databases: &Databases, random: &mut Random) -> Result<(), String> {
+    let s = format!("r{}", random.below(6));
+    let p = format!("{s}p{}", random.below(3));
+    let address = format!("00:00:00:00:01:{:02x} 10.1.1.{}", random.below(200), random.below(200));
+    let args: Vec<&str> = match random.below(6) {
+        0 => vec!["--may-exist", "ls-add", &s],
+        1 => vec!["--if-exists", "ls-del", &s],
+        2 | 3 => vec!["--may-exist", "ls-add", &s, "--", "--may-exist", "lsp-add", &s, &p],
+        4 => vec!["--if-exists", "lsp-del", &p],
+        _ => vec![
+            "--may-exist",
+            "ls-add",
+            &s,
+            "--",
+            "--may-exist",
+            "lsp-add",
+            &s,
+            &p,
+            "--",
+            "lsp-set-addresses",
+            &p,
+            &address,
+        ],
+    };
+    databases.nbctl(&args).map(drop)
+}
+
+/// Killed at any moment and started again, it comes to what it would have come to in one go.
+pub fn killed(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    world::fill(&databases, 5)?;
+    let seed = std::env::var("NORTHFLOW_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = seed.unwrap_or(0x9e37_79b9_7f4a_7c15_u64);
+    let mut random = Random(seed);
+    for round in 0..18 {
+        let daemon = Daemon::ours(reference, &databases, &format!("ours{round}"), &[])?;
+        for _ in 0..random.below(5) {
+            edit(&databases, &mut random)?;
+        }
+        std::thread::sleep(Duration::from_millis(random.below(150)));
+        drop(daemon);
+    }
+    let _last = Daemon::ours(reference, &databases, "last", &[])?;
+    databases.sync()?;
+    let faults =
+        world::faults(&world::fresh(reference, &databases)?, &world::southbound(reference, &databases)?);
+    no_faults(faults.into_iter().map(|fault| format!("seed {seed}: {fault}")).collect())
+}
+
+/// Servers come and go under a daemon that stays.
+pub fn servers_restart(reference: &'static Reference) -> Result<(), Failed> {
+    let mut databases = world::databases(reference)?;
+    let mut ours = Daemon::ours(reference, &databases, "ours", &[])?;
+    world::fill(&databases, 3)?;
+    databases.sync()?;
+    for (round, which) in ["sb", "nb", "sb", "sb", "nb"].into_iter().enumerate() {
+        databases.kill(which);
+        until("it notices", || {
+            Ok(ours.appctl(&[&format!("{which}-connection-status")])? == "not connected\n")
+        })?;
+        if which == "sb" {
+            databases.nbctl(&["ls-add", &format!("while-gone{round}")])?;
+        }
+        databases.serve(which)?;
+        databases.nbctl(&["--wait=sb", "ls-add", &format!("after{round}")])?;
+        ours.becomes("active")?;
+    }
+    assert!(!ours.process.ended(), "{}", ours.log());
+    no_faults(world::faults(
+        &world::fresh(reference, &databases)?,
+        &world::southbound(reference, &databases)?,
+    ))
+}
+
+/// Somebody else's rows with our keys do not stop the daemon for good.
+pub fn conflicts(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let ours = Daemon::ours(reference, &databases, "ours", &[])?;
+    world::fill(&databases, 2)?;
+    databases.sync()?;
+    // The next key that ours will give out.
+    databases.sbctl(&["create", "Datapath_Binding", "tunnel_key=3", "external_ids:name=foreign"])?;
+    databases.nbctl(&["--wait=sb", "ls-add", "third"])?;
+    let datapath = databases.sbctl(&[
+        "--bare",
+        "--columns=_uuid",
+        "find",
+        "Datapath_Binding",
+        "external_ids:name=third",
+    ])?;
+    let datapath = format!("datapath={}", datapath.trim());
+    databases.sbctl(&["create", "Port_Binding", "logical_port=same", "tunnel_key=9", &datapath])?;
+    databases.nbctl(&["--wait=sb", "lsp-add", "third", "same"])?;
+    databases.sbctl(&["create", "Port_Binding", "logical_port=stray", "tunnel_key=1", &datapath]).or_else(
+        |_| databases.sbctl(&["create", "Port_Binding", "logical_port=stray", "tunnel_key=12", &datapath]),
+    )?;
+    databases.nbctl(&["--wait=sb", "lsp-add", "third", "other"])?;
+    until("rows that nobody asked for are gone", || {
+        let stray =
+            databases.sbctl(&["--bare", "--columns=_uuid", "find", "Port_Binding", "logical_port=stray"])?;
+        let foreign = databases.sbctl(&[
+            "--bare",
+            "--columns=_uuid",
+            "find",
+            "Datapath_Binding",
+            "external_ids:name=foreign",
+        ])?;
+        Ok(stray.trim().is_empty() && foreign.trim().is_empty())
+    })?;
+    databases.sync()?;
+    ours.becomes("active")?;
+    no_faults(world::faults(
+        &world::fresh(reference, &databases)?,
+        &world::southbound(reference, &databases)?,
+    ))
+}
+
+/// Rows that somebody deletes come back, in those tables in which the reference looks after them.
+pub fn destroyed_rows(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let _ours = Daemon::ours(reference, &databases, "ours", &[])?;
+    world::fill(&databases, 2)?;
+    databases.sync()?;
+    let right = world::southbound(reference, &databases)?;
+    let uuid = |table: &str, condition: &str| -> Result<String, String> {
+        let find = ["--bare", "--columns=_uuid", "find", table, condition];
+        Ok(databases.sbctl(&find)?.lines().next().unwrap_or_default().to_owned())
+    };
+    for (table, condition) in [
+        ("Port_Binding", "logical_port=s0p1"),
+        ("Datapath_Binding", "external_ids:name=s1"),
+        ("RBAC_Permission", "table=Chassis"),
+        ("RBAC_Role", "name=ovn-controller"),
+        ("DHCP_Options", "name=router"),
+        ("DHCPv6_Options", "name=server_id"),
+    ] {
+        let row = uuid(table, condition)?;
+        if table == "Datapath_Binding" {
+            // Strong references to it have to go first.
+            let found = databases.sbctl(&[
+                "--bare",
+                "--columns=_uuid",
+                "find",
+                "Port_Binding",
+                &format!("datapath={row}"),
+            ])?;
+            let mut args = vec![];
+            for port in found.split_whitespace() {
+                args.extend(["--", "destroy", "Port_Binding", port]);
+            }
+            let groups = databases.sbctl(&[
+                "--bare",
+                "--columns=_uuid",
+                "find",
+                "Multicast_Group",
+                &format!("datapath={row}"),
+            ])?;
+            for group in groups.split_whitespace() {
+                args.extend(["--", "destroy", "Multicast_Group", group]);
+            }
+            let flows = databases.sbctl(&[
+                "--bare",
+                "--columns=_uuid",
+                "find",
+                "Logical_Flow",
+                &format!("logical_datapath={row}"),
+            ])?;
+            for flow in flows.split_whitespace() {
+                args.extend(["--", "destroy", "Logical_Flow", flow]);
+            }
+            let config = databases.sbctl(&[
+                "--bare",
+                "--columns=_uuid",
+                "find",
+                "IP_Multicast",
+                &format!("datapath={row}"),
+            ])?;
+            for config in config.split_whitespace() {
+                args.extend(["--", "destroy", "IP_Multicast", config]);
+            }
+            args.extend(["--", "destroy", "Datapath_Binding", &row]);
+            databases.sbctl(&args[1..])?;
+        } else {
+            databases.sbctl(&["destroy", table, &row])?;
+        }
+        until(&format!("{table} is whole again"), || {
+            Ok(world::faults(&right, &world::southbound(reference, &databases)?).is_empty())
+        })?;
+    }
+    Ok(())
+}
+
+/// Nonsense in the northbound database is reported once, and the rest is as with the reference.
+pub fn malformed(reference: &'static Reference) -> Result<(), Failed> {
+    let theirs_on = world::databases(reference)?;
+    world::fill(&theirs_on, 1)?;
+    for args in [
+        &["lsp-add", "s0", "odd", "--", "set", "Logical_Switch_Port", "odd", "type=nonsense"][..],
+        &[
+            "set",
+            "Logical_Switch_Port",
+            "s0p1",
+            "addresses=\"not an address\"",
+            "options:requested-tnl-key=x",
+        ],
+        &["set", "Logical_Switch_Port", "s0p0", "port_security=\"zz:zz\"", "tag_request=77"],
+        &[
+            "set",
+            "NB_Global",
+            ".",
+            "options:northd_probe_interval=never",
+            "options:mac_prefix=0a:0b:0c",
+            "options:svc_monitor_mac=0a:00:00:00:00:01",
+            "options:svc_monitor_mac_dst=0a:00:00:00:00:02",
+        ],
+        &["ls-add", "s1"],
+    ] {
+        theirs_on.nbctl(args)?;
+    }
+    let mut ours_on = world::databases(reference)?;
+    world::copy_northbound(&theirs_on, &mut ours_on)?;
+    let theirs = Daemon::theirs(reference, &theirs_on, "theirs")?;
+    let mut ours = Daemon::ours(reference, &ours_on, "ours", &[])?;
+    theirs_on.sync()?;
+    ours_on.sync()?;
+    let right = world::southbound(reference, &theirs_on)?;
+    drop(theirs);
+    let mut faults = world::faults(&right, &world::southbound(reference, &ours_on)?);
+
+    // To which of two switches a port belongs is not said anywhere; it is one of them.
+    let port = ours_on.nbctl(&["get", "Logical_Switch_Port", "s0p1", "_uuid"])?;
+    ours_on.nbctl(&["--wait=sb", "add", "Logical_Switch", "s1", "ports", port.trim()])?;
+    let bindings =
+        ours_on.sbctl(&["--bare", "--columns=_uuid", "find", "Port_Binding", "logical_port=s0p1"])?;
+    assert_eq!(bindings.split_whitespace().count(), 1, "{bindings}");
+    ours_on.nbctl(&["--wait=sb", "remove", "Logical_Switch", "s1", "ports", port.trim()])?;
+    faults.extend(world::faults(&right, &world::southbound(reference, &ours_on)?));
+    for name in ["odd", "s0p0", "s0p1"] {
+        let warnings =
+            ours.log().lines().filter(|line| line.contains("|WARN|") && line.contains(name)).count();
+        if warnings > 1 {
+            faults.push(format!("{name} is reported {warnings} times"));
+        }
+    }
+    if ours.process.ended() {
+        faults.push("ours has ended".to_owned());
+    }
+    no_faults(faults)
+}

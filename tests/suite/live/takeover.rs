@@ -1,0 +1,84 @@
+//! A database changes hands: from the reference to ours and back.
+
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use northflow_tests::reference::Reference;
+use northflow_tests::trial::no_faults;
+
+use super::world::{self, Daemon};
+
+/// Tables whose rows must stay what they are, identifiers included.
+const KEPT: &[&str] = &[
+    "Address_Set",
+    "Datapath_Binding",
+    "DHCP_Options",
+    "DHCPv6_Options",
+    "Logical_DP_Group",
+    "Logical_Flow",
+    "Multicast_Group",
+    "Port_Binding",
+    "Port_Group",
+    "RBAC_Permission",
+    "RBAC_Role",
+];
+
+fn changed(before: &northflow_tests::dump::Dump, after: &northflow_tests::dump::Dump) -> Vec<String> {
+    let mut faults = Vec::new();
+    for table in KEPT {
+        let (old, new) = (before.get(*table), after.get(*table));
+        let rows =
+            |dump: Option<&_>| -> std::collections::BTreeMap<_, _> { dump.cloned().unwrap_or_default() };
+        let (old, new) = (rows(old), rows(new));
+        faults.extend(
+            old.iter()
+                .filter(|(uuid, row)| new.get(*uuid) != Some(row))
+                .map(|(uuid, row)| format!("{table} {uuid} {row:?}\n  became {:?}", new.get(uuid))),
+        );
+        faults.extend(
+            new.iter()
+                .filter(|(uuid, _)| !old.contains_key(*uuid))
+                .map(|(uuid, row)| format!("{table} {uuid} is new: {row:?}")),
+        );
+    }
+    faults
+}
+
+/// Ours takes over what the reference has made, changes nothing, goes on from there, and hands back.
+pub fn takeover(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let theirs = Daemon::theirs(reference, &databases, "theirs")?;
+    world::fill(&databases, 20)?;
+    databases.sync()?;
+    let filled = world::raw(reference, &databases)?;
+    drop(theirs);
+
+    let ours = Daemon::ours(reference, &databases, "ours", &[])?;
+    databases.sync()?;
+    std::thread::sleep(Duration::from_millis(300));
+    no_faults(changed(&filled, &world::raw(reference, &databases)?))?;
+
+    databases.nbctl(&["--wait=sb", "ls-add", "new", "--", "lsp-add", "new", "newp", "--", "ls-del", "s3"])?;
+    databases.nbctl(&[
+        "--wait=sb",
+        "lsp-del",
+        "s4p1",
+        "--",
+        "set",
+        "Address_Set",
+        "as5",
+        "addresses=10.9.9.9",
+    ])?;
+    no_faults(world::faults(
+        &world::fresh(reference, &databases)?,
+        &world::southbound(reference, &databases)?,
+    ))?;
+    let handed = world::raw(reference, &databases)?;
+    drop(ours);
+
+    let theirs = Daemon::theirs(reference, &databases, "theirs-again")?;
+    databases.sync()?;
+    no_faults(changed(&handed, &world::raw(reference, &databases)?))?;
+    drop(theirs);
+    Ok(())
+}
