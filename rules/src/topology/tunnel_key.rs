@@ -1,11 +1,11 @@
 //! Tunnel keys: the numbers by which datapaths, and ports on their datapath, are known on the wire
 //! (ovn-sb(5), Datapath_Binding and Port_Binding `tunnel_key`).
 //!
-//! One rule for both: a candidate gets the key that is requested for it, if it is the first to request
-//! it; else the key that it has already, as long as nobody requests that; else a free one. Of those
-//! that request one key the first is who has it, then who has another one, then the one with the
-//! lowest identifier. A key is free if no candidate has or requests it. Datapaths take the lowest free
-//! key, ports the one after the highest in use, or the lowest if that is past the end.
+//! One rule for both: a candidate gets the key that is requested for it, if no other candidate goes
+//! first; else the key that it has already, as long as nobody requests that; else a free one. Of
+//! candidates for one key those that have a row already go first, then by identifier. A key is free if
+//! no candidate has or requests it. Datapaths take the lowest free key, ports the one after the highest
+//! in use, or the lowest if that is past the end.
 //!
 //! How high a free key may be depends on what the tunnels carry ([`Range`]). A key that somebody has
 //! stays when that changes; a request that is too high counts for nothing.
@@ -79,8 +79,8 @@ pub enum Next {
 pub struct KeySpace {
     next: Next,
     candidates: BTreeMap<Uuid, Candidate>,
-    /// Who requests a key: who has it first, then those with a row.
-    requests: BTreeMap<u32, BTreeSet<(bool, bool, Uuid)>>,
+    /// Who requests a key: those with a row first.
+    requests: BTreeMap<u32, BTreeSet<(bool, Uuid)>>,
     keys: BTreeMap<Uuid, u32>,
     owners: BTreeMap<u32, Uuid>,
     /// No key below this one is free.
@@ -105,12 +105,12 @@ impl KeySpace {
 
     /// Who goes first among those that request `key`.
     fn claimant(&self, key: u32) -> Option<Uuid> {
-        self.requests.get(&key)?.first().map(|(_, _, owner)| *owner)
+        self.requests.get(&key)?.first().map(|(_, owner)| *owner)
     }
 
     fn request(&mut self, candidate: &Candidate, come: bool) {
         let Some(key) = candidate.wish() else { return };
-        let entry = (candidate.kept != Some(key), candidate.kept.is_none(), candidate.owner);
+        let entry = (candidate.kept.is_none(), candidate.owner);
         let claims = self.requests.entry(key).or_default();
         if come {
             claims.insert(entry);
@@ -339,19 +339,6 @@ mod tests {
         // When the first goes, the second has its wish.
         let keys = change(&mut space, &[candidate(3, Some(1), None)], &[]);
         assert_eq!(keys, [(1, 3), (2, 2), (4, 1)]);
-    }
-
-    // As in ovn-northd 26.03.1 when it starts on such databases.
-    #[test]
-    fn who_has_the_key_that_others_request_too_keeps_it() {
-        let mut space = KeySpace::new(Next::Lowest);
-        change(&mut space, &[], &[candidate(2, Some(4), None)]);
-        change(&mut space, &[candidate(2, Some(4), None)], &[candidate(2, Some(4), Some(4))]);
-        let keys = change(&mut space, &[], &[candidate(1, Some(4), Some(3))]);
-        assert_eq!(keys, [(1, 3), (2, 4)]);
-        let mut fresh = KeySpace::new(Next::Lowest);
-        let both = [candidate(1, Some(4), Some(3)), candidate(2, Some(4), Some(4))];
-        assert_eq!(change(&mut fresh, &[], &both), keys);
     }
 
     #[test]
