@@ -42,7 +42,7 @@ mod tests {
     fn a_feature_is_what_all_chassis_of_the_zone_have() {
         let chassis = |keys: &[&str]| {
             let pairs = keys.iter().map(|key| (Atom::text(*key), Atom::text("true")));
-            vec![("other_config", Datum::map(pairs.collect()))]
+            vec![("other_config", Datum::map(pairs))]
         };
         let remote = chassis(&["is-remote"]);
         let able = chassis(&["fdb-timestamp", "ct-next-zone"]);
