@@ -136,18 +136,11 @@ fn global(program: &Builder, nb: &Northbound, sb: &Southbound) -> Global {
     let progress = config_seq::hv_progress(&nb.global, &sb.chassis, &sb.chassis_private);
     program.output(HV_PROGRESS, &progress);
 
-    let limits = single(&highest).join(&single(&vxlan), |highest, vxlan| KeyLimits {
-        datapath: highest.0,
-        port: if vxlan.0 { VXLAN_PORT_KEYS } else { PORT_KEYS },
-    });
+    let limits = single(&highest)
+        .join(&single(&vxlan), |highest, vxlan| KeyLimits { datapath: highest.0, vxlan: vxlan.0 });
     let (drop, problems) = drop_sampling::drop_sampling(&options, &nb.sampling_app);
     Global { options, limits, drop, problems }
 }
-
-/// The highest key of a port (ovn-architecture(7), "Tunnel Encapsulations").
-const PORT_KEYS: u32 = (1 << 15) - 1;
-/// The highest key of a port where VXLAN has to carry it.
-const VXLAN_PORT_KEYS: u32 = (1 << 11) - 1;
 
 /// Datapaths and ports with their keys.
 struct Network {
@@ -173,6 +166,8 @@ fn topology(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global
         &sb.datapath,
         &global.limits,
     );
+    let key_problems = datapaths.problems.concat(&keys.problems);
+    let keys = keys.keys;
     let bindings =
         port_binding::port_bindings(&ports, &nb.switch_port, &nb.switch, &keys, &sb.chassis, &sb.port);
     program.output("sb.Port_Binding", &bindings.rows);
@@ -195,7 +190,8 @@ fn topology(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global
     };
     let ipam = ipam::ipam(&ports, inputs);
     program.output("nb.Logical_Switch_Port.dynamic_addresses", &ipam.writes);
-    Network { datapaths, ports, port_keys: keys, dynamic_addresses: ipam.addresses, problems: ipam.problems }
+    let problems = key_problems.concat(&ipam.problems);
+    Network { datapaths, ports, port_keys: keys, dynamic_addresses: ipam.addresses, problems }
 }
 
 /// Logical flows, and the multicast groups that they name.

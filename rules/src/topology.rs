@@ -6,6 +6,7 @@ pub mod ipam;
 pub mod port_binding;
 pub mod port_group;
 pub mod port_identity;
+pub mod qos_queue;
 pub mod switch_port;
 pub mod tunnel_key;
 pub mod up;

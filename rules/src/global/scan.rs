@@ -1,111 +1,29 @@
-//! Addresses as the OVN programs read them: leniently.
-//!
-//! Numbers may have blanks, a sign or (hexadecimal ones) `0x` before them and any number of digits;
-//! what does not fit in eight bits is cut off. Configurations in use rely on it: `2:0:0:0:0:1`.
+//! Addresses as the OVN programs read them ([`crate::value`]), in the shapes that this folder needs.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-/// The `N` numbers, each pair with `separator` between, that `text` starts with, and what follows.
-pub fn bytes<const N: usize>(text: &str, radix: u32, separator: char) -> Option<([u8; N], &str)> {
-    let mut bytes = [0; N];
-    let mut rest = text;
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        if at > 0 {
-            rest = rest.strip_prefix(separator)?;
-        }
-        (*byte, rest) = number(rest, radix)?;
-    }
-    Some((bytes, rest))
-}
+pub use crate::value::scan::bytes;
 
-fn number(text: &str, radix: u32) -> Option<(u8, &str)> {
-    let text = text.trim_ascii_start();
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let prefix = if radix == 16 { unsigned.strip_prefix("0x").or(unsigned.strip_prefix("0X")) } else { None };
-    let digits = prefix.filter(|rest| rest.starts_with(|c: char| c.is_digit(radix))).unwrap_or(unsigned);
-    let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
-    let (digits, rest) = digits.split_at(end);
-    if digits.is_empty() {
-        return None;
-    }
-    let value = digits.chars().filter_map(|c| c.to_digit(radix)).fold(0u8, |value, digit| {
-        // Cutting off at the end and at each digit come to the same.
-        value.wrapping_mul(radix as u8).wrapping_add(digit as u8)
-    });
-    Some((if text.starts_with('-') { value.wrapping_neg() } else { value }, rest))
-}
+use crate::value::addresses::Addresses;
+use crate::value::ip;
+use crate::value::mac::Mac;
 
 /// The MAC address that `text` is, nothing after it.
 pub fn mac(text: &str) -> Option<[u8; 6]> {
-    bytes(text, 16, ':').filter(|(_, rest)| rest.is_empty()).map(|(mac, _)| mac)
+    Mac::parse(text).map(|mac| mac.0)
 }
 
 /// The IP addresses of an `addresses` entry of a switch port, `MAC IP...`: those before the first
-/// that is none. An entry without a MAC address (`dynamic`, `unknown`) has none.
+/// that is none, IPv4 first. An entry without a MAC address (`dynamic`, `unknown`) has none.
 pub fn port_addresses(entry: &str) -> Vec<IpAddr> {
-    let mut addresses = vec![];
-    let mut rest = match bytes::<6>(entry, 16, ':') {
-        Some((_, rest)) => rest.trim_ascii_start(),
-        None => return addresses,
-    };
-    while let Some((address, after)) = ipv4(rest).or_else(|| ipv6(rest)) {
-        addresses.push(address);
-        rest = after.trim_ascii_start();
-    }
-    addresses
+    let addresses = Addresses::read(entry).unwrap_or_default();
+    let ip4 = addresses.ip4.iter().map(|net| IpAddr::V4(net.address));
+    ip4.chain(addresses.ip6.iter().map(|net| IpAddr::V6(net.address))).collect()
 }
 
-fn ipv4(text: &str) -> Option<(IpAddr, &str)> {
-    let (address, rest) = bytes::<4>(text, 10, '.')?;
-    let address = IpAddr::V4(Ipv4Addr::from(address));
-    let Some(mask) = rest.strip_prefix('/') else { return Some((address, rest)) };
-    if let Some((mask, after)) = bytes::<4>(mask, 10, '.') {
-        let mask = u32::from_be_bytes(mask);
-        return (mask.leading_ones() == mask.count_ones()).then_some((address, after));
-    }
-    prefix_length(address, rest, mask, 32)
-}
-
-fn ipv6(text: &str) -> Option<(IpAddr, &str)> {
-    let (address, rest) = ipv6_plain(text)?;
-    let Some(mask) = rest.strip_prefix('/') else { return Some((address.into(), rest)) };
-    if let Some((mask, after)) = ipv6_plain(mask) {
-        let mask = mask.to_bits();
-        return (mask.leading_ones() == mask.count_ones()).then_some((address.into(), after));
-    }
-    prefix_length(address.into(), rest, mask, 128)
-}
-
-fn ipv6_plain(text: &str) -> Option<(Ipv6Addr, &str)> {
-    let end = text.find(|c: char| !c.is_ascii_hexdigit() && c != ':' && c != '.').unwrap_or(text.len());
-    let (address, rest) = text.split_at(end);
-    Some((address.parse().ok()?, rest))
-}
-
-/// `address`, with the length in `mask` taken off if it is one; a number that is too long spoils it.
-fn prefix_length<'a>(
-    address: IpAddr,
-    rest: &'a str,
-    mask: &'a str,
-    longest: u32,
-) -> Option<(IpAddr, &'a str)> {
-    let end = mask.find(|c: char| !c.is_ascii_digit()).unwrap_or(mask.len());
-    let (length, after) = mask.split_at(end);
-    match length.parse::<u32>() {
-        Ok(length) => (length <= longest).then_some((address, after)),
-        Err(_) => length.is_empty().then_some((address, rest)),
-    }
-}
-
-/// An address as the OVN programs write it: IPv6 as RFC 5952 has it, and the last 32 bits of an
-/// IPv4-compatible address (RFC 4291 section 2.5.5.1) dotted.
+/// An address as the OVN programs write it.
 pub fn text(address: &IpAddr) -> String {
-    match address {
-        IpAddr::V6(v6) if v6.to_bits() >> 16 != 0 && v6.to_bits() >> 32 == 0 => {
-            format!("::{}", Ipv4Addr::from(v6.to_bits() as u32))
-        }
-        other => other.to_string(),
-    }
+    ip::text(*address)
 }
 
 #[cfg(test)]

@@ -6,29 +6,52 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::datapath_uuid;
-use super::tunnel_key::{Assigned, Candidate, KeySpace, Next};
+use super::tunnel_key::{self, Assigned, Candidate, KeySpace, Next, Range, Unmet, Why};
 use crate::flow::stage::DatapathType;
 use crate::ovsdb::Uuid;
+use crate::problem::Problem;
 use crate::schema::{Map, nb, sb};
+use crate::value::ip::{Ip4Net, Ip6Net, IpNet};
+use crate::value::scan;
 
-/// The highest keys that the network can carry (B04).
+/// What the tunnels of the network can carry (B04; ovn-architecture(7), "Tunnel Encapsulations").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyLimits {
-    /// Of a datapath.
+    /// The highest key that is given to a datapath.
     pub datapath: u32,
-    /// Of a port on its datapath.
-    pub port: u32,
+    /// Whether some speak VXLAN, which has 12 bits for a datapath and as many for a port.
+    pub vxlan: bool,
 }
 
-/// The highest key that a Datapath_Binding can hold; a request for more is none.
-const HIGHEST_KEY: u32 = (1 << 24) - 1;
+/// The highest key of a datapath.
+const DATAPATH_KEYS: u32 = (1 << 24) - 1;
+/// The highest that can be requested for a switch where VXLAN has to carry it.
+const VXLAN_DATAPATH_KEYS: u32 = (1 << 12) - 1;
+/// The highest key of a port; those above are of multicast groups.
+pub const PORT_KEYS: u32 = (1 << 15) - 1;
+/// The highest key of a port where VXLAN has to carry it.
+const VXLAN_PORT_KEYS: u32 = (1 << 11) - 1;
+
+impl KeyLimits {
+    /// The keys of ports.
+    pub fn ports(&self) -> Range {
+        let highest = if self.vxlan { VXLAN_PORT_KEYS } else { PORT_KEYS };
+        Range { given: highest, requested: highest, stored: PORT_KEYS }
+    }
+
+    /// The keys of datapaths. Who asks for a router or a transit switch is taken at their word.
+    fn datapaths(&self, bound: bool) -> Range {
+        let requested = if self.vxlan && bound { VXLAN_DATAPATH_KEYS } else { DATAPATH_KEYS };
+        Range { given: self.datapath, requested, stored: DATAPATH_KEYS }
+    }
+}
 
 /// A logical switch or an enabled logical router, as its Datapath_Binding tells of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Datapath {
     row: Uuid,
     kind: DatapathType,
-    requested: Option<u32>,
+    requested: Option<i32>,
     external_ids: Map,
 }
 
@@ -39,6 +62,8 @@ pub struct Datapaths {
     pub keys: Relation<Assigned>,
     /// Their rows.
     pub rows: Relation<sb::DatapathBinding>,
+    /// Keys that could not be had.
+    pub problems: Relation<Problem>,
 }
 
 /// Gives keys to datapaths and makes their rows.
@@ -66,15 +91,16 @@ pub fn datapaths(
         // A datapath with two rows keeps the lower key; the other row goes.
         .reduce(|group| group.rows().min().copied());
     let candidates = all.join_optional(&kept.index_by(|(row, _)| *row), |datapath, kept| {
-        Some((datapath.row, datapath.requested, kept.map(|(_, key)| *key)))
+        let bound = datapath.kind == DatapathType::Switch && !datapath.external_ids.contains("interconn-ts");
+        Some((datapath.row, datapath.requested, kept.map(|(_, key)| *key), bound))
     });
     let candidates =
         candidates.index_by(|_| ()).join(&limits.index_by(|_| ()), |candidate, limits| Candidate {
             owner: candidate.0,
             space: Uuid::ZERO,
-            requested: candidate.1.filter(|key| (1..=HIGHEST_KEY).contains(key)),
+            requested: candidate.1.filter(|key| *key != 0),
             kept: candidate.2,
-            limit: limits.datapath,
+            range: limits.datapaths(candidate.3),
         });
     let keys = candidates.allocate_by(|_| (), || KeySpace::new(Next::Lowest));
     let rows =
@@ -85,7 +111,25 @@ pub fn datapaths(
             nb_uuid: Some(datapath.row),
             external_ids: datapath.external_ids.clone(),
         });
-    Datapaths { keys, rows }
+    let unmet = tunnel_key::unmet(&candidates, &keys);
+    let problems = unmet
+        .index_by(|unmet| unmet.owner)
+        .join(&all, |unmet, datapath| Problem::new(complaint(unmet, datapath.external_ids.text("name"))));
+    Datapaths { keys, rows, problems }
+}
+
+fn complaint(unmet: &Unmet, name: &str) -> String {
+    match unmet.why {
+        Why::Taken(key) => {
+            let owner = unmet.owner;
+            format!("Logical datapath {owner} requests same tunnel key {key} as another logical datapath")
+        }
+        Why::Vxlan(key) => format!("Tunnel key {key} for datapath {name} is incompatible with VXLAN"),
+        Why::OutOfRange(key) => {
+            format!("Tunnel key {key} for datapath {name} is not between 1 and {DATAPATH_KEYS}")
+        }
+        Why::Exhausted => format!("all datapath tunnel ids exhausted: datapath {name} gets none"),
+    }
 }
 
 /// The northbound row that a Datapath_Binding is for; rows of older versions name it only among
@@ -170,9 +214,20 @@ fn positive(ids: &mut Map, from: &Map, key: &'static str) {
 }
 
 /// The least number above zero of a list `[CIDR:]SECONDS;...` (ovn-nb(5), Logical_Router options).
+/// Of entries for all addresses the last counts; an entry that cannot be read spoils the list.
 fn least_threshold(text: &str) -> Option<u32> {
-    let seconds = |entry: &str| entry.rsplit(':').next()?.trim().parse::<u32>().ok();
-    text.split(';').filter_map(seconds).filter(|seconds| *seconds > 0).min()
+    let (mut least, mut default) = (None, None);
+    for entry in text.split(';').filter(|entry| !entry.is_empty()) {
+        let (network, seconds) = entry.rsplit_once(':').map_or((None, entry), |(net, s)| (Some(net), s));
+        let seconds = scan::blanks(seconds).parse().ok()?;
+        match network.map(IpNet::parse).transpose().ok()? {
+            Some(IpNet::V4(Ip4Net { length: 1.., .. }) | IpNet::V6(Ip6Net { length: 1.., .. })) => {
+                least = least.into_iter().chain(Some(seconds).filter(|seconds| *seconds > 0)).min();
+            }
+            _ => default = Some(seconds).filter(|seconds| *seconds > 0),
+        }
+    }
+    least.into_iter().chain(default).min()
 }
 
 #[cfg(test)]
@@ -182,7 +237,12 @@ mod tests {
     #[test]
     fn the_least_threshold_counts() {
         assert_eq!(least_threshold("192.168.0.0/16:300;::/0:120;60"), Some(60));
+        assert_eq!(least_threshold(";; 7;"), Some(7));
+        assert_eq!(least_threshold("60;::/0:120"), Some(120));
         assert_eq!(least_threshold("0"), None);
+        // Put to ovn-northd 26.03.1, which says that it cannot parse these.
+        assert_eq!(least_threshold("x;0;7"), None);
+        assert_eq!(least_threshold("192.168.0.0/33:300;60"), None);
         assert_eq!(least_threshold(""), None);
     }
 }

@@ -3,10 +3,10 @@
 use northflow_engine::{Index, Relation};
 use serde::{Deserialize, Serialize};
 
-use super::datapath::KeyLimits;
+use super::datapath::{KeyLimits, PORT_KEYS};
 use super::ipam::Entry;
 use super::port_identity;
-use super::tunnel_key::{Assigned, Candidate, KeySpace, Next};
+use super::tunnel_key::{self, Assigned, Candidate, KeySpace, Next, Why};
 use crate::flow::drop::DropConfig;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
@@ -141,15 +141,21 @@ pub fn ports_of_several(
         .map(|port| Problem::new(format!("duplicate logical port {}", port.port.name)))
 }
 
-/// The highest key that a Port_Binding can hold; a request for more is none.
-const HIGHEST_KEY: u32 = (1 << 15) - 1;
-
 /// What a Port_Binding keeps of the key space of its datapath.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct KeptKey {
     logical_port: Text,
     datapath: Uuid,
     key: u32,
+}
+
+/// What is known of the keys of ports.
+#[derive(Clone, Debug)]
+pub struct PortKeys {
+    /// Those of the ports that have one.
+    pub keys: Relation<Assigned>,
+    /// Keys that could not be had.
+    pub problems: Relation<Problem>,
 }
 
 /// Gives keys to the ports of datapaths that have one themselves.
@@ -167,7 +173,7 @@ pub fn port_keys(
     port_bindings: &Relation<sb::PortBindingState>,
     datapath_bindings: &Relation<sb::DatapathBindingState>,
     limits: &Relation<KeyLimits>,
-) -> Relation<Assigned> {
+) -> PortKeys {
     let bound = port_bindings.map(|binding| KeptKey {
         logical_port: binding.logical_port.clone(),
         datapath: binding.datapath,
@@ -184,21 +190,37 @@ pub fn port_keys(
         .join_optional(&kept.index_by(|kept| (kept.logical_port.clone(), kept.datapath)), |port, kept| {
             Some((port.port.row, port.switch, kept.map(|kept| kept.key)))
         });
-    let requested = rows.map(|row| (row.uuid, row.options.get_number::<u32>("requested-tnl-key")));
-    let wishes = known.index_by(|(row, _, _)| *row).join(
-        &requested.index_by(|(row, _)| *row),
-        |(owner, space, kept), (_, requested)| {
-            (*owner, *space, *kept, requested.filter(|key| (1..=HIGHEST_KEY).contains(key)))
-        },
-    );
+    let requested = rows.map(|row| (row.uuid, row.options.get_number::<i32>("requested-tnl-key")));
+    let wishes = known
+        .index_by(|(row, _, _)| *row)
+        .join(&requested.index_by(|(row, _)| *row), |(owner, space, kept), (_, requested)| {
+            (*owner, *space, *kept, requested.filter(|key| *key != 0))
+        });
     let candidates = wishes.index_by(|_| ()).join(&limits.index_by(|_| ()), |wish, limits| Candidate {
         owner: wish.0,
         space: wish.1,
         kept: wish.2,
         requested: wish.3,
-        limit: limits.port,
+        range: limits.ports(),
     });
-    candidates.allocate_by(|candidate| candidate.space, || KeySpace::new(Next::AfterHighest))
+    let keys = candidates.allocate_by(|candidate| candidate.space, || KeySpace::new(Next::AfterHighest));
+    let unmet = tunnel_key::unmet(&candidates, &keys);
+    let problems =
+        unmet.index_by(|unmet| unmet.owner).join(&ports.index_by(|port| port.port.row), |unmet, port| {
+            Problem::new(complaint(unmet.why, &port.port.name))
+        });
+    PortKeys { keys, problems }
+}
+
+fn complaint(why: Why, name: &str) -> String {
+    match why {
+        Why::Taken(key) => {
+            format!("Logical switch port {name} requests same tunnel key {key} as another LSP or LRP")
+        }
+        Why::Vxlan(key) => format!("Tunnel key {key} for port {name} is incompatible with VXLAN"),
+        Why::OutOfRange(key) => format!("Tunnel key {key} for port {name} is not between 1 and {PORT_KEYS}"),
+        Why::Exhausted => format!("all port tunnel ids exhausted: port {name} gets none"),
+    }
 }
 
 /// What rules for flows see of the ports that have a key. `dynamic` gives, by row, the address that

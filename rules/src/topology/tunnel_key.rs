@@ -1,18 +1,21 @@
 //! Tunnel keys: the numbers by which datapaths, and ports on their datapath, are known on the wire
 //! (ovn-sb(5), Datapath_Binding and Port_Binding `tunnel_key`).
 //!
-//! One rule for both: a candidate gets the key that is requested for it, if no other candidate has
-//! requested it too; else the key that it has already, as long as nobody requests that; else a free
-//! one. Of candidates for one key those that have a row already go first, then by identifier. A key
-//! is free if no candidate has or requests it. Datapaths take the lowest free key, ports the one
-//! after the highest in use, or the lowest if that is past the end.
+//! One rule for both: a candidate gets the key that is requested for it, if no other candidate goes
+//! first; else the key that it has already, as long as nobody requests that; else a free one. Of
+//! candidates for one key those that have a row already go first, then by identifier. A key is free if
+//! no candidate has or requests it. Datapaths take the lowest free key, ports the one after the highest
+//! in use, or the lowest if that is past the end.
+//!
+//! How high a free key may be depends on what the tunnels carry ([`Range`]). A key that somebody has
+//! stays when that changes; a request that is too high counts for nothing.
 //!
 //! The outcome depends only on the candidates and the keys that they had, not on what there was in
-//! between: a restart gives the same.
+//! between: a restart gives the same. Who does not get what they want is told ([`unmet`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use northflow_engine::{Allocator, Weight};
+use northflow_engine::{Allocator, Relation, Weight};
 use serde::{Deserialize, Serialize};
 
 use crate::ovsdb::Uuid;
@@ -24,12 +27,31 @@ pub struct Candidate {
     pub owner: Uuid,
     /// The space: zero for datapaths, the datapath for ports.
     pub space: Uuid,
-    /// What the CMS wants.
-    pub requested: Option<u32>,
+    /// What the CMS wants, if it is not 0.
+    pub requested: Option<i32>,
     /// What the southbound database has.
     pub kept: Option<u32>,
-    /// The highest key of the space.
-    pub limit: u32,
+    /// The keys that it may get.
+    pub range: Range,
+}
+
+impl Candidate {
+    /// The key that is requested, if it can be had at all.
+    fn wish(&self) -> Option<u32> {
+        let key = u32::try_from(self.requested?).ok()?;
+        (1..=self.range.requested).contains(&key).then_some(key)
+    }
+}
+
+/// The highest keys of a space, each no higher than the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Range {
+    /// That is given to who requests none.
+    pub given: u32,
+    /// That can be requested.
+    pub requested: u32,
+    /// That the southbound database takes.
+    pub stored: u32,
 }
 
 /// A key given out.
@@ -87,7 +109,7 @@ impl KeySpace {
     }
 
     fn request(&mut self, candidate: &Candidate, come: bool) {
-        let Some(key) = candidate.requested else { return };
+        let Some(key) = candidate.wish() else { return };
         let entry = (candidate.kept.is_none(), candidate.owner);
         let claims = self.requests.entry(key).or_default();
         if come {
@@ -157,7 +179,7 @@ impl Allocator for KeySpace {
             self.release(candidate.owner);
             self.candidates.remove(&candidate.owner);
             self.waiting.remove(&candidate.owner);
-            contested.extend(candidate.requested);
+            contested.extend(candidate.wish());
         }
         let mut unsettled: BTreeSet<(bool, Uuid)> = BTreeSet::new();
         for candidate in &added {
@@ -165,7 +187,7 @@ impl Allocator for KeySpace {
             self.request(candidate, true);
             self.candidates.insert(candidate.owner, *candidate);
             unsettled.insert((candidate.kept.is_none(), candidate.owner));
-            contested.extend(candidate.requested);
+            contested.extend(candidate.wish());
         }
         // A request puts out whoever has the key without being first to request it.
         for key in contested {
@@ -192,7 +214,7 @@ impl Allocator for KeySpace {
             }
             let candidate = self.candidates[owner];
             let known = had.get(owner).copied().or(candidate.kept);
-            if let Some(key) = known.filter(|key| *key <= candidate.limit && self.is_free(*key)) {
+            if let Some(key) = known.filter(|key| self.is_free(*key)) {
                 self.take(*owner, key);
             }
         }
@@ -204,7 +226,7 @@ impl Allocator for KeySpace {
                 continue;
             }
             note(&self.keys, owner);
-            match self.free_key(self.candidates[&owner].limit) {
+            match self.free_key(self.candidates[&owner].range.given) {
                 Some(key) => self.take(owner, key),
                 None => {
                     self.waiting.insert(owner);
@@ -225,12 +247,59 @@ impl Allocator for KeySpace {
     }
 }
 
+/// Why somebody does not have the key that they want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Why {
+    /// Somebody else requests this one and goes first.
+    Taken(i32),
+    /// VXLAN, which some chassis speak, does not carry this one.
+    Vxlan(i32),
+    /// This one is no key.
+    OutOfRange(i32),
+    /// There is none left.
+    Exhausted,
+}
+
+/// Somebody who does not have the key that they want.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Unmet {
+    /// Who.
+    pub owner: Uuid,
+    /// Why not.
+    pub why: Why,
+}
+
+impl Unmet {
+    fn of(candidate: &Candidate, key: Option<u32>) -> Option<Unmet> {
+        let unmet = |why| Some(Unmet { owner: candidate.owner, why });
+        let Some(key) = key else { return unmet(Why::Exhausted) };
+        let requested = candidate.requested.filter(|requested| i64::from(*requested) != i64::from(key))?;
+        match u32::try_from(requested) {
+            Ok(wish) if wish <= candidate.range.requested => unmet(Why::Taken(requested)),
+            Ok(wish) if wish <= candidate.range.stored => unmet(Why::Vxlan(requested)),
+            _ => unmet(Why::OutOfRange(requested)),
+        }
+    }
+}
+
+/// Who does not have the key that they want.
+///
+/// Cost: a candidate costs itself.
+pub fn unmet(candidates: &Relation<Candidate>, keys: &Relation<Assigned>) -> Relation<Unmet> {
+    candidates
+        .index_by(|candidate| candidate.owner)
+        .join_optional(&keys.index_by(|assigned| assigned.owner), |candidate, assigned| {
+            Unmet::of(candidate, assigned.map(|assigned| assigned.key))
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn candidate(owner: u128, requested: Option<u32>, kept: Option<u32>) -> Candidate {
-        Candidate { owner: Uuid(owner), space: Uuid::ZERO, requested, kept, limit: 5 }
+    fn candidate(owner: u128, requested: Option<i32>, kept: Option<u32>) -> Candidate {
+        let range = Range { given: 5, requested: 7, stored: 9 };
+        Candidate { owner: Uuid(owner), space: Uuid::ZERO, requested, kept, range }
     }
 
     /// Makes a change and gives all keys afterwards, checked against what was emitted.
@@ -270,6 +339,25 @@ mod tests {
         // When the first goes, the second has its wish.
         let keys = change(&mut space, &[candidate(3, Some(1), None)], &[]);
         assert_eq!(keys, [(1, 3), (2, 2), (4, 1)]);
+    }
+
+    #[test]
+    fn ranges_bind_new_keys_and_requests_but_not_those_that_are_there() {
+        let mut space = KeySpace::new(Next::Lowest);
+        let all = [
+            candidate(1, Some(7), None),
+            candidate(2, Some(8), Some(2)),
+            candidate(3, Some(-1), None),
+            candidate(4, None, Some(9)),
+        ];
+        assert_eq!(change(&mut space, &[], &all), [(1, 7), (2, 2), (3, 1), (4, 9)]);
+        let why = |at: usize, key| Unmet::of(&all[at], key).map(|unmet| unmet.why);
+        assert_eq!(why(0, Some(7)), None);
+        assert_eq!(why(0, Some(3)), Some(Why::Taken(7)));
+        assert_eq!(why(1, Some(2)), Some(Why::Vxlan(8)));
+        assert_eq!(why(2, Some(1)), Some(Why::OutOfRange(-1)));
+        assert_eq!(why(3, Some(9)), None);
+        assert_eq!(why(3, None), Some(Why::Exhausted));
     }
 
     #[test]
