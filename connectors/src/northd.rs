@@ -39,10 +39,16 @@ pub fn run(program: &str, args: impl IntoIterator<Item = OsString>) -> ExitCode 
             print!("{text}");
             return ExitCode::SUCCESS;
         }
-        Ok(Parsed::DumpGraph(_)) => {
-            print!("{}", commands::graph());
-            return ExitCode::SUCCESS;
-        }
+        Ok(Parsed::DumpGraph(node)) => match commands::graph(node.as_deref()) {
+            Some(graph) => {
+                print!("{graph}");
+                return ExitCode::SUCCESS;
+            }
+            None => {
+                eprintln!("{program}: no relation is named \"{}\"", node.unwrap_or_default());
+                return ExitCode::FAILURE;
+            }
+        },
         Err(error) => {
             eprintln!("{program}: {error}");
             return ExitCode::FAILURE;

@@ -79,6 +79,24 @@ impl Builder {
     }
 }
 
+/// An operator of a program, for a picture of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorOutline {
+    /// Its name, which several operators may share.
+    pub name: &'static str,
+    /// The places, in the outline, of the operators that read it.
+    pub readers: Vec<usize>,
+}
+
+/// The operators that `program` builds, each before those that read it.
+pub fn outline(program: impl Fn(&Builder)) -> Vec<OperatorOutline> {
+    let builder = Builder::new(1);
+    program(&builder);
+    let nodes = builder.finish().nodes;
+    let readers = |node: &crate::graph::Node| node.followers.iter().map(|edge| edge.to).collect();
+    nodes.iter().map(|node| OperatorOutline { name: node.name, readers: readers(node) }).collect()
+}
+
 /// A bag of rows that changes from epoch to epoch.
 pub struct Relation<T> {
     node: NodeId,

@@ -177,7 +177,39 @@ fn stats(metrics: &[NodeMetrics], args: &[String]) -> String {
     text
 }
 
-/// The dataflow as a graph in the language of dot(1).
-pub(super) fn graph() -> String {
-    "digraph \"Incremental-Processing-Engine\" {\n\trankdir=LR;\n}\n".to_owned()
+/// The dataflow as a graph in the language of dot(1); with `only`, what leads to the operators of
+/// that name. `None` if there is none.
+pub(super) fn graph(only: Option<&str>) -> Option<String> {
+    let operators = northflow_engine::outline(northflow_rules::northd::program);
+    let mut shown: Vec<bool> =
+        operators.iter().map(|operator| only.is_none_or(|only| operator.name == only)).collect();
+    if !shown.contains(&true) {
+        return None;
+    }
+    // Readers come later: one walk back finds all that leads to what is shown.
+    for at in (0..operators.len()).rev() {
+        shown[at] |= operators[at].readers.iter().any(|reader| shown[*reader]);
+    }
+    let mut text = "digraph \"Incremental-Processing-Engine\" {\n\trankdir=LR;\n".to_owned();
+    for (at, operator) in operators.iter().enumerate().filter(|(at, _)| shown[*at]) {
+        text += &format!("\tn{at} [shape=box, label=\"{}\"];\n", operator.name);
+        for reader in operator.readers.iter().filter(|reader| shown[**reader]) {
+            text += &format!("\tn{at} -> n{reader};\n");
+        }
+    }
+    Some(text + "}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::graph;
+
+    #[test]
+    fn the_graph_can_be_cut_down_to_what_leads_to_a_relation() {
+        let whole = graph(None).unwrap();
+        let part = graph(Some("sb.Datapath_Binding")).unwrap();
+        assert!(part.contains("nb.Logical_Switch") && !part.contains("nb.Address_Set"));
+        assert!(part.lines().count() < whole.lines().count() / 2);
+        assert_eq!(graph(Some("unheard of")), None);
+    }
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use northflow_engine::{Engine, EngineError, EpochResult, Transaction};
 use northflow_rules::binding::InputTable;
 use northflow_rules::northd::{self, HvProgress, INPUTS, OUTPUTS};
+use northflow_rules::ovsdb::{Atom, Datum};
 use northflow_rules::problem::Problem;
 use northflow_rules::schema::{Database, nb};
 
@@ -23,6 +24,7 @@ use super::feed::{Feed, Seen};
 use super::progress::Progress;
 use super::tuning::Tuning;
 use crate::change::RowChange;
+use crate::memory::MemoryDatabase;
 use crate::ovsdb::client::{Command, Event, Handle, OperationResult, Operations, Outcome};
 use crate::process::coverage;
 use crate::process::stopwatch::Stopwatch;
@@ -150,6 +152,18 @@ impl Side {
         self.contents = Contents::Unknown;
         self.outgoing.clear();
         self.open = None;
+    }
+}
+
+/// The `nb_cfg` that a southbound database holds.
+fn taken_over(contents: &MemoryDatabase) -> i64 {
+    let row = contents.rows("SB_Global").next();
+    match row.and_then(|(_, columns)| columns.get("nb_cfg")) {
+        Some(Datum::Set(atoms)) => match atoms[..] {
+            [Atom::Integer(number)] => number,
+            _ => 0,
+        },
+        _ => 0,
     }
 }
 
@@ -411,6 +425,10 @@ impl Core {
         let rows = results.iter().map(|result| result.rows.as_deref());
         match commit::fetched(database, OUTPUTS, rows) {
             Ok(existing) => {
+                if database == Database::Southbound && taken_over(&existing) != self.nb_cfg_read {
+                    // It is now that it is taken over, whenever it was read.
+                    self.progress.started(now_ms());
+                }
                 let writes = self.writer.reconcile(database, &existing);
                 let side = self.side(database);
                 side.outgoing = writes;
@@ -521,7 +539,7 @@ impl Core {
             return;
         }
         if self.northbound.contents != Contents::Known {
-            let nothing = crate::memory::MemoryDatabase::default();
+            let nothing = MemoryDatabase::default();
             self.northbound.outgoing = self.writer.reconcile(Database::Northbound, &nothing);
             self.northbound.contents = Contents::Known;
         }

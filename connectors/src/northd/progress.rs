@@ -53,7 +53,11 @@ impl Progress {
 
     /// Everything is told anew: the database may have forgotten it.
     pub fn forget(&mut self) {
-        self.dirty = Dirty { sb_cfg: self.sb_cfg != 0, hv_cfg: self.hv_cfg.is_some(), started: false };
+        self.dirty = Dirty {
+            sb_cfg: self.sb_cfg != 0,
+            hv_cfg: self.hv_cfg.is_some(),
+            started: self.started.is_some(),
+        };
     }
 
     /// Adds to a northbound transaction what is new; only values that differ are written.
