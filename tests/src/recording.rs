@@ -1,5 +1,8 @@
 //! What the reference did in a scenario, kept beside it: the row changes of each step, and the
 //! databases at each check point in comparable form. One JSON object a line.
+//!
+//! A check point says which lines are new and which are gone since the one before it, so that a
+//! recording grows with what happens in it and not with what stays.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -100,13 +103,17 @@ impl Recording {
     pub fn read(path: &Path) -> Result<Recording, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut recording = Recording::default();
+        let mut last = Check::default();
         for (number, line) in text.lines().enumerate() {
             let bad = || format!("{}: line {}: not an entry of a recording", path.display(), number + 1);
             let value: Value = serde_json::from_str(line).map_err(|_| bad())?;
             if let Some(version) = value["ovn"].as_str() {
                 recording.version = version.to_owned();
+            } else if value["step"].is_string() {
+                recording.items.push(Item::Step(step_of(&value).ok_or_else(bad)?));
             } else {
-                recording.items.push(item_of(&value).ok_or_else(bad)?);
+                last = check_of(&value, &last).ok_or_else(bad)?;
+                recording.items.push(Item::Check(Box::new(last.clone())));
             }
         }
         Ok(recording)
@@ -115,51 +122,120 @@ impl Recording {
     /// Writes the recording to `path`.
     pub fn write(&self, path: &Path) -> Result<(), String> {
         let mut text = json!({ "ovn": self.version }).to_string() + "\n";
+        let empty = Check::default();
+        let mut last = &empty;
         for item in &self.items {
-            text += &item_json(item).to_string();
+            let line = match item {
+                Item::Step(step) => step_json(step),
+                Item::Check(check) => {
+                    let line = check_json(check, last);
+                    last = check;
+                    line
+                }
+            };
+            text += &line.to_string();
             text.push('\n');
         }
         std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
     }
 }
 
-fn item_json(item: &Item) -> Value {
-    match item {
-        Item::Step(step) => json!({
-            "step": step.line,
-            "changes": step.changes.iter().map(change_json).collect::<Vec<_>>(),
-            "bindings": step.bindings.iter().map(|(port, columns)| json!([&**port, columns_json(columns)])).collect::<Vec<_>>(),
-        }),
-        Item::Check(check) => json!({
-            "check": check.southbound.rows,
-            "keys": check.southbound.keys.numbers.iter().map(|((space, owner), key)| json!([space, owner, key])).collect::<Vec<_>>(),
-            "hints": check.southbound.hints,
-            "northbound": check.northbound,
-        }),
-    }
+fn step_json(step: &Step) -> Value {
+    let binding = |(port, columns): &(Text, Columns)| json!([&**port, columns_json(columns)]);
+    json!({
+        "step": step.line,
+        "changes": step.changes.iter().map(change_json).collect::<Vec<_>>(),
+        "bindings": step.bindings.iter().map(binding).collect::<Vec<_>>(),
+    })
 }
 
-fn item_of(value: &Value) -> Option<Item> {
-    let lines = |value: &Value| -> Option<Vec<String>> {
-        value.as_array()?.iter().map(|line| Some(line.as_str()?.to_owned())).collect()
-    };
-    if let Some(line) = value["step"].as_str() {
-        let binding = |value: &Value| Some((Text::from(value.get(0)?.as_str()?), columns_of(value.get(1)?)?));
-        return Some(Item::Step(Step {
-            line: line.to_owned(),
-            changes: value["changes"].as_array()?.iter().map(change_of).collect::<Option<_>>()?,
-            bindings: value["bindings"].as_array()?.iter().map(binding).collect::<Option<_>>()?,
-        }));
+fn step_of(value: &Value) -> Option<Step> {
+    let binding = |value: &Value| Some((Text::from(value.get(0)?.as_str()?), columns_of(value.get(1)?)?));
+    Some(Step {
+        line: value["step"].as_str()?.to_owned(),
+        changes: value["changes"].as_array()?.iter().map(change_of).collect::<Option<_>>()?,
+        bindings: value["bindings"].as_array()?.iter().map(binding).collect::<Option<_>>()?,
+    })
+}
+
+/// Lines and how often each is there.
+type Bag = BTreeMap<String, usize>;
+
+fn bag(lines: impl IntoIterator<Item = String>) -> Bag {
+    let mut bag = Bag::new();
+    for line in lines {
+        *bag.entry(line).or_default() += 1;
     }
-    let key = |value: &Value| {
-        let part = |at| Some(value.get(at)?.as_str()?.to_owned());
-        Some(((part(0)?, part(1)?), value.get(2)?.as_i64()?))
+    bag
+}
+
+/// What has to be added to `old`, and what taken away from it, to get `new`.
+fn difference(new: &Bag, old: &Bag) -> Value {
+    let beyond = |these: &Bag, those: &Bag| -> Vec<String> {
+        let extra = |(line, count): (&String, &usize)| {
+            let times = count.saturating_sub(those.get(line).copied().unwrap_or(0));
+            std::iter::repeat_n(line.clone(), times)
+        };
+        these.iter().flat_map(extra).collect()
     };
-    let numbers = value["keys"].as_array()?.iter().map(key).collect::<Option<BTreeMap<_, _>>>()?;
-    let hint = |(line, hint): (&String, &Value)| Some((line.clone(), hint.as_str()?.to_owned()));
-    let hints = value["hints"].as_object()?.iter().map(hint).collect::<Option<_>>()?;
-    Some(Item::Check(Box::new(Check {
-        southbound: Normal { rows: lines(&value["check"])?, keys: Keys { numbers }, hints },
-        northbound: lines(&value["northbound"])?,
-    })))
+    json!({ "new": beyond(new, old), "gone": beyond(old, new) })
+}
+
+/// `old` after a [`difference`], or `None` where the two do not fit.
+fn applied(mut old: Bag, difference: &Value) -> Option<Bag> {
+    for line in difference["gone"].as_array()? {
+        let line = line.as_str()?;
+        match old.get_mut(line)? {
+            1 => drop(old.remove(line)),
+            count => *count -= 1,
+        }
+    }
+    for line in difference["new"].as_array()? {
+        *old.entry(line.as_str()?.to_owned()).or_default() += 1;
+    }
+    Some(old)
+}
+
+fn lines(bag: Bag) -> Vec<String> {
+    bag.into_iter().flat_map(|(line, count)| std::iter::repeat_n(line, count)).collect()
+}
+
+/// Keys and hints as lines of JSON, so that they are kept as rows are.
+fn key_lines(check: &Check) -> Bag {
+    bag(check
+        .southbound
+        .keys
+        .numbers
+        .iter()
+        .map(|((space, owner), key)| json!([space, owner, key]).to_string()))
+}
+
+fn hint_lines(check: &Check) -> Bag {
+    bag(check.southbound.hints.iter().map(|(line, hint)| json!([line, hint]).to_string()))
+}
+
+fn check_json(check: &Check, last: &Check) -> Value {
+    let rows = |check: &Check| bag(check.southbound.rows.iter().cloned());
+    let northbound = |check: &Check| bag(check.northbound.iter().cloned());
+    json!({
+        "check": difference(&rows(check), &rows(last)),
+        "keys": difference(&key_lines(check), &key_lines(last)),
+        "hints": difference(&hint_lines(check), &hint_lines(last)),
+        "northbound": difference(&northbound(check), &northbound(last)),
+    })
+}
+
+fn check_of(value: &Value, last: &Check) -> Option<Check> {
+    let rows = applied(bag(last.southbound.rows.iter().cloned()), &value["check"])?;
+    let key = |line: String| -> Option<((String, String), i64)> {
+        let (space, owner, key) = serde_json::from_str(&line).ok()?;
+        Some(((space, owner), key))
+    };
+    let numbers =
+        lines(applied(key_lines(last), &value["keys"])?).into_iter().map(key).collect::<Option<_>>()?;
+    let hint = |line: String| serde_json::from_str::<(String, String)>(&line).ok();
+    let hints =
+        lines(applied(hint_lines(last), &value["hints"])?).into_iter().map(hint).collect::<Option<_>>()?;
+    let northbound = lines(applied(bag(last.northbound.iter().cloned()), &value["northbound"])?);
+    Some(Check { southbound: Normal { rows: lines(rows), keys: Keys { numbers }, hints }, northbound })
 }
