@@ -160,7 +160,7 @@ fn connect(
     dirs: &Dirs,
     replica: &Replica,
 ) -> Result<(Side, Receiver<Event>), Failure> {
-    let feed = Feed::new(database, INPUTS, replica);
+    let feed = Feed::new(database, replica);
     let config = client::Config {
         name: match database {
             Database::Northbound => "northbound".into(),

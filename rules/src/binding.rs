@@ -4,31 +4,85 @@
 
 use northflow_engine::{Rec, Record};
 
-use crate::ovsdb::{Datum, Uuid};
-use crate::schema::{ColumnError, SetElement, Table, TableInfo};
+use crate::ovsdb::{Atom, Datum, Text, Uuid};
+use crate::schema::{Column, ColumnError, Kind, Link, Map, MapEntry, SetElement, Table, TableInfo};
 
-/// A database table that feeds an input of a program.
+/// A database table, or a set column of one, that feeds an input of a program.
 #[derive(Clone, Copy, Debug)]
 pub struct InputTable {
     /// The name of the input.
     pub name: &'static str,
-    /// The table and its columns in use.
+    /// The table and its columns in use: of an input of elements the one column.
     pub info: TableInfo,
-    /// Makes a record of a row's columns, in the order of [`TableInfo::columns`].
-    pub decode: fn(Uuid, &[Option<Datum>]) -> Result<Rec, ColumnError>,
-    /// The columns of such a record, in the same order.
-    pub encode: fn(&Rec) -> Vec<(&'static str, Datum)>,
+    /// What a record of the input is.
+    pub shape: Shape,
+}
+
+/// What a record of an input is.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// A row.
+    Row {
+        /// Makes a record of a row's columns, in the order of [`TableInfo::columns`].
+        decode: fn(Uuid, &[Option<Datum>]) -> Result<Rec, ColumnError>,
+        /// The columns of such a record, in the same order.
+        encode: fn(&Rec) -> Vec<(&'static str, Datum)>,
+    },
+    /// An element of the column: makes a record of the row, the element, and the value if the column
+    /// is a map. `None` if the element is not of the column's type.
+    Element(fn(Uuid, &Atom, Option<&Atom>) -> Option<Rec>),
 }
 
 impl InputTable {
-    /// The input `name`, whose rows are of type `T`.
+    /// The input `name`, whose records are rows of type `T`.
     pub const fn of<T: Table + Record>(name: &'static str) -> InputTable {
-        InputTable {
-            name,
-            info: TableInfo::of::<T>(),
+        let shape = Shape::Row {
             decode: |uuid, columns| T::decode(uuid, columns).map(Rec::new),
             encode: |rec| rec.get::<T>().encode(),
-        }
+        };
+        InputTable { name, info: TableInfo::of::<T>(), shape }
+    }
+
+    /// The input `name`, whose records are [`Link`]s: the row references in `column` of table `T`.
+    pub const fn links<T: Table>(name: &'static str, column: &'static [&'static str; 1]) -> InputTable {
+        const KINDS: &[Kind] = &[<Vec<Uuid> as Column>::KIND];
+        let element = |owner, member: &Atom, _: Option<&Atom>| match member {
+            Atom::Uuid(member) => Some(Rec::new(Link { owner, member: *member })),
+            _ => None,
+        };
+        InputTable::split::<T>(name, column, KINDS, element)
+    }
+
+    /// The input `name`, whose records are [`SetElement`]s: the texts in `column` of table `T`.
+    pub const fn texts<T: Table>(name: &'static str, column: &'static [&'static str; 1]) -> InputTable {
+        const KINDS: &[Kind] = &[<Vec<Text> as Column>::KIND];
+        let element = |row, element: &Atom, _: Option<&Atom>| {
+            matches!(element, Atom::String(_)).then(|| Rec::new(SetElement { row, element: element.clone() }))
+        };
+        InputTable::split::<T>(name, column, KINDS, element)
+    }
+
+    /// The input `name`, whose records are [`MapEntry`]s: the entries of the map of texts in `column`
+    /// of table `T`.
+    pub const fn entries<T: Table>(name: &'static str, column: &'static [&'static str; 1]) -> InputTable {
+        const KINDS: &[Kind] = &[<Map as Column>::KIND];
+        let element = |row, key: &Atom, value: Option<&Atom>| match (key, value) {
+            (Atom::String(key), Some(Atom::String(value))) => {
+                Some(Rec::new(MapEntry { row, key: key.clone(), value: value.clone() }))
+            }
+            _ => None,
+        };
+        InputTable::split::<T>(name, column, KINDS, element)
+    }
+
+    const fn split<T: Table>(
+        name: &'static str,
+        column: &'static [&'static str; 1],
+        kinds: &'static [Kind],
+        element: fn(Uuid, &Atom, Option<&Atom>) -> Option<Rec>,
+    ) -> InputTable {
+        let info = TableInfo { columns: column, kinds, ..TableInfo::of::<T>() };
+        InputTable { name, info, shape: Shape::Element(element) }
     }
 }
 

@@ -5,8 +5,8 @@
 //! them. Where two programs share a row, one type holds the columns that northflow writes and another
 //! those that it reads.
 //!
-//! [`northbound`] and [`southbound`] list what to monitor, [`southbound_owned`] what northflow
-//! writes. The column types are tested against the database schemas of OVN 26.03.1
+//! Which of them a program reads and writes is said beside it (`northd/tables.rs`). The column types
+//! are tested against the database schemas of OVN 26.03.1
 //! (`schema/testdata/columns.txt`).
 
 mod column;
@@ -22,7 +22,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 pub use self::column::{Column, ColumnProblem, Kind, Scalar};
 pub use self::map::{IntMap, Map, UuidMap};
-use crate::ovsdb::{Atom, Datum, Uuid};
+use crate::ovsdb::{Atom, Datum, Text, Uuid};
 
 /// A database that rows come from or go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -79,6 +79,26 @@ pub struct SetElement {
     pub element: Atom,
 }
 
+/// One row reference of a set column of one row, where such a column is an input of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Link {
+    /// The row whose column it is in.
+    pub owner: Uuid,
+    /// The row that is referred to.
+    pub member: Uuid,
+}
+
+/// One entry of a map column of one row, where such a column is an input of its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MapEntry {
+    /// The row whose column it is in.
+    pub row: Uuid,
+    /// The key.
+    pub key: Text,
+    /// The value.
+    pub value: Text,
+}
+
 /// A column of a row from the server that does not hold what the OVN schema says: the server's
 /// schema is of another version, or not OVN's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,21 +143,6 @@ impl TableInfo {
     }
 }
 
-/// The northbound tables that the rules read, each once.
-pub fn northbound() -> Vec<TableInfo> {
-    nb::READ.to_vec()
-}
-
-/// The southbound tables that the rules read, each once.
-pub fn southbound() -> Vec<TableInfo> {
-    sb::READ.to_vec()
-}
-
-/// The southbound tables that northflow writes, each once, with the columns it owns.
-pub fn southbound_owned() -> Vec<TableInfo> {
-    sb::OWNED.to_vec()
-}
-
 /// The identifier of the row of `table` whose natural key is `parts`.
 ///
 /// The same key gives the same identifier in every run and on every machine, so a row can be
@@ -173,7 +178,9 @@ macro_rules! table {
         }
     )+) => {$(
         $(#[$about])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(
+            Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+        )]
         pub struct $row {
             /// The identifier of the row.
             pub uuid: $crate::ovsdb::Uuid,
@@ -211,4 +218,4 @@ macro_rules! table {
 use table;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,15 +3,14 @@
 use std::collections::HashSet;
 
 use northflow_engine::Transaction;
-use northflow_rules::binding::{InputTable, Role};
+use northflow_rules::binding::Role;
 use northflow_rules::northd::OUTPUTS;
 use northflow_rules::ovsdb::{Datum, Uuid};
 use northflow_rules::schema::Database;
 
 use crate::ovsdb::client::{Kind, Layout, RowUpdate, TableRequest, Update};
-use crate::ovsdb::codec::apply_diff;
-use crate::ovsdb::schema::{AtomType, ColumnType, UNLIMITED};
-use crate::replica::{Replica, ReplicaError};
+use crate::ovsdb::schema::ColumnType;
+use crate::replica::{Cell, Replica, ReplicaError};
 
 /// Tables that no rule reads but whose change by somebody else calls for repair.
 const WATCHED: &[&str] = &["RBAC_Role", "RBAC_Permission", "DHCP_Options", "DHCPv6_Options"];
@@ -29,8 +28,6 @@ struct FeedTable {
     replica: Option<usize>,
     /// Whether nobody but the program is to add rows to it.
     owned: bool,
-    /// Which columns hold sets or maps, in the order of the request.
-    composite: Vec<bool>,
 }
 
 /// What an update was about, beside the program's input.
@@ -48,21 +45,18 @@ pub(super) struct Seen {
 
 impl Feed {
     /// What the program reads of `database`.
-    pub fn new(database: Database, inputs: &'static [InputTable], replica: &Replica) -> Feed {
-        let read = inputs.iter().filter(|input| input.info.database == database).map(|input| FeedTable {
-            request: request(input.info.name, input.info.columns),
-            replica: replica.find(database, input.info.name),
+    pub fn new(database: Database, replica: &Replica) -> Feed {
+        let read = replica.tables(database).map(|(at, name)| FeedTable {
+            request: request(name, replica.columns(at)),
+            replica: Some(at),
             owned: OUTPUTS.iter().any(|output| {
-                let (ours, theirs) = (&output.info, &input.info);
-                output.role == Role::Own && (ours.database, ours.name) == (theirs.database, theirs.name)
+                output.role == Role::Own && (output.info.database, output.info.name) == (database, name)
             }),
-            composite: input.info.kinds.iter().map(|kind| kind.many || kind.value.is_some()).collect(),
         });
         let watched = WATCHED.iter().filter(|_| database == Database::Southbound).map(|name| FeedTable {
             request: request(name, &[]),
             replica: None,
             owned: false,
-            composite: Vec::new(),
         });
         Feed { tables: read.chain(watched).collect() }
     }
@@ -122,12 +116,16 @@ impl Feed {
                         if table.owned {
                             seen.inserted.push(uuid);
                         }
-                        let cells = self.cells(changes.table, columns);
+                        let mut cells = vec![None; replica.columns(at).len()];
+                        for (column, datum) in columns {
+                            cells[column] = Some(datum);
+                        }
                         replica.insert(at, uuid, &cells, transaction)
                     }
                     RowUpdate::Modify { columns, is_diff } => {
-                        let before = if is_diff { replica.cells(at, uuid) } else { None };
-                        replica.update(at, uuid, table.modified(before, columns), transaction)
+                        let cell = if is_diff { Cell::Difference } else { Cell::Value };
+                        let cells = columns.into_iter().map(|(at, datum)| (at, cell(datum))).collect();
+                        replica.update(at, uuid, cells, transaction)
                     }
                     RowUpdate::Delete => {
                         seen.deleted.push(uuid);
@@ -138,36 +136,6 @@ impl Feed {
             }
         }
         seen
-    }
-
-    fn cells(&self, table: usize, columns: Vec<(usize, Datum)>) -> Vec<Option<Datum>> {
-        let mut cells = vec![None; self.tables[table].composite.len()];
-        for (column, datum) in columns {
-            cells[column] = Some(datum);
-        }
-        cells
-    }
-}
-
-impl FeedTable {
-    /// The new values of columns; `before` is the row as it was, if they are told as differences.
-    fn modified(
-        &self,
-        before: Option<Vec<(&'static str, Datum)>>,
-        columns: Vec<(usize, Datum)>,
-    ) -> Vec<Option<Datum>> {
-        let mut cells = vec![None; self.composite.len()];
-        for (column, datum) in columns {
-            cells[column] = Some(match &before {
-                Some(before) => {
-                    let mut value = before[column].1.clone();
-                    apply_diff(&mut value, &datum, &column_type(self.composite[column]));
-                    value
-                }
-                None => datum,
-            });
-        }
-        cells
     }
 }
 
@@ -180,10 +148,4 @@ impl Seen {
 fn request(table: &str, columns: &[&str]) -> TableRequest {
     let columns = columns.iter().map(|name| (*name).into()).collect();
     TableRequest { table: table.into(), columns, kind: Kind::Full }
-}
-
-/// A type of which only matters whether it holds one element at most.
-fn column_type(composite: bool) -> ColumnType {
-    let max = if composite { UNLIMITED } else { 1 };
-    ColumnType { min: 0, max, ..ColumnType::scalar(AtomType::String) }
 }

@@ -6,14 +6,14 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use northflow_engine::Relation;
+use northflow_engine::{Builder, Relation};
 use serde::{Deserialize, Serialize};
 
 use super::identity::MonitorMacs;
 use super::scan;
-use crate::ovsdb::{Text, Uuid};
+use crate::ovsdb::{Atom, Text, Uuid};
 use crate::problem::Problem;
-use crate::schema::{Table, key_uuid, nb, sb};
+use crate::schema::{Link, SetElement, Table, key_uuid, nb, sb};
 
 /// Who gives a set, the stronger first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,32 +33,60 @@ pub struct NamedSet {
     pub name: Text,
     /// Who gives it.
     pub origin: Origin,
-    /// The members, sorted.
-    pub addresses: Vec<Text>,
+}
+
+/// A member of a [`NamedSet`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NamedMember {
+    /// The set.
+    pub set: NamedSet,
+    /// The address or prefix.
+    pub address: Text,
+}
+
+/// Sets, and apart from them their members, so that one member more is one record more.
+#[derive(Clone, Debug)]
+pub struct Sets {
+    /// The sets, also those without members.
+    pub sets: Relation<NamedSet>,
+    /// The members of all sets.
+    pub members: Relation<NamedMember>,
+}
+
+impl Sets {
+    /// All sets of several sources.
+    pub fn union(builder: &Builder, parts: &[Sets]) -> Sets {
+        let sets: Vec<_> = parts.iter().map(|part| part.sets.clone()).collect();
+        let members: Vec<_> = parts.iter().map(|part| part.members.clone()).collect();
+        Sets { sets: builder.union(&sets), members: builder.union(&members) }
+    }
 }
 
 /// The sets of the CMS, as they are.
 ///
-/// Cost: one set in, one set out.
-pub fn user_sets(sets: &Relation<nb::AddressSet>) -> Relation<NamedSet> {
-    sets.map(|row| {
-        let addresses: BTreeSet<Text> = row.addresses.iter().cloned().collect();
-        NamedSet { name: row.name.clone(), origin: Origin::User, addresses: addresses.into_iter().collect() }
-    })
+/// Cost: one set in, one set out; one member in, one member out.
+pub fn user_sets(sets: &Relation<nb::AddressSet>, addresses: &Relation<SetElement>) -> Sets {
+    let named = sets.map(|row| (row.uuid, NamedSet { name: row.name.clone(), origin: Origin::User }));
+    let members = addresses.index_by(|element| element.row).join_flat(
+        &named.index_by(|(row, _)| *row),
+        |element, (_, set)| match &element.element {
+            Atom::String(address) => Some(NamedMember { set: set.clone(), address: address.clone() }),
+            _ => None,
+        },
+    );
+    Sets { sets: named.map(|(_, set)| set.clone()), members }
 }
 
 /// `svc_monitor_mac`: the MAC addresses of service monitors.
 ///
 /// Cost: one row in, one row out.
-pub fn monitor_set(macs: &Relation<MonitorMacs>) -> Relation<NamedSet> {
-    macs.map(|macs| {
+pub fn monitor_set(macs: &Relation<MonitorMacs>) -> Sets {
+    let set = || NamedSet { name: "svc_monitor_mac".into(), origin: Origin::Flows };
+    let members = macs.flat_map(move |macs| {
         let addresses = BTreeSet::from([macs.source.clone(), macs.destination.clone()]);
-        NamedSet {
-            name: "svc_monitor_mac".into(),
-            origin: Origin::Flows,
-            addresses: addresses.into_iter().collect(),
-        }
-    })
+        addresses.into_iter().map(move |address| NamedMember { set: set(), address })
+    });
+    Sets { sets: macs.map(move |_| set()), members }
 }
 
 /// The addresses of a switch port, sorted.
@@ -68,68 +96,74 @@ struct PortAddresses {
     addresses: Vec<IpAddr>,
 }
 
-/// An address of a member of a port group; without one it stands for the group itself.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Member {
-    group: Text,
-    address: Option<IpAddr>,
-}
-
 /// Two sets for each port group, `<group>_ip4` and `<group>_ip6`: the addresses of its ports, the
 /// static and the assigned ones, without their prefix lengths. A group without any has empty sets.
 ///
-/// Cost: a changed port, its addresses and the sets of the groups that it is in; a changed group, its
-/// own two sets.
+/// Cost: a member, its addresses; a changed port, its addresses in the groups that it is in; a renamed
+/// group, its own two sets.
 pub fn port_group_sets(
     groups: &Relation<nb::PortGroup>,
+    listed: &Relation<Link>,
     ports: &Relation<nb::LogicalSwitchPort>,
-) -> Relation<NamedSet> {
+) -> Sets {
     let entries = ports.map(|row| {
         let entries = row.addresses.iter().chain(&row.dynamic_addresses);
         let addresses: BTreeSet<IpAddr> = entries.flat_map(|entry| scan::port_addresses(entry)).collect();
         PortAddresses { port: row.uuid, addresses: addresses.into_iter().collect() }
     });
-    let listed = groups.flat_map(|group| {
-        let pair = |port: &Uuid| (group.name.clone(), *port);
-        group.ports.iter().map(pair).collect::<Vec<_>>()
-    });
-    let members = listed.index_by(|(_, port)| *port).join_flat(
-        &entries.index_by(|port| port.port),
-        |(group, _), port| {
-            let member = |address| Member { group: group.clone(), address: Some(address) };
-            port.addresses.iter().copied().map(member).collect::<Vec<_>>()
+    let found =
+        listed.index_by(|link| link.member).join_flat(&entries.index_by(|port| port.port), |link, port| {
+            let group = link.owner;
+            port.addresses.clone().into_iter().map(move |address| (group, address))
+        });
+    let names = groups.map(|group| (group.uuid, group.name.clone()));
+    let members = found.distinct().index_by(|(group, _)| *group).join(
+        &names.index_by(|(group, _)| *group),
+        |(_, address), (_, group)| NamedMember {
+            set: group_set(group, address.is_ipv4()),
+            address: scan::text(address).into(),
         },
     );
-    let named = groups.map(|group| Member { group: group.name.clone(), address: None });
-    members.concat(&named).index_by(|member| member.group.clone()).reduce(|members| {
-        let group = members.any().group.clone();
-        let set = |suffix, wanted: fn(&IpAddr) -> bool| {
-            let addresses = members.rows().filter_map(|member| member.address).filter(wanted);
-            let texts: BTreeSet<Text> = addresses.map(|address| scan::text(&address).into()).collect();
-            NamedSet {
-                name: format!("{group}_{suffix}").into(),
-                origin: Origin::PortGroup,
-                addresses: texts.into_iter().collect(),
-            }
-        };
-        [set("ip4", IpAddr::is_ipv4), set("ip6", IpAddr::is_ipv6)]
-    })
+    let sets = groups.flat_map(|group| [group_set(&group.name, true), group_set(&group.name, false)]);
+    Sets { sets, members }
 }
 
-/// The southbound rows, and a problem for each name that is given more than once.
+fn group_set(group: &str, ip4: bool) -> NamedSet {
+    let suffix = if ip4 { "ip4" } else { "ip6" };
+    NamedSet { name: format!("{group}_{suffix}").into(), origin: Origin::PortGroup }
+}
+
+/// The rows of sets.
+#[derive(Clone, Debug)]
+pub struct AddressSetRows {
+    /// The rows, without their addresses.
+    pub rows: Relation<sb::AddressSet>,
+    /// The addresses of the rows.
+    pub addresses: Relation<SetElement>,
+    /// A problem for each name that is given more than once.
+    pub problems: Relation<Problem>,
+}
+
+/// The southbound rows.
 ///
-/// ovn-northd never gets such a name past the southbound database and tries for ever.
+/// ovn-northd never gets a name that is given twice past the southbound database and tries for ever.
 ///
-/// Cost: one set in, one row out; where names clash, the sets of that name.
-pub fn address_sets(sets: &Relation<NamedSet>) -> (Relation<sb::AddressSet>, Relation<Problem>) {
-    let by_name = sets.index_by(|set| set.name.clone());
-    let rows = by_name.reduce(|sets| {
-        sets.rows().min_by_key(|set| set.origin).map(|set| sb::AddressSet {
-            uuid: key_uuid(sb::AddressSet::NAME, &[&set.name]),
-            name: set.name.clone(),
-            addresses: set.addresses.clone(),
-        })
+/// Cost: one set in, one row out; one member in, one element out; where names clash, the sets of that
+/// name.
+pub fn address_sets(given: &Sets) -> AddressSetRows {
+    let by_name = given.sets.index_by(|set| set.name.clone());
+    let winners = by_name.reduce(|sets| sets.rows().min_by_key(|set| set.origin).cloned());
+    let rows = winners.map(|set| sb::AddressSet {
+        uuid: row_of(set),
+        name: set.name.clone(),
+        addresses: Vec::new(),
     });
+    let addresses = given
+        .members
+        .distinct()
+        .index_by(|member| member.set.clone())
+        .semijoin(&winners.index_by(NamedSet::clone))
+        .map(|member| SetElement { row: row_of(&member.set), element: Atom::String(member.address.clone()) });
     let problems = by_name.reduce(|sets| {
         (sets.count() > 1).then(|| {
             let name = &sets.any().name;
@@ -144,68 +178,73 @@ pub fn address_sets(sets: &Relation<NamedSet>) -> (Relation<sb::AddressSet>, Rel
             ))
         })
     });
-    (rows, problems)
+    AddressSetRows { rows, addresses, problems }
+}
+
+fn row_of(set: &NamedSet) -> Uuid {
+    key_uuid(sb::AddressSet::NAME, &[&set.name])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::global::testing::Scenario;
-    use crate::schema::Map;
 
     fn port(number: u128, addresses: &[&str], dynamic: Option<&str>) -> nb::LogicalSwitchPort {
         nb::LogicalSwitchPort {
             uuid: Uuid(number),
             name: format!("p{number}").into(),
-            type_: "".into(),
-            options: Map::new(),
-            parent_name: None,
-            tag_request: None,
-            tag: None,
             addresses: addresses.iter().map(|entry| Text::from(*entry)).collect(),
             dynamic_addresses: dynamic.map(Text::from),
-            port_security: vec![],
-            peer: None,
-            up: None,
-            enabled: None,
-            mirror_rules: vec![],
-            external_ids: Map::new(),
+            ..Default::default()
         }
     }
 
-    fn group(number: u128, name: &str, ports: &[u128]) -> nb::PortGroup {
-        nb::PortGroup {
-            uuid: Uuid(number),
-            name: name.into(),
-            ports: ports.iter().map(|port| Uuid(*port)).collect(),
-        }
+    fn group(number: u128, name: &str) -> nb::PortGroup {
+        nb::PortGroup { uuid: Uuid(number), name: name.into() }
     }
 
-    fn user(number: u128, name: &str, addresses: &[&str]) -> nb::AddressSet {
-        nb::AddressSet {
-            uuid: Uuid(number),
-            name: name.into(),
-            addresses: addresses.iter().map(|address| Text::from(*address)).collect(),
-        }
+    fn link(group: u128, port: u128) -> Link {
+        Link { owner: Uuid(group), member: Uuid(port) }
+    }
+
+    fn user(number: u128, name: &str) -> nb::AddressSet {
+        nb::AddressSet { uuid: Uuid(number), name: name.into() }
+    }
+
+    fn element(set: u128, address: &str) -> SetElement {
+        SetElement { row: Uuid(set), element: Atom::text(address) }
     }
 
     fn scenario() -> Scenario {
         Scenario::start(|program| {
-            let sets = program.union(&[
-                user_sets(&program.input("sets")),
+            let parts = [
+                user_sets(&program.input("sets"), &program.input("addresses")),
                 monitor_set(&program.input("macs")),
-                port_group_sets(&program.input("groups"), &program.input("ports")),
-            ]);
-            let (rows, problems) = address_sets(&sets);
-            program.output("rows", &rows);
-            program.output("problems", &problems);
+                port_group_sets(&program.input("groups"), &program.input("links"), &program.input("ports")),
+            ];
+            let made = address_sets(&Sets::union(program, &parts));
+            program.output("rows", &made.rows);
+            program.output("elements", &made.addresses);
+            program.output("problems", &made.problems);
         })
     }
 
     fn texts(scenario: &Scenario) -> Vec<String> {
         let rows = scenario.rows::<sb::AddressSet>("rows");
-        let mut texts: Vec<String> =
-            rows.iter().map(|row| format!("{}: {}", row.name, row.addresses.join(" "))).collect();
+        let elements = scenario.rows::<SetElement>("elements");
+        let text = |row: &sb::AddressSet| {
+            let of_row = elements.iter().filter(|element| element.row == row.uuid);
+            let mut addresses: Vec<&str> = of_row
+                .map(|element| match &element.element {
+                    Atom::String(address) => &**address,
+                    _ => "not a text",
+                })
+                .collect();
+            addresses.sort_unstable();
+            format!("{}: {}", row.name, addresses.join(" "))
+        };
+        let mut texts: Vec<String> = rows.iter().map(text).collect();
         texts.sort();
         texts
     }
@@ -230,8 +269,12 @@ mod tests {
         );
         let assigned = port(2, &["dynamic 10.9.0.77"], Some("22:65:af:09:00:4e 10.9.0.77"));
         scenario.insert("ports", busy.clone()).insert("ports", assigned.clone());
-        scenario.insert("groups", group(10, "g", &[1, 2])).insert("groups", group(11, "empty", &[]));
-        scenario.insert("sets", user(20, "u", &["10.0.0.10", "10.0.0.2", "10.0.0.2/24", "fe80::1"])).step();
+        scenario.insert("groups", group(10, "g")).insert("groups", group(11, "empty"));
+        scenario.insert("links", link(10, 1)).insert("links", link(10, 2)).insert("sets", user(20, "u"));
+        for address in ["10.0.0.10", "10.0.0.2", "10.0.0.2/24", "fe80::1"] {
+            scenario.insert("addresses", element(20, address));
+        }
+        scenario.step();
         let all = [
             "empty_ip4: ",
             "empty_ip6: ",
@@ -246,14 +289,15 @@ mod tests {
         assert_eq!(scenario.step(), 0);
         // An address that another member has as well stays.
         let twin = port(3, &["02:00:00:00:00:07 10.0.0.2"], None);
-        scenario.insert("ports", twin.clone());
-        scenario.replace("groups", group(10, "g", &[1, 2]), group(10, "g", &[1, 2, 3]));
+        scenario.insert("ports", twin.clone()).insert("links", link(10, 3));
         assert_eq!(scenario.step(), 0);
         scenario.remove("ports", busy).step();
         assert_eq!(texts(&scenario)[2], "g_ip4: 10.0.0.2 10.9.0.77");
         assert_eq!(texts(&scenario)[3], "g_ip6: ");
-        scenario.replace("groups", group(10, "g", &[1, 2, 3]), group(10, "h", &[3])).step();
+        scenario.remove("links", link(10, 2)).replace("groups", group(10, "g"), group(10, "h")).step();
         assert_eq!(texts(&scenario)[2], "h_ip4: 10.0.0.2");
+        scenario.insert("addresses", element(20, "192.0.2.1"));
+        assert_eq!(scenario.step(), 1, "one member more is one element more");
     }
 
     #[test]
@@ -274,16 +318,17 @@ mod tests {
     fn of_two_sets_with_one_name_one_stays() {
         let mut scenario = scenario();
         scenario
-            .insert("groups", group(10, "g", &[]))
-            .insert("sets", user(20, "g_ip4", &["10.0.0.1"]))
+            .insert("groups", group(10, "g"))
+            .insert("sets", user(20, "g_ip4"))
+            .insert("addresses", element(20, "10.0.0.1"))
             .step();
         assert_eq!(texts(&scenario), ["g_ip4: 10.0.0.1", "g_ip6: "]);
         let problem: Problem = scenario.row("problems");
         assert!(problem.message.starts_with("address set g_ip4: "), "{}", problem.message);
-        scenario.remove("sets", user(20, "g_ip4", &["10.0.0.1"])).step();
+        scenario.remove("sets", user(20, "g_ip4")).remove("addresses", element(20, "10.0.0.1")).step();
         assert_eq!(texts(&scenario), ["g_ip4: ", "g_ip6: "]);
         assert_eq!(scenario.rows::<Problem>("problems"), []);
-        scenario.insert("sets", user(21, "svc_monitor_mac", &["10.0.0.1"]));
+        scenario.insert("sets", user(21, "svc_monitor_mac")).insert("addresses", element(21, "10.0.0.1"));
         scenario.insert("macs", MonitorMacs { source: "a".into(), destination: "b".into() }).step();
         assert_eq!(texts(&scenario)[2], "svc_monitor_mac: a b");
         assert_eq!(scenario.rows::<Problem>("problems").len(), 1);

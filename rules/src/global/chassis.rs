@@ -209,9 +209,8 @@ mod tests {
         let shared = LogicalSwitch {
             uuid: Uuid(5),
             name: "ts".into(),
-            ports: vec![],
             other_config: map(&[("ic-vxlan_mode", "false")]),
-            external_ids: Map::new(),
+            ..Default::default()
         };
         scenario.insert("switch", shared.clone()).step();
         assert_eq!(scenario.row::<MaxDatapathKey>("key"), MaxDatapathKey(1023));

@@ -113,9 +113,8 @@ mod tests {
         let switch = |name: &str, pairs| nb::LogicalSwitch {
             uuid: Uuid(1),
             name: name.into(),
-            ports: vec![],
             other_config: map(pairs),
-            external_ids: Map::new(),
+            ..Default::default()
         };
         let datapath = DatapathBinding {
             uuid: Uuid(9),

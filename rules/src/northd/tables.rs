@@ -4,17 +4,61 @@ use crate::binding::{InputTable, OutputTable, Role};
 use crate::flow::row::FlowRow;
 use crate::schema::{Table, nb, sb};
 
-/// Every input of the program.
+/// Every input of the program: rows, and the elements of columns that hold large sets.
 pub const INPUTS: &[InputTable] = &[
     InputTable::of::<nb::NbGlobal>("nb.NB_Global"),
     InputTable::of::<nb::LogicalSwitch>("nb.Logical_Switch"),
     InputTable::of::<nb::LogicalSwitchPort>("nb.Logical_Switch_Port"),
-    InputTable::of::<nb::LogicalRouter>("nb.Logical_Router"),
-    InputTable::of::<nb::LogicalRouterPort>("nb.Logical_Router_Port"),
+    InputTable::of::<nb::SwitchPortHealthCheck>("nb.Logical_Switch_Port_Health_Check"),
+    InputTable::of::<nb::Acl>("nb.ACL"),
+    InputTable::of::<nb::Sample>("nb.Sample"),
+    InputTable::of::<nb::SampleCollector>("nb.Sample_Collector"),
+    InputTable::of::<nb::SamplingApp>("nb.Sampling_App"),
+    InputTable::of::<nb::Meter>("nb.Meter"),
+    InputTable::of::<nb::MeterBand>("nb.Meter_Band"),
+    InputTable::of::<nb::Copp>("nb.Copp"),
+    InputTable::of::<nb::Qos>("nb.QoS"),
+    InputTable::of::<nb::DhcpOptions>("nb.DHCP_Options"),
+    InputTable::of::<nb::Dns>("nb.DNS"),
+    InputTable::of::<nb::ForwardingGroup>("nb.Forwarding_Group"),
+    InputTable::of::<nb::Mirror>("nb.Mirror"),
+    InputTable::of::<nb::MirrorRule>("nb.Mirror_Rule"),
     InputTable::of::<nb::AddressSet>("nb.Address_Set"),
     InputTable::of::<nb::PortGroup>("nb.Port_Group"),
-    InputTable::of::<nb::Mirror>("nb.Mirror"),
-    InputTable::of::<nb::SamplingApp>("nb.Sampling_App"),
+    InputTable::of::<nb::ChassisTemplateVar>("nb.Chassis_Template_Var"),
+    InputTable::of::<nb::LogicalRouter>("nb.Logical_Router"),
+    InputTable::of::<nb::LogicalRouterPort>("nb.Logical_Router_Port"),
+    InputTable::of::<nb::StaticRoute>("nb.Logical_Router_Static_Route"),
+    InputTable::of::<nb::RouterPolicy>("nb.Logical_Router_Policy"),
+    InputTable::of::<nb::Bfd>("nb.BFD"),
+    InputTable::of::<nb::GatewayChassis>("nb.Gateway_Chassis"),
+    InputTable::of::<nb::HaChassis>("nb.HA_Chassis"),
+    InputTable::of::<nb::HaChassisGroup>("nb.HA_Chassis_Group"),
+    InputTable::of::<nb::StaticMacBinding>("nb.Static_MAC_Binding"),
+    InputTable::of::<nb::DhcpRelay>("nb.DHCP_Relay"),
+    InputTable::of::<nb::Nat>("nb.NAT"),
+    InputTable::of::<nb::LoadBalancer>("nb.Load_Balancer"),
+    InputTable::of::<nb::LoadBalancerGroup>("nb.Load_Balancer_Group"),
+    InputTable::of::<nb::HealthCheck>("nb.Load_Balancer_Health_Check"),
+    InputTable::links::<nb::LogicalSwitch>("nb.Logical_Switch.ports", &["ports"]),
+    InputTable::links::<nb::LogicalSwitch>("nb.Logical_Switch.acls", &["acls"]),
+    InputTable::links::<nb::LogicalSwitch>("nb.Logical_Switch.qos_rules", &["qos_rules"]),
+    InputTable::links::<nb::LogicalSwitch>("nb.Logical_Switch.load_balancer", &["load_balancer"]),
+    InputTable::links::<nb::LogicalSwitch>("nb.Logical_Switch.load_balancer_group", &["load_balancer_group"]),
+    InputTable::links::<nb::LogicalSwitch>("nb.Logical_Switch.dns_records", &["dns_records"]),
+    InputTable::links::<nb::LogicalSwitch>("nb.Logical_Switch.forwarding_groups", &["forwarding_groups"]),
+    InputTable::links::<nb::PortGroup>("nb.Port_Group.ports", &["ports"]),
+    InputTable::links::<nb::PortGroup>("nb.Port_Group.acls", &["acls"]),
+    InputTable::texts::<nb::AddressSet>("nb.Address_Set.addresses", &["addresses"]),
+    InputTable::links::<nb::LogicalRouter>("nb.Logical_Router.ports", &["ports"]),
+    InputTable::links::<nb::LogicalRouter>("nb.Logical_Router.static_routes", &["static_routes"]),
+    InputTable::links::<nb::LogicalRouter>("nb.Logical_Router.policies", &["policies"]),
+    InputTable::links::<nb::LogicalRouter>("nb.Logical_Router.nat", &["nat"]),
+    InputTable::links::<nb::LogicalRouter>("nb.Logical_Router.load_balancer", &["load_balancer"]),
+    InputTable::links::<nb::LogicalRouter>("nb.Logical_Router.load_balancer_group", &["load_balancer_group"]),
+    InputTable::links::<nb::LoadBalancerGroup>("nb.Load_Balancer_Group.load_balancer", &["load_balancer"]),
+    InputTable::entries::<nb::LoadBalancer>("nb.Load_Balancer.vips", &["vips"]),
+    InputTable::entries::<nb::LoadBalancer>("nb.Load_Balancer.ip_port_mappings", &["ip_port_mappings"]),
     InputTable::of::<sb::SbGlobal>("sb.SB_Global"),
     InputTable::of::<sb::DatapathBindingState>("sb.Datapath_Binding"),
     InputTable::of::<sb::PortBindingState>("sb.Port_Binding"),
@@ -44,6 +88,7 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::MulticastGroup>("sb.Multicast_Group", Role::Own, &["datapath", "name"]),
     OutputTable::elements::<sb::MulticastGroup>("sb.Multicast_Group.ports", &["ports"]),
     OutputTable::of::<sb::AddressSet>("sb.Address_Set", Role::Own, &["name"]),
+    OutputTable::elements::<sb::AddressSet>("sb.Address_Set.addresses", &["addresses"]),
     OutputTable::of::<sb::PortGroup>("sb.Port_Group", Role::Own, &["name"]),
     OutputTable::elements::<sb::PortGroup>("sb.Port_Group.ports", &["ports"]),
     OutputTable::of::<sb::IpMulticast>("sb.IP_Multicast", Role::Own, &["datapath"]),
@@ -69,3 +114,31 @@ pub const PROBLEMS: &str = "problem";
 /// The output of what the chassis have reached, one row of
 /// [`HvProgress`](crate::global::config_seq::HvProgress).
 pub const HV_PROGRESS: &str = "hv_progress";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::tests::faults;
+
+    #[test]
+    fn tables_agree_with_the_schemas() {
+        let infos = INPUTS.iter().map(|input| input.info).chain(OUTPUTS.iter().map(|output| output.info));
+        for info in infos.filter(|info| !info.kinds.is_empty()) {
+            assert_eq!(info.columns.len(), info.kinds.len(), "{}", info.name);
+            assert_eq!(faults(info), Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn every_input_and_output_has_a_name_of_its_own() {
+        let mut names: Vec<&str> =
+            INPUTS.iter().map(|input| input.name).chain(OUTPUTS.iter().map(|output| output.name)).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        // A table that is both read and written has one name in both directions.
+        let both =
+            INPUTS.iter().filter(|input| OUTPUTS.iter().any(|output| output.name == input.name)).count();
+        assert_eq!(names.len() + both, count);
+    }
+}

@@ -3,38 +3,8 @@
 //! Three kinds of row: those that northflow writes whole; those of which it writes some columns and
 //! the chassis others, split into two types; and those of the chassis, which it only reads.
 
-use super::{Map, TableInfo, UuidMap, table};
+use super::{Map, UuidMap, table};
 use crate::ovsdb::{Text, Uuid};
-
-/// The tables that the rules read, each once.
-pub(super) const READ: &[TableInfo] = &[
-    TableInfo::of::<SbGlobal>(),
-    TableInfo::of::<DatapathBindingState>(),
-    TableInfo::of::<PortBindingState>(),
-    TableInfo::of::<Chassis>(),
-    TableInfo::of::<ChassisPrivate>(),
-    TableInfo::of::<Encap>(),
-    TableInfo::of::<Fdb>(),
-    TableInfo::of::<MacBinding>(),
-];
-
-/// The tables that northflow writes, each once, with the columns it owns.
-pub(super) const OWNED: &[TableInfo] = &[
-    TableInfo::of::<SbGlobal>(),
-    TableInfo::of::<DatapathBinding>(),
-    TableInfo::of::<PortBinding>(),
-    TableInfo::of::<LogicalDpGroup>(),
-    TableInfo::of::<LogicalFlow>(),
-    TableInfo::of::<MulticastGroup>(),
-    TableInfo::of::<AddressSet>(),
-    TableInfo::of::<PortGroup>(),
-    TableInfo::of::<IpMulticast>(),
-    TableInfo::of::<Mirror>(),
-    TableInfo::of::<DhcpOptions>(),
-    TableInfo::of::<Dhcpv6Options>(),
-    TableInfo::of::<RbacRole>(),
-    TableInfo::of::<RbacPermission>(),
-];
 
 // Rows that northflow writes whole.
 table! {

@@ -26,7 +26,7 @@ fn facts() -> HashMap<(&'static str, &'static str, &'static str), Fact> {
 }
 
 /// What is wrong with the declared columns of a table.
-fn faults(info: TableInfo) -> Vec<String> {
+pub(crate) fn faults(info: TableInfo) -> Vec<String> {
     let facts = facts();
     let mut faults = Vec::new();
     for (column, kind) in info.columns.iter().zip(info.kinds) {
@@ -45,44 +45,6 @@ fn faults(info: TableInfo) -> Vec<String> {
         }
     }
     faults
-}
-
-fn update_only() -> Vec<TableInfo> {
-    vec![
-        TableInfo::of::<nb::NbGlobalProgress>(),
-        TableInfo::of::<nb::NbGlobalOptions>(),
-        TableInfo::of::<nb::PortUp>(),
-        TableInfo::of::<nb::PortTag>(),
-        TableInfo::of::<nb::PortDynamicAddresses>(),
-        TableInfo::of::<sb::PortBindingUp>(),
-        TableInfo::of::<sb::PortBindingChassis>(),
-    ]
-}
-
-#[test]
-fn declarations_agree_with_the_schemas() {
-    for list in [northbound(), southbound(), southbound_owned(), update_only()] {
-        for info in list {
-            assert_eq!(faults(info), Vec::<String>::new());
-            assert_eq!(info.columns.len(), info.kinds.len());
-        }
-    }
-}
-
-#[test]
-fn a_registry_lists_each_table_once_and_of_its_own_database() {
-    let registries = [
-        (northbound(), Database::Northbound),
-        (southbound(), Database::Southbound),
-        (southbound_owned(), Database::Southbound),
-    ];
-    for (list, database) in registries {
-        let mut names: Vec<&str> = list.iter().map(|info| info.name).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), list.len());
-        assert!(list.iter().all(|info| info.database == database));
-    }
 }
 
 table! {

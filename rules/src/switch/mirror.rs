@@ -45,25 +45,14 @@ pub fn port_mirrors(ports: &Relation<nb::LogicalSwitchPort>) -> Relation<PortMir
 mod tests {
     use super::*;
     use crate::global::testing::Scenario;
-    use crate::schema::Map;
 
     fn port(mirror_rules: &[u128], up: bool) -> nb::LogicalSwitchPort {
         nb::LogicalSwitchPort {
             uuid: Uuid(1),
             name: "p".into(),
-            type_: "".into(),
-            options: Map::new(),
-            parent_name: None,
-            tag_request: None,
-            tag: None,
-            addresses: vec![],
-            dynamic_addresses: None,
-            port_security: vec![],
-            peer: None,
             up: Some(up),
-            enabled: None,
             mirror_rules: mirror_rules.iter().map(|mirror| Uuid(*mirror)).collect(),
-            external_ids: Map::new(),
+            ..Default::default()
         }
     }
 
@@ -80,6 +69,7 @@ mod tests {
             sink: "1.2.3.4".into(),
             type_: "gre".into(),
             index,
+            mirror_rules: vec![],
         };
         scenario.insert("mirrors", mirror(5)).insert("ports", port(&[], false)).step();
         assert_eq!(scenario.rows::<PortMirrors>("ports"), []);

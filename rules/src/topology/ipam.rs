@@ -38,7 +38,7 @@ use super::switch_port::SwitchPort;
 use crate::flow::text::{self, Mac};
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::schema::nb;
+use crate::schema::{Link, nb};
 use crate::switch::port::{PortAddress, PortKind};
 
 /// What is assigned, and what follows from it.
@@ -63,6 +63,8 @@ pub struct Inputs<'a> {
     pub routers: &'a Relation<nb::LogicalRouter>,
     /// Ports of routers.
     pub router_ports: &'a Relation<nb::LogicalRouterPort>,
+    /// Which router has which port.
+    pub listed_router_ports: &'a Relation<Link>,
     /// The first three bytes of every MAC address given: one row.
     pub mac_prefix: &'a Relation<[u8; 3]>,
 }
@@ -196,7 +198,12 @@ fn configured(row: &nb::LogicalSwitchPort) -> impl Iterator<Item = PortAddress> 
 
 /// The router ports that are in use.
 fn live_router_ports(inputs: &Inputs<'_>) -> Relation<nb::LogicalRouterPort> {
-    let members = inputs.routers.filter(|row| row.enabled != Some(false)).flat_map(|row| row.ports.clone());
+    let routers = inputs.routers.filter(|row| row.enabled != Some(false)).map(|row| row.uuid);
+    let members = inputs
+        .listed_router_ports
+        .index_by(|link| link.owner)
+        .semijoin(&routers.index_by(|router| *router))
+        .map(|link| link.member);
     inputs
         .router_ports
         .filter(|row| row.enabled != Some(false) && Mac::parse(&row.mac).is_some())

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::switch_port::SwitchPort;
 use super::tunnel_key::Assigned;
 use crate::ovsdb::{Atom, Text, Uuid};
-use crate::schema::{SetElement, Table, key_uuid, nb, sb};
+use crate::schema::{Link, SetElement, Table, key_uuid, nb, sb};
 
 /// A port of one switch that is in a port group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,15 +22,25 @@ pub struct GroupMember {
 
 /// The members of all groups, each with its switch. A member that belongs to no switch is left out.
 ///
-/// Cost: a changed group, its ports; a changed port, the groups that it is in.
-pub fn members(groups: &Relation<nb::PortGroup>, ports: &Relation<SwitchPort>) -> Relation<GroupMember> {
-    let listed = groups.flat_map(|group| {
-        let pair = |port: &Uuid| (group.name.clone(), *port);
-        group.ports.iter().map(pair).collect::<Vec<_>>()
-    });
-    listed.index_by(|(_, port)| *port).join(&ports.index_by(|port| port.port.row), |(group, _), port| {
-        GroupMember { datapath: port.switch, group: group.clone(), port: port.port.name.clone() }
-    })
+/// Cost: a member costs itself; a changed port, the groups that it is in; a renamed group, its ports.
+pub fn members(
+    groups: &Relation<nb::PortGroup>,
+    listed: &Relation<Link>,
+    ports: &Relation<SwitchPort>,
+) -> Relation<GroupMember> {
+    let placed =
+        listed.index_by(|link| link.member).join(&ports.index_by(|port| port.port.row), |link, port| {
+            (link.owner, port.switch, port.port.name.clone())
+        });
+    let names = groups.map(|group| (group.uuid, group.name.clone()));
+    placed.index_by(|(group, _, _)| *group).join(
+        &names.index_by(|(group, _)| *group),
+        |(_, datapath, port), (_, group)| GroupMember {
+            datapath: *datapath,
+            group: group.clone(),
+            port: port.clone(),
+        },
+    )
 }
 
 /// One southbound row for each switch and group with a member there, named `<key>_<group>`, and the
@@ -69,16 +79,14 @@ mod tests {
     #[test]
     fn each_switch_has_its_part_of_a_group() {
         let mut scenario = Scenario::start(|program| {
-            let members = members(&program.input("groups"), &program.input("ports"));
+            let (groups, listed) = (program.input("groups"), program.input("listed"));
+            let members = members(&groups, &listed, &program.input("ports"));
             let (rows, ports) = port_groups(&members, &program.input("keys"));
             program.output("rows", &rows);
             program.output("elements", &ports);
         });
-        let group = |name: &str, ports: &[u128]| nb::PortGroup {
-            uuid: Uuid(50),
-            name: name.into(),
-            ports: ports.iter().map(|port| Uuid(*port)).collect(),
-        };
+        let group = |name: &str| nb::PortGroup { uuid: Uuid(50), name: name.into() };
+        let link = |port| Link { owner: Uuid(50), member: Uuid(port) };
         let port = |row, switch, name: &str| SwitchPort {
             port: Port { row: Uuid(row), name: name.into() },
             switch: Uuid(switch),
@@ -106,13 +114,16 @@ mod tests {
         for (number, switch, name) in [(1, 91, "p2"), (2, 91, "p1"), (3, 92, "p3"), (4, 92, "p4")] {
             scenario.insert("ports", port(number, switch, name));
         }
-        scenario.insert("groups", group("g", &[1, 2, 3, 8])).insert("keys", key(91, 1)).step();
+        for port in [1, 2, 3, 8] {
+            scenario.insert("listed", link(port));
+        }
+        scenario.insert("groups", group("g")).insert("keys", key(91, 1)).step();
         assert_eq!(texts(&scenario), ["1_g: p1 p2"], "a switch without a key has no row");
         scenario.insert("keys", key(92, 2)).step();
         assert_eq!(texts(&scenario), ["1_g: p1 p2", "2_g: p3"]);
-        scenario.replace("groups", group("g", &[1, 2, 3, 8]), group("g", &[1, 2]));
+        scenario.remove("listed", link(8)).remove("listed", link(3));
         assert_eq!(scenario.step(), 2, "the last member of a switch takes the row along");
-        scenario.replace("groups", group("g", &[1, 2]), group("h", &[1, 2, 4]));
+        scenario.insert("listed", link(4)).replace("groups", group("g"), group("h"));
         scenario.replace("keys", key(91, 1), key(91, 7)).step();
         assert_eq!(texts(&scenario), ["2_h: p4", "7_h: p1 p2"]);
         scenario.remove("ports", port(2, 91, "p1")).step();

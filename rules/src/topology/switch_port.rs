@@ -10,7 +10,7 @@ use super::tunnel_key::{self, Assigned, Candidate, KeySpace, Next, Why};
 use crate::flow::drop::DropConfig;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::schema::{nb, sb};
+use crate::schema::{Link, nb, sb};
 use crate::switch::port::{Port, PortAddress, PortKind};
 
 /// A port on its switch.
@@ -92,12 +92,12 @@ pub struct PortOptions {
 /// The ports that are on a switch, each on one: of a port that several switches name, the switch
 /// with the least identifier has it.
 ///
-/// Cost: a port costs itself; a switch that gains a port costs a walk over its list of ports.
+/// Cost: a port costs itself.
 pub fn switch_ports(
-    switches: &Relation<nb::LogicalSwitch>,
+    listed: &Relation<Link>,
     ports: &Relation<nb::LogicalSwitchPort>,
 ) -> Relation<SwitchPort> {
-    let members = listed(switches).reduce(|group| group.rows().min().copied());
+    let members = switches_of(listed).reduce(|group| group.rows().min().copied());
     let names = ports.map(|row| SwitchPort {
         port: Port { row: row.uuid, name: row.name.clone() },
         switch: Uuid::ZERO,
@@ -110,31 +110,22 @@ pub fn switch_ports(
             .join(&port_identity::bindings(ports).index_by(|binding| binding.port), |port, binding| {
                 SwitchPort { binding: binding.binding, ..port.clone() }
             });
-    names
-        .index_by(|port| port.port.row)
-        .named("switch_port.name")
-        .join(&members.index_by(|(port, _)| *port).named("switch_port.switch"), |port, (_, switch)| {
-            SwitchPort { switch: *switch, ..port.clone() }
-        })
+    names.index_by(|port| port.port.row).named("switch_port.name").join(
+        &members.index_by(|link| link.member).named("switch_port.switch"),
+        |port, link| SwitchPort { switch: link.owner, ..port.clone() },
+    )
 }
 
 /// Which switches name each port.
-fn listed(switches: &Relation<nb::LogicalSwitch>) -> Index<Uuid, (Uuid, Uuid)> {
-    let pairs = switches.flat_map(|switch| {
-        let row = switch.uuid;
-        switch.ports.clone().into_iter().map(move |port| (port, row))
-    });
-    pairs.index_by(|(port, _)| *port)
+fn switches_of(listed: &Relation<Link>) -> Index<Uuid, Link> {
+    listed.index_by(|link| link.member)
 }
 
 /// Ports that several switches name.
 ///
 /// Cost: a port of several switches costs itself.
-pub fn ports_of_several(
-    switches: &Relation<nb::LogicalSwitch>,
-    ports: &Relation<SwitchPort>,
-) -> Relation<Problem> {
-    let several = listed(switches).reduce(|group| (group.count() > 1).then(|| group.any().0));
+pub fn ports_of_several(listed: &Relation<Link>, ports: &Relation<SwitchPort>) -> Relation<Problem> {
+    let several = switches_of(listed).reduce(|group| (group.count() > 1).then(|| group.any().member));
     ports
         .index_by(|port| port.port.row)
         .semijoin(&several.index_by(|port| *port))

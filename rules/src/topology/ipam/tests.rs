@@ -4,7 +4,7 @@ use northflow_engine::{Config, Engine, Transaction};
 use proptest::prelude::*;
 
 use super::*;
-use crate::schema::{Map, Table};
+use crate::schema::{Link, Map, Table};
 use crate::topology::switch_port;
 
 /// A northbound database and the rule on it; what the rule writes comes back with [`Net::echo`].
@@ -31,12 +31,13 @@ impl Net {
         let engine = Engine::start(Config::default(), |program| {
             let switches = program.input("switch");
             let switch_ports = program.input("switch_port");
-            let ports = switch_port::switch_ports(&switches, &switch_ports);
+            let ports = switch_port::switch_ports(&program.input("listed"), &switch_ports);
             let inputs = Inputs {
                 switches: &switches,
                 switch_ports: &switch_ports,
                 routers: &program.input("router"),
                 router_ports: &program.input("router_port"),
+                listed_router_ports: &program.input("listed_router_port"),
                 mac_prefix: &program.input("prefix"),
             };
             let ipam = ipam(&ports, inputs);
@@ -60,11 +61,15 @@ impl Net {
     /// A switch of ports 10 * uuid to 10 * uuid + 9.
     fn switch(&mut self, uuid: u128, pairs: &[(&str, &str)]) -> &mut Net {
         let mut switch: nb::LogicalSwitch = row(uuid);
-        switch.ports = (10 * uuid..10 * uuid + 10).map(Uuid).collect();
         switch.other_config = config(pairs);
         self.transaction.insert("switch", switch.clone());
-        if let Some(old) = self.switches.insert(uuid, switch) {
-            self.transaction.remove("switch", old);
+        match self.switches.insert(uuid, switch) {
+            Some(old) => self.transaction.remove("switch", old),
+            None => {
+                for port in 10 * uuid..10 * uuid + 10 {
+                    self.transaction.insert("listed", Link { owner: Uuid(uuid), member: Uuid(port) });
+                }
+            }
         }
         self
     }
@@ -189,8 +194,8 @@ fn router_ports_claim_their_networks_on_the_switches_they_lead_to() {
         port.type_ = "router".into();
         port.options = config(&[("router-port", "lrp")]);
     });
-    let (mut router, mut port): (nb::LogicalRouter, nb::LogicalRouterPort) = (row(90), row(91));
-    router.ports = vec![Uuid(91)];
+    let (router, mut port): (nb::LogicalRouter, nb::LogicalRouterPort) = (row(90), row(91));
+    net.transaction.insert("listed_router_port", Link { owner: Uuid(90), member: Uuid(91) });
     port.name = "lrp".into();
     port.mac = "0a:00:00:00:00:04".into();
     port.networks = vec!["10.0.0.2/29".into()];
