@@ -96,6 +96,15 @@ impl Peer {
 
 #[test]
 fn the_next_server_is_tried_at_once() {
+    // A busy machine may be slow now and then; a client that backs off is slow each time.
+    let fastest = (0..5).map(|_| time_until_the_first_server_again()).find(|time| *time < BACK_OFF);
+    assert!(fastest.is_some(), "each of five trials took longer than {BACK_OFF:?}");
+}
+
+/// What a client waits for, at least, before it tries the same server again.
+const BACK_OFF: Duration = Duration::from_millis(900);
+
+fn time_until_the_first_server_again() -> Duration {
     let (first, first_listener) = Socket::listen();
     let (second, second_listener) = Socket::listen();
     let (handle, events) = start(vec![first.remote(), second.remote()], Duration::ZERO, 16);
@@ -107,14 +116,14 @@ fn the_next_server_is_tried_at_once() {
     assert_eq!(soon(&events), Event::Connected { remote: second.remote() });
     assert!(matches!(soon(&events), Event::Snapshot { .. }));
     assert!(handle.status().connected);
-    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
     drop(peer);
     assert!(matches!(soon(&events), Event::Disconnected { reason: SessionError::Closed, .. }));
     Peer::accept(&first_listener).serve();
     assert!(matches!(soon(&events), Event::Connected { .. }));
-    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    let time = began.elapsed();
     handle.stop();
     assert!(handle.send(Command::Refetch).is_err());
+    time
 }
 
 #[test]
