@@ -13,6 +13,7 @@ pub mod text;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lb::attach::BalancedSet;
 use crate::ovsdb::{Text, Uuid};
 use crate::switch::SwitchSet;
 pub use stage::Stage;
@@ -24,6 +25,8 @@ pub enum On {
     Datapath(Uuid),
     /// Every switch of a class.
     Switches(SwitchSet),
+    /// Every switch that has a load balancer, directly or by a group of load balancers.
+    BalancedSwitches(BalancedSet),
 }
 
 /// What makes two logical flows the same flow: what a chassis acts on.

@@ -15,8 +15,8 @@
 //! element of one column. Sets are told apart by a commutative fingerprint, which one more member
 //! changes in constant time.
 //!
-//! Cost: a flow costs itself; a datapath that joins a class costs one element for each group of
-//! which the class is part, however many flows there are.
+//! Cost: a flow costs itself; a datapath that joins a set costs one element for each group of
+//! which the set is part, however many flows there are.
 
 use northflow_engine::{Relation, key_hash};
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,6 @@ use serde::{Deserialize, Serialize};
 use super::{Flow, FlowKey, FlowNote, On};
 use crate::ovsdb::{Atom, Uuid};
 use crate::schema::{Map, SetElement, sb};
-use crate::switch::SwitchSet;
 
 /// A flow and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,11 +34,11 @@ pub struct Placed {
     pub flow: Flow,
 }
 
-/// A datapath of a class.
+/// A datapath of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SetMember {
-    /// The class.
-    pub set: SwitchSet,
+    /// The set: any place but a lone datapath.
+    pub set: On,
     /// The datapath, by its northbound row.
     pub datapath: Uuid,
 }
@@ -118,7 +117,7 @@ pub struct FlowRows {
     pub group_datapaths: Relation<SetElement>,
 }
 
-/// Makes rows of flows. `sets` says which datapaths a class has; `datapaths` names, by their
+/// Makes rows of flows. `sets` says which datapaths a set has; `datapaths` names, by their
 /// northbound rows, those that have a Datapath_Binding.
 pub fn rows(placed: &Relation<Placed>, sets: &Relation<SetMember>, datapaths: &Relation<Uuid>) -> FlowRows {
     let merged = placed.index_by(|placed| placed.flow.key.clone()).named("flow.placed").reduce(|group| {
@@ -179,7 +178,7 @@ fn members(
 ) -> Relation<Member> {
     let lone = datapaths.map(|datapath| (On::Datapath(*datapath), *datapath));
     let live = sets.index_by(|member| member.datapath).semijoin(&datapaths.index_by(|datapath| *datapath));
-    let classes = live.map(|member| (On::Switches(member.set), member.datapath));
+    let classes = live.map(|member| (member.set, member.datapath));
     let places = lone.concat(&classes);
 
     let parts = merged.flat_map(|merged| {

@@ -136,7 +136,7 @@ fn options(row: &nb::LogicalSwitch) -> SwitchOptions {
 /// Cost: a switch costs its own memberships; a port costs nothing unless it is the first or last
 /// of its switch to have a trait that decides a class.
 pub fn members(switches: &Relation<nb::LogicalSwitch>, ports: &Relation<PortConfig>) -> Relation<SetMember> {
-    let member = |datapath| move |set| SetMember { set, datapath };
+    let member = |datapath| move |set| SetMember { set: On::Switches(set), datapath };
     let by_options = switches.flat_map(move |row| {
         // No ACLs, load balancers or control-plane meters yet.
         let fixed = filter_sets(false, false).into_iter().chain([SwitchSet::HealthCheckUnmetered]);
