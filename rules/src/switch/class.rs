@@ -25,6 +25,8 @@ pub enum SwitchSet {
     Unfiltered,
     /// ACLs, or load balancers with a VIP.
     Filtered,
+    /// Load balancers with a VIP.
+    Balanced,
     /// No ACLs, on the switch or through a port group.
     WithoutAcl,
     /// Some port is of type vtep.
