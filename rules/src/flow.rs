@@ -27,6 +27,8 @@ pub enum On {
     Switches(SwitchSet),
     /// Every switch that has a load balancer, directly or by a group of load balancers.
     BalancedSwitches(BalancedSet),
+    /// Every router that has a load balancer, likewise.
+    BalancedRouters(BalancedSet),
 }
 
 /// What makes two logical flows the same flow: what a chassis acts on.

@@ -86,18 +86,14 @@ fn groups(attachment: &Attachment, live: &Relation<Uuid>) -> Groups {
     });
     let owners = shared.filter(|(id, least)| id == least).map(|(id, _)| *id);
     let groups = owners.map(|id| sb::LogicalDpGroup { uuid: group_uuid(*id), datapaths: Vec::new() });
-    let datapaths =
-        owners.index_by(|id| *id).join(&members.index_by(|(id, _)| *id), |id, (_, datapath)| SetElement {
-            row: group_uuid(*id),
-            element: Atom::Uuid(datapath_uuid(*datapath)),
-        });
-    let grouped = combinations
-        .map(|combination| (combination.lb, combination.id()))
-        .index_by(|(_, id)| *id)
-        .join(&shared.index_by(|(id, _)| *id), |(lb, _), (_, least)| Grouped {
-            lb: *lb,
-            group: group_uuid(*least),
-        });
+    let datapaths = owners.index_by(|id| *id).join(&members.index_by(|(id, _)| *id), |id, (_, datapath)| {
+        SetElement { row: group_uuid(*id), element: Atom::Uuid(datapath_uuid(*datapath)) }
+    });
+    let grouped =
+        combinations.map(|combination| (combination.lb, combination.id())).index_by(|(_, id)| *id).join(
+            &shared.index_by(|(id, _)| *id),
+            |(lb, _), (_, least)| Grouped { lb: *lb, group: group_uuid(*least) },
+        );
     Groups { grouped, groups, datapaths }
 }
 
@@ -120,10 +116,10 @@ pub fn rows(
         let vips: Map = group.rows().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
         Some((group.any().row, vips))
     });
-    let with_vips = load_balancers.index_by(|row| row.uuid).join_optional(
-        &vips.index_by(|(lb, _)| *lb),
-        |row, vips| Some(row_of(row, vips.map(|(_, vips)| vips))),
-    );
+    let with_vips =
+        load_balancers.index_by(|row| row.uuid).join_optional(&vips.index_by(|(lb, _)| *lb), |row, vips| {
+            Some(row_of(row, vips.map(|(_, vips)| vips)))
+        });
     let with_switches = with_vips.index_by(|row| row.uuid).join_optional(
         &on_switches.grouped.index_by(|grouped| grouped.lb),
         |row, grouped| {
@@ -139,15 +135,17 @@ pub fn rows(
             (row.ls_datapath_group.or(row.lr_datapath_group).is_some()).then_some(row)
         },
     );
-    let load_balancers =
-        with_routers.index_by(|_| ()).join(&own_column.index_by(|_| ()), |row, own_column| match own_column {
+    let load_balancers = with_routers.index_by(|_| ()).join(
+        &own_column.index_by(|_| ()),
+        |row, own_column| match own_column {
             true => row.clone(),
             false => sb::LoadBalancer {
                 datapath_group: row.ls_datapath_group,
                 ls_datapath_group: None,
                 ..row.clone()
             },
-        });
+        },
+    );
     Rows {
         load_balancers,
         groups: on_switches.groups.concat(&on_routers.groups),
