@@ -203,7 +203,6 @@ fn load_balancing(
         ports: &ports,
         mac: &identity::monitor_macs(&global.options).map(|macs| macs.source.clone()),
         sources: &program.union(&[]),
-        in_use: &switches.held.concat(&routers.held).map(|held| held.lb).distinct(),
     };
     let checked = lb::health::checked(&balancers.services, inputs);
     let monitors = monitor::monitors(&checked.probes, &sb.service_monitor, &ports);

@@ -93,8 +93,6 @@ pub struct Inputs<'a> {
     pub mac: &'a Relation<Text>,
     /// Router ports that have it.
     pub sources: &'a Relation<Source>,
-    /// Load balancers that some datapath has.
-    pub in_use: &'a Relation<Uuid>,
 }
 
 impl Protocol {
@@ -140,10 +138,8 @@ pub fn checked(services: &Relation<Service>, inputs: Inputs<'_>) -> Checked {
     });
     let unread = read.flat_map(|(_, mapping)| Some(Problem::new(mapping.as_ref().err()?.clone())));
     let problems = unread.distinct().concat(&unsupported(inputs.load_balancers));
-    let used = placed
-        .filter(|placed| placed.backend.check.is_some())
-        .index_by(|placed| placed.backend.service.lb)
-        .semijoin(&inputs.in_use.index_by(|lb| *lb));
+    // Whether any datapath has the load balancer makes no difference.
+    let used = placed.filter(|placed| placed.backend.check.is_some());
     let sourced = used.index_by(PlacedBackend::source_key).join_optional(
         &inputs.sources.index_by(|source| (source.lb, source.logical_port.clone(), Some(source.ip.clone()))),
         |placed, source| Some((placed.clone(), source.map(|source| source.mac.clone()))),
