@@ -15,6 +15,7 @@ use crate::multicast;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::{Link, MapEntry, SetElement, nb, sb};
+use crate::service;
 use crate::switch::{mirror, placed};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::switch_port::{FlowConfig, SwitchPort};
@@ -237,10 +238,10 @@ pub fn program(program: &Builder) {
     let sb = Southbound::new(program);
     let global = global(program, &nb, &sb);
     let network = topology(program, &nb, &sb, &global);
-    flows(program, &nb, &global, &network);
-    let problems = groups(program, &nb, &global, &network);
+    let flows = flows(program, &nb, &global, &network);
+    let groups = groups(program, &nb, &global, &network);
     stale(program, &nb, &sb, &network);
-    program.output(PROBLEMS, &program.union(&[global.problems, network.problems, problems]));
+    program.output(PROBLEMS, &program.union(&[global.problems, network.problems, flows, groups]));
 }
 
 /// Answers about the network as a whole.
@@ -330,7 +331,7 @@ fn topology(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global
 }
 
 /// Logical flows, and the multicast groups that they name.
-fn flows(program: &Builder, nb: &Northbound, global: &Global, network: &Network) {
+fn flows(program: &Builder, nb: &Northbound, global: &Global, network: &Network) -> Relation<Problem> {
     let ignore_down = global.options.map(|row| row.options.get_bool("ignore_lsp_down", true));
     let config = single(&global.drop).join(&single(&ignore_down), |drop, ignore_down| FlowConfig {
         drop: *drop,
@@ -343,7 +344,8 @@ fn flows(program: &Builder, nb: &Northbound, global: &Global, network: &Network)
         &network.dynamic_addresses,
         &config,
     );
-    let placed = placed::flows(&nb.switch, &ports, &config);
+    let services = service::services(nb, &ports);
+    let placed = program.union(&[placed::flows(&nb.switch, &ports, &config), services.placed]);
     let members = placed::members(&nb.switch, &ports);
     let live = network.datapaths.keys.map(|assigned| assigned.owner);
     let rows = flow::row::rows(&placed, &members, &live);
@@ -354,6 +356,7 @@ fn flows(program: &Builder, nb: &Northbound, global: &Global, network: &Network)
     let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
     program.output("sb.Multicast_Group", &groups);
     program.output("sb.Multicast_Group.ports", &group_ports);
+    services.problems
 }
 
 /// Port groups and address sets, which matches refer to by name.

@@ -8,6 +8,8 @@ pub const CONNTRACK_DEFRAG: &str = "reg0[0]";
 pub const CONNTRACK_COMMIT: &str = "reg0[1]";
 /// The packet is to be sent through conntrack for address translation.
 pub const CONNTRACK_NAT: &str = "reg0[2]";
+/// An answer to a DHCP request could be made.
+pub const DHCP_RESULT: &str = "reg0[3]";
 /// The sender's address was learned before.
 pub const LOOKUP_FDB: &str = "reg0[11]";
 /// The matching ACL carries a label or a sample.
