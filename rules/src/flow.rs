@@ -27,6 +27,8 @@ pub enum On {
     Switches(SwitchSet),
     /// Every switch that has a load balancer, directly or by a group of load balancers.
     BalancedSwitches(BalancedSet),
+    /// Every router that has a load balancer, likewise.
+    BalancedRouters(BalancedSet),
 }
 
 /// What makes two logical flows the same flow: what a chassis acts on.
@@ -52,6 +54,8 @@ pub struct FlowKey {
 pub struct FlowNote {
     /// The northbound row behind the flow: external_ids:stage-hint is its first eight digits.
     pub hint: Option<Uuid>,
+    /// Whether the datapath itself is the row behind a flow that is on one datapath only.
+    pub datapath_hint: bool,
     /// Logical_Flow.tags:in_out_port: the only port on which the flow can match, so that a
     /// chassis without that port may skip it.
     pub io_port: Option<Text>,
@@ -95,6 +99,12 @@ impl Flow {
     /// Names the northbound row behind the flow.
     pub fn hint(mut self, row: Uuid) -> Flow {
         self.note.hint = Some(row);
+        self
+    }
+
+    /// Names the datapath as the row behind the flow, where it is on one datapath only.
+    pub fn hint_datapath(mut self) -> Flow {
+        self.note.datapath_hint = true;
         self
     }
 

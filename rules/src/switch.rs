@@ -61,6 +61,7 @@ pub fn fixed_flows(drop: DropConfig) -> Vec<(SwitchSet, Flow)> {
         l2_lookup::fixed(drop),
         vtep::fixed(),
         defaults::fixed(drop),
+        crate::lb::switch::fixed(),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -10,8 +10,12 @@ pub const CONNTRACK_COMMIT: &str = "reg0[1]";
 pub const CONNTRACK_NAT: &str = "reg0[2]";
 /// An answer to a DHCP request could be made.
 pub const DHCP_RESULT: &str = "reg0[3]";
+/// The packet is to return to the port that it came from.
+pub const HAIRPIN: &str = "reg0[6]";
 /// The sender's address was learned before.
 pub const LOOKUP_FDB: &str = "reg0[11]";
+/// The packet answers one that returned to the port that it came from.
+pub const HAIRPIN_REPLY: &str = "reg0[12]";
 /// The matching ACL carries a label or a sample.
 pub const ACL_LABEL: &str = "reg0[13]";
 /// The packet came from a hardware VTEP.
@@ -44,5 +48,17 @@ pub const NETWORK_FUNCTION: &str = "reg8[21]";
 pub const NETWORK_FUNCTION_ORIGINAL: &str = "reg8[22]";
 /// It was put back at ingress by the egress pipeline.
 pub const NETWORK_FUNCTION_LOOPBACK: &str = "reg8[23]";
+/// The destination of a connection before load balancing: port, and IPv4 or IPv6 address.
+pub const LB_PORT: &str = "reg2[0..15]";
+/// See [`LB_PORT`].
+pub const LB_IP4: &str = "reg4";
+/// See [`LB_PORT`].
+pub const LB_IP6: &str = "xxreg1";
+/// What conntrack makes of a new connection: its destination port.
+pub const CT_PORT: &str = "reg1[0..15]";
+/// What conntrack makes of a new connection: its protocol.
+pub const CT_PROTOCOL: &str = "reg1[16..23]";
+/// The client has a backend that it keeps.
+pub const LB_SESSION: &str = "reg9[6]";
 /// Observation point of an established connection.
 pub const SAMPLE_POINT_ESTABLISHED: &str = "reg9";

@@ -231,7 +231,11 @@ impl FlowRow {
         let mut external_ids = Map::new();
         external_ids.insert("stage-name", key.stage.name().into());
         external_ids.insert("source", note.source.clone().unwrap_or_else(|| key.stage.row().owner.into()));
-        if let Some(hint) = note.hint {
+        let datapath = match reference {
+            Reference::Datapath(datapath) if note.datapath_hint => Some(*datapath),
+            _ => None,
+        };
+        if let Some(hint) = note.hint.or(datapath) {
             external_ids.insert("stage-hint", hint.short().into());
         }
         sb::LogicalFlow {

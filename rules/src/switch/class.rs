@@ -25,6 +25,8 @@ pub enum SwitchSet {
     Unfiltered,
     /// ACLs, or load balancers with a VIP.
     Filtered,
+    /// Load balancers with a VIP.
+    Balanced,
     /// No ACLs, on the switch or through a port group.
     WithoutAcl,
     /// Some port is of type vtep.
@@ -77,6 +79,9 @@ pub fn unknown_sets(unknown: bool, evpn: bool) -> Vec<SwitchSet> {
 /// `vip`: a load balancer with at least one VIP.
 pub fn filter_sets(acl: bool, vip: bool) -> Vec<SwitchSet> {
     let mut sets = vec![if acl || vip { SwitchSet::Filtered } else { SwitchSet::Unfiltered }];
+    if vip {
+        sets.push(SwitchSet::Balanced);
+    }
     if !acl {
         sets.push(SwitchSet::WithoutAcl);
     }

@@ -15,13 +15,14 @@ use crate::topology::datapath_uuid;
 use crate::topology::switch_port::{FlowConfig, PortConfig};
 use crate::topology::tunnel_key::Assigned;
 
-/// Every flow of every switch.
+/// Every flow of every switch. `balanced` names the switches that have a load balancer with a VIP.
 ///
 /// Cost: a port costs its own flows; that a switch has its first port with the address `unknown`
 /// costs the ports that clone to it.
 pub fn flows(
     switches: &Relation<nb::LogicalSwitch>,
     ports: &Relation<PortConfig>,
+    balanced: &Relation<Uuid>,
     config: &Relation<FlowConfig>,
 ) -> Relation<Placed> {
     let fixed = config.flat_map(|config| {
@@ -38,8 +39,15 @@ pub fn flows(
     let answered = by_switch.join_flat(&passthru.index_by(|(switch, _)| *switch), |port, (_, passthru)| {
         place(port.switch, answers(port, *passthru))
     });
+    let bypass = ports
+        .filter(|port| matches!(port.kind, PortKind::Switch | PortKind::Localnet))
+        .index_by(|port| port.switch)
+        .join_optional(&balanced.index_by(|switch| *switch), |port, balanced| {
+            let filter = conntrack_bypass::Filter { stateful_acl: false, vip: balanced.is_some() };
+            place(port.switch, conntrack_bypass::port(&port.port, port.kind, false, filter))
+        });
     let builder = ports.builder();
-    builder.union(&[fixed, own, delivered, answered, virtual_ports(ports)])
+    builder.union(&[fixed, own, delivered, answered, bypass, virtual_ports(ports)])
 }
 
 /// Flows of one switch.
@@ -62,10 +70,6 @@ fn own_flows(port: &PortConfig) -> Vec<Flow> {
             localnet: port.options.localnet_learn_fdb,
         },
     ));
-    if *kind != PortKind::Router {
-        let filter = conntrack_bypass::Filter { stateful_acl: false, vip: false };
-        flows.extend(conntrack_bypass::port(name, *kind, false, filter));
-    }
     flows
 }
 
@@ -136,15 +140,22 @@ fn options(row: &nb::LogicalSwitch) -> SwitchOptions {
 ///
 /// Cost: a switch costs its own memberships; a port costs nothing unless it is the first or last
 /// of its switch to have a trait that decides a class.
-pub fn members(switches: &Relation<nb::LogicalSwitch>, ports: &Relation<PortConfig>) -> Relation<SetMember> {
+pub fn members(
+    switches: &Relation<nb::LogicalSwitch>,
+    ports: &Relation<PortConfig>,
+    balanced: &Relation<Uuid>,
+) -> Relation<SetMember> {
     let member = |datapath| move |set| SetMember { set: On::Switches(set), datapath };
     let by_options = switches.flat_map(move |row| {
-        // No ACLs, load balancers or control-plane meters yet.
-        let fixed = filter_sets(false, false).into_iter().chain([SwitchSet::HealthCheckUnmetered]);
+        // No control-plane meters yet.
+        let fixed = [SwitchSet::HealthCheckUnmetered];
         options(row).sets().into_iter().chain(fixed).map(member(row.uuid)).collect::<Vec<_>>()
     });
     let ids = switches.map(|row| (row.uuid, row.other_config.contains("dynamic-routing-vni")));
     let ids = ids.index_by(|(switch, _)| *switch).named("switch");
+    let by_filter = ids.join_optional(&balanced.index_by(|switch| *switch), move |(switch, _), vip| {
+        filter_sets(false, vip.is_some()).into_iter().map(member(*switch)).collect::<Vec<_>>()
+    });
     let by_unknown = ids.join_optional(
         &unknown_switches(ports).index_by(|switch| *switch),
         move |(switch, evpn), unknown| {
@@ -161,7 +172,7 @@ pub fn members(switches: &Relation<nb::LogicalSwitch>, ports: &Relation<PortConf
     let by_flood = ids.join_optional(&floods, move |(switch, _), flood| {
         Some(member(*switch)(SwitchSet::Multicast { relay: false, flood: flood.is_some() }))
     });
-    ports.builder().union(&[by_options, by_unknown, by_vtep, by_flood])
+    ports.builder().union(&[by_options, by_filter, by_unknown, by_vtep, by_flood])
 }
 
 /// The groups of a port.

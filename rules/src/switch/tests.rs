@@ -51,7 +51,7 @@ fn classes_follow_their_facts() {
     assert_eq!(SwitchOptions { vlan_passthru: true, arp_to_routers: false }.sets(), [All, ArpToLayer2Only]);
     assert_eq!(unknown_sets(true, false), [LocalFdb, UnknownFlooded]);
     assert!(unknown_sets(true, true).is_empty());
-    assert_eq!(filter_sets(false, true), [Filtered, WithoutAcl]);
+    assert_eq!(filter_sets(false, true), [Filtered, Balanced, WithoutAcl]);
     assert_eq!(filter_sets(true, false), [Filtered]);
     let blocked = fixed_lines(&[VlanBlocked]);
     assert_eq!(blocked.len(), 1);
