@@ -26,7 +26,7 @@ use crate::switch::{mirror, placed};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::switch_port::{FlowConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{container, ipam, port_binding, port_group, switch_port, up};
+use crate::topology::{container, ha_chassis, ipam, port_binding, port_group, switch_port, up};
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
@@ -135,8 +135,21 @@ fn topology(
     );
     let key_problems = datapaths.problems.concat(&keys.problems);
     let keys = keys.keys;
-    let bindings =
-        port_binding::port_bindings(&ports, &nb.switch_port, &nb.switch, &keys, &sb.chassis, &sb.port);
+    let stand_ins = ha_chassis::external_ports(&ports, &nb.switch_port, &nb.ha_chassis_group);
+    let sources = stand_ins.map(|stand_in| ha_chassis::Source::Group(stand_in.source));
+    let groups =
+        ha_chassis::groups(&sources, &nb.ha_chassis_group, &nb.ha_chassis, &nb.gateway_chassis, &sb.chassis);
+    program.output("sb.HA_Chassis", &groups.members);
+    program.output("sb.HA_Chassis_Group", &groups.groups);
+    let bindings = port_binding::port_bindings(
+        &ports,
+        &nb.switch_port,
+        &nb.switch,
+        &keys,
+        &sb.chassis,
+        &sb.port,
+        &stand_ins,
+    );
     program.output("sb.Port_Binding", &bindings.rows);
     program.output("sb.Port_Binding.options", &bindings.options);
     program.output("sb.Port_Binding.chassis", &bindings.chassis);
