@@ -13,7 +13,8 @@ pub mod text;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lb::attach::BalancedSet;
+use crate::lb::attach::Holder;
+use crate::meter::copp::Punt;
 use crate::ovsdb::{Text, Uuid};
 use crate::switch::SwitchSet;
 pub use stage::Stage;
@@ -26,9 +27,11 @@ pub enum On {
     /// Every switch of a class.
     Switches(SwitchSet),
     /// Every switch that has a load balancer, directly or by a group of load balancers.
-    BalancedSwitches(BalancedSet),
+    BalancedSwitches(Holder),
+    /// The datapaths of a set that have one meter for one kind of packet, or none.
+    Part(u128),
     /// Every router that has a load balancer, likewise.
-    BalancedRouters(BalancedSet),
+    BalancedRouters(Holder),
 }
 
 /// What makes two logical flows the same flow: what a chassis acts on.
@@ -80,6 +83,8 @@ pub struct Flow {
     pub key: FlowKey,
     /// What else is said of it.
     pub note: FlowNote,
+    /// What it sends to controllers, which the datapath may limit: decides the meter.
+    pub punt: Option<Punt>,
 }
 
 impl Flow {
@@ -93,7 +98,7 @@ impl Flow {
             controller_meter: None,
             acl_ct_translation: false,
         };
-        Flow { key, note: FlowNote::default() }
+        Flow { key, note: FlowNote::default(), punt: None }
     }
 
     /// Names the northbound row behind the flow.
@@ -130,6 +135,17 @@ impl Flow {
     pub fn meter(mut self, meter: Option<Text>) -> Flow {
         self.key.controller_meter = meter;
         self
+    }
+
+    /// Says what the flow sends to controllers.
+    pub fn punts(mut self, punt: Punt) -> Flow {
+        self.punt = Some(punt);
+        self
+    }
+
+    /// The flow with the meter of its datapath for what it punts.
+    pub fn metered(self, meter: Option<Text>) -> Flow {
+        Flow { punt: None, ..self.meter(meter) }
     }
 
     /// Has chassis match layer 4 fields so that fragments match too.

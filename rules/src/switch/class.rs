@@ -38,8 +38,6 @@ pub enum SwitchSet {
         /// To ports that want all of it.
         flood: bool,
     },
-    /// No meter limits health checks (`svc-monitor` of LogicalSwitch.copp).
-    HealthCheckUnmetered,
 }
 
 /// What a switch row says by itself.
