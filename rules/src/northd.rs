@@ -21,11 +21,12 @@ use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
-use crate::switch::{mirror, placed};
+use crate::switch::forwarding_group::forwarding_groups;
+use crate::switch::{mirror, placed, switch_link};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::switch_port::{FlowConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{container, ha_chassis, ipam, port_binding, port_group, switch_port, up};
+use crate::topology::{container, ha_chassis, ipam, port_binding, port_check, port_group, switch_port, up};
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
@@ -39,7 +40,7 @@ pub fn program(program: &Builder) {
     let global = global(program, &nb, &sb, &mut parts);
     let network = topology(program, &nb, &sb, &global, &mut parts);
     let balanced = load_balancing(program, &nb, &global, &network, &mut parts);
-    switches(program, &nb, &global, &network, &balanced, &mut parts);
+    switches(program, &nb, &sb, &global, &network, &balanced, &mut parts);
     groups(program, &nb, &global, &network, &mut parts);
     stale(program, &nb, &sb, &network);
     parts.output(program, &network);
@@ -223,6 +224,7 @@ fn load_balancing(
 fn switches(
     program: &Builder,
     nb: &Northbound,
+    sb: &Southbound,
     global: &Global,
     network: &Network,
     balanced: &Balanced,
@@ -245,6 +247,15 @@ fn switches(
     let services = service::services(nb, &ports);
     parts.placed.push(services.placed);
     parts.problems.push(services.problems);
+
+    parts.placed.push(forwarding_groups(&nb.switch_forwarding_groups, &nb.forwarding_group));
+    parts.problems.push(port_check::problems(&network.ports, &nb.switch_port, &sb.chassis));
+    parts.problems.push(switch_link::problems(
+        &network.ports,
+        &nb.switch_port,
+        &nb.router_port,
+        &nb.router_ports,
+    ));
 
     let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
     program.output("sb.Multicast_Group", &groups);

@@ -5,6 +5,7 @@ pub mod datapath;
 pub mod ha_chassis;
 pub mod ipam;
 pub mod port_binding;
+pub mod port_check;
 pub mod port_group;
 pub mod port_identity;
 pub mod qos_queue;
