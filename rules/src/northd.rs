@@ -20,6 +20,7 @@ use crate::multicast;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::{Link, SetElement, nb, sb};
+use crate::service;
 use crate::switch::{mirror, placed};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::switch_port::{FlowConfig, SwitchPort};
@@ -228,6 +229,9 @@ fn switches(
     );
     parts.placed.push(placed::flows(&nb.switch, &ports, &balanced.switches, &config));
     parts.members.push(placed::members(&nb.switch, &ports, &balanced.switches));
+    let services = service::services(nb, &ports);
+    parts.placed.push(services.placed);
+    parts.problems.push(services.problems);
 
     let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
     program.output("sb.Multicast_Group", &groups);

@@ -53,6 +53,19 @@ pub struct PortConfig {
     pub addresses: Vec<PortAddress>,
     /// The options that rules for flows read.
     pub options: PortOptions,
+    /// What DHCP clients behind the port are told, if anything.
+    pub dhcp: Option<Dhcp>,
+}
+
+/// What of a port's row decides the answers to DHCP clients behind it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Dhcp {
+    /// Logical_Switch_Port.dhcpv4_options.
+    pub v4: Option<Uuid>,
+    /// Logical_Switch_Port.dhcpv6_options.
+    pub v6: Option<Uuid>,
+    /// options:hostname.
+    pub hostname: Option<Text>,
 }
 
 /// What of the global settings flows of switches depend on; one row.
@@ -189,6 +202,19 @@ struct Placement {
     config: FlowConfig,
 }
 
+/// A port is served if it is enabled and leads to no router; an external one also needs chassis that
+/// stand in for it.
+fn dhcp(row: &nb::LogicalSwitchPort, kind: PortKind) -> Option<Dhcp> {
+    let stand_in = kind != PortKind::External || row.ha_chassis_group.is_some();
+    let served = row.enabled != Some(false) && kind != PortKind::Router && stand_in;
+    let told = row.dhcpv4_options.is_some() || row.dhcpv6_options.is_some();
+    (served && told).then(|| Dhcp {
+        v4: row.dhcpv4_options,
+        v6: row.dhcpv6_options,
+        hostname: row.options.get("hostname").cloned(),
+    })
+}
+
 fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig {
     let kind = PortKind::read(&row.type_);
     let options = &row.options;
@@ -211,6 +237,7 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
             PortAddress::read(element).is_some()
         }),
         addresses: own.chain(dynamic).collect(),
+        dhcp: dhcp(row, kind),
         options: PortOptions {
             learn_fdb: options.get_bool("lsp_learn_fdb", true),
             localnet_learn_fdb: flag("localnet_learn_fdb"),
