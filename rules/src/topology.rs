@@ -10,6 +10,7 @@ pub mod port_group;
 pub mod port_identity;
 pub mod port_key;
 pub mod qos_queue;
+pub mod routed;
 pub mod router;
 pub mod router_binding;
 pub mod router_port;

@@ -2,19 +2,26 @@
 
 use northflow_engine::Relation;
 
-use super::{class, fixed_flows};
+use super::{class, fixed_flows, port_flows};
 use crate::flow::On;
 use crate::flow::drop::DropConfig;
 use crate::flow::row::{Placed, SetMember};
 use crate::topology::router::Router;
+use crate::topology::router_port::RouterPortConfig;
 
 /// Every flow of every router.
 ///
-/// Cost: fixed flows cost nothing after start, but for a change of drop sampling.
-pub fn flows(drop: &Relation<DropConfig>) -> Relation<Placed> {
-    drop.flat_map(|drop| {
+/// Cost: a port costs its own flows; fixed flows cost nothing after start, but for a change of drop
+/// sampling.
+pub fn flows(ports: &Relation<RouterPortConfig>, drop: &Relation<DropConfig>) -> Relation<Placed> {
+    let fixed = drop.flat_map(|drop| {
         fixed_flows(*drop).into_iter().map(|(set, flow)| Placed { on: On::Routers(set), flow })
-    })
+    });
+    let own = ports.flat_map(|port| {
+        let on = On::Datapath(port.router.row);
+        port_flows(port).into_iter().map(move |flow| Placed { on, flow })
+    });
+    fixed.concat(&own)
 }
 
 /// Which classes each router is in.

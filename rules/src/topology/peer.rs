@@ -160,9 +160,5 @@ pub fn peers(
             let name = &port.name;
             Problem::new(format!("Bad configuration: The peer of router port {name} is a switch port"))
         });
-    Peers {
-        of_router_ports: to_switches.concat(&to_routers),
-        attachments,
-        problems: refused.concat(&astray),
-    }
+    Peers { of_router_ports: to_switches.concat(&to_routers), attachments, problems: refused.concat(&astray) }
 }

@@ -90,7 +90,8 @@ mod tests {
         let intervals = |max, min| {
             let base = [("send_periodic", "true"), ("address_mode", "slaac")];
             let shown = shown(&[base.as_slice(), &[("max_interval", max), ("min_interval", min)]].concat());
-            let of = |key: &str| shown.iter().find_map(|line| Some(line.strip_prefix(key)?.to_owned())).unwrap();
+            let of =
+                |key: &str| shown.iter().find_map(|line| Some(line.strip_prefix(key)?.to_owned())).unwrap();
             (of("ipv6_ra_max_interval="), of("ipv6_ra_min_interval="))
         };
         assert_eq!(intervals("", ""), ("600".into(), "200".into()));
@@ -101,7 +102,12 @@ mod tests {
     #[test]
     fn prefixes_are_the_networks_and_what_was_delegated() {
         assert_eq!(
-            shown(&[("send_periodic", "true"), ("address_mode", "slaac"), ("mtu", "1279"), ("rdnss", "fd00::f")]),
+            shown(&[
+                ("send_periodic", "true"),
+                ("address_mode", "slaac"),
+                ("mtu", "1279"),
+                ("rdnss", "fd00::f")
+            ]),
             [
                 "ipv6_ra_address_mode=slaac",
                 "ipv6_ra_max_interval=600",

@@ -69,12 +69,13 @@ pub fn port_keys(
     );
     let live =
         claimants.index_by(|port| port.datapath).semijoin(&datapaths.index_by(|assigned| assigned.owner));
-    let wishes = live
-        .index_by(|port: &Claimant| (port.name.clone(), port.datapath))
-        .join_optional(&kept.index_by(|kept| (kept.logical_port.clone(), kept.datapath)), |port, kept| {
+    let wishes = live.index_by(|port: &Claimant| (port.name.clone(), port.datapath)).join_optional(
+        &kept.index_by(|kept| (kept.logical_port.clone(), kept.datapath)),
+        |port, kept| {
             let requested = port.requested.filter(|key| *key != 0);
             Some((port.owner, port.datapath, requested, kept.map(|kept| kept.key)))
-        });
+        },
+    );
     let candidates = wishes.index_by(|_| ()).join(&limits.index_by(|_| ()), |wish, limits| Candidate {
         owner: wish.0,
         space: wish.1,

@@ -131,10 +131,11 @@ pub fn routers(
     // Of a lone gateway the sum of identifiers is the identifier.
     let counts = gateways.tally_by(|(router, _)| *router, |(_, gateway)| gateway.port.row.0);
     let lone = counts.filter(|tally| tally.count == 1).map(|tally| (tally.key, Uuid(tally.sum)));
-    let one = gateways.index_by(|(router, gateway)| (*router, gateway.port.row)).join(
-        &lone.index_by(|(router, port)| (*router, *port)),
-        |(router, gateway), _| (*router, Gateways::One(gateway.clone())),
-    );
+    let one = gateways
+        .index_by(|(router, gateway)| (*router, gateway.port.row))
+        .join(&lone.index_by(|(router, port)| (*router, *port)), |(router, gateway), _| {
+            (*router, Gateways::One(gateway.clone()))
+        });
     let several = counts.filter(|tally| tally.count > 1).map(|tally| (tally.key, Gateways::Several));
     let summary = one.concat(&several);
     let bridging = ports.filter(|port| port.bridges).map(|port| port.router).distinct();

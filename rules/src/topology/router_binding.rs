@@ -4,10 +4,11 @@
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
-use super::{datapath_uuid, periodic_advertisement as advertisement};
 use super::peer::Peer;
+use super::port_binding::ChassisName;
 use super::router_port::RouterPort;
 use super::tunnel_key::Assigned;
+use super::{datapath_uuid, periodic_advertisement as advertisement};
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 
@@ -81,17 +82,31 @@ pub struct Distributed {
 pub struct RouterBindings {
     /// The rows.
     pub rows: Relation<sb::PortBinding>,
+    /// Where ports are to be bound that are on a chassis of another availability zone.
+    pub chassis: Relation<sb::PortBindingChassis>,
     /// What is wrong with router advertisements.
     pub problems: Relation<Problem>,
 }
 
-/// A chassis as a port may request it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct RemoteRequest {
-    /// The Logical_Router_Port.
-    pub port: Uuid,
-    /// The chassis, which is in another availability zone.
-    pub chassis: Uuid,
+/// What the bindings are made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// The ports.
+    pub ports: &'a Relation<RouterPort>,
+    /// Their rows.
+    pub rows: &'a Relation<nb::LogicalRouterPort>,
+    /// The routers' rows.
+    pub routers: &'a Relation<nb::LogicalRouter>,
+    /// Where the ports lead.
+    pub peers: &'a Relation<(Uuid, Peer)>,
+    /// The keys of ports.
+    pub keys: &'a Relation<Assigned>,
+    /// The chassis by the names that they may be requested by.
+    pub chassis: &'a Relation<ChassisName>,
+    /// What distributes routers.
+    pub distributed: &'a Distributed,
+    /// What the southbound database has.
+    pub bindings: &'a Relation<sb::PortBindingState>,
 }
 
 /// The bindings of router ports that have a key.
@@ -103,16 +118,9 @@ pub struct RemoteRequest {
 /// ```
 ///
 /// Cost: a port costs its one or two rows; a router whose options change, its ports'.
-pub fn router_bindings(
-    ports: &Relation<RouterPort>,
-    rows: &Relation<nb::LogicalRouterPort>,
-    routers: &Relation<nb::LogicalRouter>,
-    peers: &Relation<(Uuid, Peer)>,
-    keys: &Relation<Assigned>,
-    requests: &Relation<RemoteRequest>,
-    distributed: &Distributed,
-    bindings: &Relation<sb::PortBindingState>,
-) -> RouterBindings {
+pub fn router_bindings(inputs: Inputs<'_>) -> RouterBindings {
+    let Inputs { ports, rows, routers, peers, keys, chassis, distributed, bindings } = inputs;
+    let requests = remote_requests(rows, chassis);
     let columns = rows.map(|row| PortRow {
         row: row.uuid,
         options: row.options.clone(),
@@ -139,20 +147,18 @@ pub fn router_bindings(
         });
     let known = known
         .index_by(|known| known.peer.as_ref().and_then(Peer::switch))
-        .join_optional(
-            &distributed.vtep_switches.index_by(|switch| Some(*switch)),
-            |known, vtep| Some(Known { vtep: vtep.is_some(), ..known.clone() }),
-        )
+        .join_optional(&distributed.vtep_switches.index_by(|switch| Some(*switch)), |known, vtep| {
+            Some(Known { vtep: vtep.is_some(), ..known.clone() })
+        })
         .index_by(|known: &Known| known.port.port.row)
-        .join_optional(&requests.index_by(|request| request.port), |known, request| {
-            let remote = request.map(|request| request.chassis).filter(|_| known.home.chassis.is_none());
+        .join_optional(&requests.index_by(|(port, _)| *port), |known, request| {
+            let remote = request.map(|(_, chassis)| *chassis).filter(|_| known.home.chassis.is_none());
             Some(Known { remote, ..known.clone() })
         })
         .index_by(|known: &Known| known.port.port.row);
 
     let keys = keys.index_by(|assigned| assigned.owner);
-    let plain = known
-        .join(&keys, |known, key| port_binding(known, key.key));
+    let plain = known.join(&keys, |known, key| port_binding(known, key.key));
     let local = ports.filter(|port| port.redirect.is_some()).index_by(|port| port.router);
     let local = local.join_optional(&distributed.routers.index_by(|router| *router), |port, distributed| {
         Some((port.port.row, port.redirect.as_ref()?.owner, distributed.is_some()))
@@ -167,21 +173,46 @@ pub fn router_bindings(
     let delegated = bindings
         .flat_map(|row| Some((row.logical_port.clone(), row.options.get(DELEGATED).cloned()?)))
         .index_by(|(port, _): &(Text, Text)| port.clone());
-    let rows = plain
-        .concat(&redirects)
-        .index_by(|row| row.logical_port.clone())
-        .join_optional(&delegated, |row, delegated| {
+    let rows = plain.concat(&redirects).index_by(|row| row.logical_port.clone()).join_optional(
+        &delegated,
+        |row, delegated| {
             let mut row = row.clone();
             if let Some((_, prefixes)) = delegated {
                 row.options.insert(DELEGATED, prefixes.clone());
             }
             Some(row)
-        });
+        },
+    );
     let problems = known.join_flat(&keys, |known, _| {
         let advertises = leads_to_switch(known);
-        advertises.then(|| advertisement::complaint(&known.columns.ipv6_ra_configs)).flatten().map(Problem::new)
+        advertises
+            .then(|| advertisement::complaint(&known.columns.ipv6_ra_configs))
+            .flatten()
+            .map(Problem::new)
     });
-    RouterBindings { rows, problems }
+    let bound = bindings.map(|row| (row.logical_port.clone(), row.uuid, row.chassis));
+    let chassis = plain.index_by(|row| row.logical_port.clone()).join_flat(
+        &bound.index_by(|(port, _, _): &(Text, Uuid, Option<Uuid>)| port.clone()),
+        |row, (_, uuid, chassis)| {
+            let wanted = row.requested_chassis?;
+            (*chassis != Some(wanted))
+                .then_some(sb::PortBindingChassis { uuid: *uuid, chassis: Some(wanted) })
+        },
+    );
+    RouterBindings { rows, chassis, problems }
+}
+
+/// The chassis of other availability zones that ports request (B20): the port is there.
+fn remote_requests(
+    rows: &Relation<nb::LogicalRouterPort>,
+    chassis: &Relation<ChassisName>,
+) -> Relation<(Uuid, Uuid)> {
+    let wishes = rows.flat_map(|row| Some((row.uuid, row.options.get("requested-chassis").cloned()?)));
+    wishes
+        .index_by(|(_, name): &(Uuid, Text)| name.clone())
+        .join_flat(&chassis.index_by(|named| named.name.clone()), |(port, _), named| {
+            named.remote.then_some((*port, named.chassis))
+        })
 }
 
 fn leads_to_switch(known: &Known) -> bool {
@@ -208,7 +239,8 @@ fn port_binding(known: &Known, key: u32) -> sb::PortBinding {
     }
     dynamic_routing(known, home.chassis.is_some(), &mut options);
     if leads_to_switch(known) {
-        for (option, written) in [("prefix_delegation", "ipv6_prefix_delegation"), ("prefix", "ipv6_prefix")] {
+        for (option, written) in [("prefix_delegation", "ipv6_prefix_delegation"), ("prefix", "ipv6_prefix")]
+        {
             if port.enabled && columns.options.get_bool(option, false) {
                 options.insert(written, "true".into());
             }

@@ -271,7 +271,8 @@ pub fn router_port_configs(
     drop: &Relation<DropConfig>,
 ) -> Relation<RouterPortConfig> {
     let options = rows.map(|row| (row.uuid, RouterPortOptions::read(row)));
-    let sampled = routers.index_by(|_| ()).join(&drop.index_by(|_| ()), |router, drop| (router.clone(), *drop));
+    let sampled =
+        routers.index_by(|_| ()).join(&drop.index_by(|_| ()), |router, drop| (router.clone(), *drop));
     ports
         .index_by(|port| port.port.row)
         .semijoin(&keys.index_by(|assigned| assigned.owner))

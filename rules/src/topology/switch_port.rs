@@ -104,13 +104,15 @@ pub struct PortOptions {
 }
 
 /// The ports that are on a switch, each on one: of a port that several switches name, the switch
-/// with the least identifier has it.
+/// with the least identifier has it. A name that a router port has (`taken`) is not free for a
+/// switch port.
 ///
 /// Cost: a port costs itself.
 pub fn switch_ports(
     listed: &Relation<Link>,
     ports: &Relation<nb::LogicalSwitchPort>,
-) -> Relation<SwitchPort> {
+    taken: &Relation<Text>,
+) -> SwitchPorts {
     let members = switches_of(listed).reduce(|group| group.rows().min().copied());
     let names = ports.map(|row| SwitchPort {
         port: Port { row: row.uuid, name: row.name.clone() },
@@ -124,10 +126,28 @@ pub fn switch_ports(
             .join(&port_identity::bindings(ports).index_by(|binding| binding.port), |port, binding| {
                 SwitchPort { binding: binding.binding, ..port.clone() }
             });
-    names.index_by(|port| port.port.row).named("switch_port.name").join(
-        &members.index_by(|link| link.member).named("switch_port.switch"),
-        |port, link| SwitchPort { switch: link.owner, ..port.clone() },
-    )
+    let all =
+        names
+            .index_by(|port| port.port.row)
+            .named("switch_port.name")
+            .join(&members.index_by(|link| link.member).named("switch_port.switch"), |port, link| {
+                SwitchPort { switch: link.owner, ..port.clone() }
+            });
+    let by_name = all.index_by(|port| port.port.name.clone()).named("switch_port");
+    let taken = taken.index_by(Text::clone);
+    let twice = ports_of_several(listed, &all)
+        .concat(&by_name.semijoin(&taken))
+        .map(|port| Problem::new(format!("duplicate logical port {}", port.port.name)));
+    SwitchPorts { ports: by_name.antijoin(&taken), problems: twice }
+}
+
+/// What is known of the ports of switches.
+#[derive(Clone, Debug)]
+pub struct SwitchPorts {
+    /// The ports.
+    pub ports: Relation<SwitchPort>,
+    /// Names that are there twice.
+    pub problems: Relation<Problem>,
 }
 
 /// Which switches name each port.
@@ -138,12 +158,9 @@ fn switches_of(listed: &Relation<Link>) -> Index<Uuid, Link> {
 /// Ports that several switches name.
 ///
 /// Cost: a port of several switches costs itself.
-pub fn ports_of_several(listed: &Relation<Link>, ports: &Relation<SwitchPort>) -> Relation<Problem> {
+fn ports_of_several(listed: &Relation<Link>, ports: &Relation<SwitchPort>) -> Relation<SwitchPort> {
     let several = switches_of(listed).reduce(|group| (group.count() > 1).then(|| group.any().member));
-    ports
-        .index_by(|port| port.port.row)
-        .semijoin(&several.index_by(|port| *port))
-        .map(|port| Problem::new(format!("duplicate logical port {}", port.port.name)))
+    ports.index_by(|port| port.port.row).semijoin(&several.index_by(|port| *port))
 }
 
 /// Who wants a key.
