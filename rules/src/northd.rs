@@ -28,7 +28,7 @@ use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
 use crate::topology::switch_port::{FlowConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{container, ipam, port_binding, port_group, port_key, switch_port, up};
+use crate::topology::{container, ha_chassis, ipam, port_binding, port_group, port_key, switch_port, up};
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
@@ -136,8 +136,21 @@ fn topology(
     let routed = routed::routed(nb, &datapaths, router_ports, &ports);
     let claimants = switch_port::claimants(&ports, &nb.switch_port).concat(&routed.claimants(nb));
     let keys = port_key::port_keys(&claimants, &datapaths.keys, &sb.port, &sb.datapath, &global.limits);
-    let bindings =
-        port_binding::port_bindings(&ports, &nb.switch_port, &nb.switch, &keys.keys, &sb.chassis, &sb.port);
+    let stand_ins = ha_chassis::external_ports(&ports, &nb.switch_port, &nb.ha_chassis_group);
+    let sources = stand_ins.map(|stand_in| ha_chassis::Source::Group(stand_in.source));
+    let groups =
+        ha_chassis::groups(&sources, &nb.ha_chassis_group, &nb.ha_chassis, &nb.gateway_chassis, &sb.chassis);
+    program.output("sb.HA_Chassis", &groups.members);
+    program.output("sb.HA_Chassis_Group", &groups.groups);
+    let bindings = port_binding::port_bindings(
+        &ports,
+        &nb.switch_port,
+        &nb.switch,
+        &keys.keys,
+        &sb.chassis,
+        &sb.port,
+        &stand_ins,
+    );
     let of_routers = routed.bindings(nb, sb, &keys, &ports);
     let rows = bindings.rows.concat(&of_routers.rows);
     program.output("sb.Port_Binding", &rows);

@@ -2,6 +2,7 @@
 
 pub mod container;
 pub mod datapath;
+pub mod ha_chassis;
 pub mod ipam;
 pub mod peer;
 pub mod periodic_advertisement;

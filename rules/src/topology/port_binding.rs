@@ -4,6 +4,7 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::datapath_uuid;
+use super::ha_chassis::StandIn;
 use super::switch_port::SwitchPort;
 use super::tunnel_key::Assigned;
 use crate::ovsdb::{Text, Uuid};
@@ -30,6 +31,7 @@ struct KeyedPort {
     port: SwitchPort,
     key: u32,
     vlan_passthru: bool,
+    ha_chassis_group: Option<Uuid>,
 }
 
 /// The chassis that a port wants, in the order in which it names them.
@@ -98,6 +100,7 @@ pub fn port_bindings(
     keys: &Relation<Assigned>,
     chassis: &Relation<sb::Chassis>,
     bindings: &Relation<sb::PortBindingState>,
+    stand_ins: &Relation<StandIn>,
 ) -> PortBindings {
     let passthru = switches.map(|row| (row.uuid, row.other_config.get_bool("vlan-passthru", false)));
     let keyed = ports
@@ -106,11 +109,16 @@ pub fn port_bindings(
             port: port.clone(),
             key: assigned.key,
             vlan_passthru: false,
+            ha_chassis_group: None,
         })
         .index_by(|keyed| keyed.port.switch)
         .join(&passthru.index_by(|(switch, _)| *switch), |keyed, (_, passthru)| KeyedPort {
             vlan_passthru: *passthru,
             ..keyed.clone()
+        })
+        .index_by(|keyed| keyed.port.binding)
+        .join_optional(&stand_ins.index_by(|stand_in| stand_in.binding), |keyed, stand_in| {
+            Some(KeyedPort { ha_chassis_group: stand_in.map(|stand_in| stand_in.group), ..keyed.clone() })
         });
 
     let requested = requested_chassis(nb_rows, chassis);
@@ -322,6 +330,7 @@ fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option
         external_ids,
         requested_chassis: requested.first.filter(|_| asks),
         requested_additional_chassis: if asks { requested.others.clone() } else { Vec::new() },
+        ha_chassis_group: keyed.ha_chassis_group,
         up: Some(false),
     }
 }
