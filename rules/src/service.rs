@@ -4,6 +4,7 @@ pub mod arp_nd;
 pub mod dhcp;
 pub mod dhcpv4;
 pub mod dhcpv6;
+pub mod monitor;
 pub mod virtual_port;
 
 use northflow_engine::Relation;

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::port::PortKind;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::schema::{Link, nb};
+use crate::schema::nb;
+use crate::topology::router_port::RouterPort;
 use crate::topology::switch_port::SwitchPort;
 
 /// A port of type switch and the port that it names.
@@ -56,8 +57,7 @@ pub fn joined(ports: &Relation<SwitchPort>, rows: &Relation<nb::LogicalSwitchPor
 pub fn problems(
     ports: &Relation<SwitchPort>,
     rows: &Relation<nb::LogicalSwitchPort>,
-    router_ports: &Relation<nb::LogicalRouterPort>,
-    listed_router_ports: &Relation<Link>,
+    router_ports: &Relation<RouterPort>,
 ) -> Relation<Problem> {
     let joints = joints(ports, rows).index_by(|joint| joint.peer.clone());
     let peers = rows.map(|row| (row.uuid, row.peer.clone()));
@@ -69,11 +69,8 @@ pub fn problems(
             kind: port.kind,
             peer: peer.clone(),
         });
-    let of_routers = router_ports
-        .map(|port| (port.uuid, port.name.clone()))
-        .index_by(|(row, _): &(Uuid, Text)| *row)
-        .semijoin(&listed_router_ports.index_by(|link| link.member))
-        .map(|(_, name)| Named { name: name.clone(), kind: PortKind::Router, peer: None });
+    let of_routers =
+        router_ports.map(|port| Named { name: port.port.name.clone(), kind: PortKind::Router, peer: None });
     joints.join_flat(&named.concat(&of_routers).index_by(|named| named.name.clone()), complaint).distinct()
 }
 
