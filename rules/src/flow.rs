@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::lb::attach::Holder;
 use crate::meter::copp::Punt;
 use crate::ovsdb::{Text, Uuid};
+use crate::router::RouterSet;
 use crate::switch::SwitchSet;
 pub use stage::Stage;
 
@@ -26,6 +27,8 @@ pub enum On {
     Datapath(Uuid),
     /// Every switch of a class.
     Switches(SwitchSet),
+    /// Every router of a class.
+    Routers(RouterSet),
     /// Every switch that has a load balancer, directly or by a group of load balancers.
     BalancedSwitches(Holder),
     /// The datapaths of a set that have one meter for one kind of packet, or none.

@@ -10,6 +10,7 @@ use super::tunnel_key::Assigned;
 use crate::ovsdb::{Text, Uuid};
 use crate::schema::{Map, nb, sb};
 use crate::switch::port::PortKind;
+use crate::switch::switch_link;
 
 /// What a port's row says that its binding repeats.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -44,12 +45,15 @@ struct Wish {
 
 /// A chassis by one of the names that it may be requested by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Named {
-    name: Text,
+pub struct ChassisName {
+    /// The name.
+    pub name: Text,
     /// A chassis is known by its name first, by the name of its host second.
-    by_host: bool,
-    chassis: Uuid,
-    remote: bool,
+    pub by_host: bool,
+    /// The chassis.
+    pub chassis: Uuid,
+    /// Whether it is in another availability zone (Chassis.other_config:is-remote).
+    pub remote: bool,
 }
 
 /// The chassis found for a port.
@@ -77,8 +81,6 @@ const KEPT: [&str; 4] =
 pub struct PortBindings {
     /// The rows.
     pub rows: Relation<sb::PortBinding>,
-    /// Their options, where they are not what they are to be: chassis write there too.
-    pub options: Relation<sb::PortBindingOptions>,
     /// Where ports are bound, for those whose chassis is in another availability zone: such a
     /// chassis does not bind its ports itself.
     pub chassis: Relation<sb::PortBindingChassis>,
@@ -152,35 +154,22 @@ pub fn port_bindings(
             |(keyed, columns, requested), kept| Some(binding(keyed, columns, requested, kept)),
         );
     let rows = rows.index_by(|row| row.logical_port.clone()).join_optional(
-        &peers(ports, nb_rows).index_by(|(port, _)| port.clone()),
-        |row, peer| {
+        &switch_link::joined(ports, nb_rows).index_by(|joint| joint.port.clone()),
+        |row, joint| {
             let mut row = row.clone();
-            if let Some((_, peer)) = peer {
-                row.options.insert("peer", peer.clone());
+            if let Some(joint) = joint {
+                row.options.insert("peer", joint.peer.clone());
             }
             Some(row)
         },
     );
-    PortBindings { options: unlike(&rows, bindings), rows, chassis }
+    PortBindings { rows, chassis }
 }
 
-/// The ports of switches that lead to each other, both ways: each of type `switch`, and each the
-/// other's `peer` (B13).
+/// The options that bindings ought to have and do not: chassis write there too.
 ///
-/// Cost: a port costs itself and the port that it names.
-fn peers(ports: &Relation<SwitchPort>, rows: &Relation<nb::LogicalSwitchPort>) -> Relation<(Text, Text)> {
-    let leading = ports.filter(|port| port.kind == PortKind::Switch);
-    let named = rows.flat_map(|row| Some((row.uuid, row.name.clone(), row.peer.clone()?)));
-    let links = named
-        .index_by(|(row, _, _)| *row)
-        .semijoin(&leading.index_by(|port| port.port.row))
-        .map(|(_, port, peer)| (port.clone(), peer.clone()));
-    let back = links.map(|(port, peer)| (peer.clone(), port.clone()));
-    links.index_by(|link| link.clone()).semijoin(&back.index_by(|link| link.clone()))
-}
-
-/// The options that bindings ought to have and do not.
-fn unlike(
+/// Cost: a binding costs itself.
+pub fn unlike(
     wanted: &Relation<sb::PortBinding>,
     bindings: &Relation<sb::PortBindingState>,
 ) -> Relation<sb::PortBindingOptions> {
@@ -257,6 +246,21 @@ fn pair((key, value): (&Text, &Text)) -> (Text, Text) {
     (key.clone(), value.clone())
 }
 
+/// The chassis that each name stands for.
+///
+/// Cost: a chassis costs its two names.
+pub fn chassis_names(chassis: &Relation<sb::Chassis>) -> Relation<ChassisName> {
+    let names = chassis.flat_map(|row| {
+        let remote = row.other_config.get_bool("is-remote", false);
+        let named =
+            |name: &Text, by_host| ChassisName { name: name.clone(), by_host, chassis: row.uuid, remote };
+        [named(&row.name, false), named(&row.hostname, true)]
+    });
+    names
+        .index_by(|named| named.name.clone())
+        .reduce(|group| group.rows().min_by_key(|named| (named.by_host, named.chassis)).cloned())
+}
+
 /// The chassis that ports request by name or host name; names that no chassis has are left out.
 fn requested_chassis(
     rows: &Relation<nb::LogicalSwitchPort>,
@@ -267,14 +271,7 @@ fn requested_chassis(
         let wish = |(place, name): (usize, &str)| Wish { row: row.uuid, place, name: name.into() };
         names.enumerate().map(wish).collect::<Vec<_>>()
     });
-    let names = chassis.flat_map(|row| {
-        let remote = row.other_config.get_bool("is-remote", false);
-        let named = |name: &Text, by_host| Named { name: name.clone(), by_host, chassis: row.uuid, remote };
-        [named(&row.name, false), named(&row.hostname, true)]
-    });
-    let best = names
-        .index_by(|named| named.name.clone())
-        .reduce(|group| group.rows().min_by_key(|named| (named.by_host, named.chassis)).cloned());
+    let best = chassis_names(chassis);
     wishes
         .index_by(|wish| wish.name.clone())
         .join(&best.index_by(|named| named.name.clone()), |wish, named| {
