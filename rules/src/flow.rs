@@ -17,6 +17,7 @@ use crate::acl::GroupSet;
 use crate::acl::sample::Collecting;
 use crate::lb::attach::BalancedSet;
 use crate::ovsdb::{Text, Uuid};
+use crate::router::RouterSet;
 use crate::switch::SwitchSet;
 pub use stage::Stage;
 
@@ -27,6 +28,8 @@ pub enum On {
     Datapath(Uuid),
     /// Every switch of a class.
     Switches(SwitchSet),
+    /// Every router of a class.
+    Routers(RouterSet),
     /// Every switch that has a load balancer, directly or by a group of load balancers.
     BalancedSwitches(BalancedSet),
     /// Every router that has a load balancer, likewise.

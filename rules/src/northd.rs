@@ -21,13 +21,18 @@ use crate::lb;
 use crate::multicast;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
+use crate::router;
 use crate::schema::{Link, SetElement, nb, sb};
+use crate::service;
+use crate::service::monitor;
 use crate::switch::{mirror, placed};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::port_group::PlacedMember;
+use crate::topology::routed::{self, Routed};
+use crate::topology::router_port::{self, RouterPortConfig};
 use crate::topology::switch_port::{FlowConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{container, ipam, port_binding, port_group, switch_port, up};
+use crate::topology::{container, ha_chassis, ipam, port_binding, port_group, port_key, switch_port, up};
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
@@ -40,10 +45,11 @@ pub fn program(program: &Builder) {
     let mut parts = Parts::default();
     let global = global(program, &nb, &sb, &mut parts);
     let network = topology(program, &nb, &sb, &global, &mut parts);
-    let balanced = load_balancing(program, &nb, &global, &network, &mut parts);
+    let balanced = load_balancing(program, &nb, &sb, &global, &network, &mut parts);
     let members = port_group::placed(&nb.port_group_ports, &network.ports);
     let filtering = acls(program, &nb, &sb, &global, &members, &balanced, &mut parts);
     switches(program, &nb, &global, &network, &filtering, &mut parts);
+    routers(&global, &network, &mut parts);
     groups(program, &nb, &global, &network, &members, &mut parts);
     stale(program, &nb, &sb, &network);
     parts.output(program, &network);
@@ -113,6 +119,8 @@ struct Network {
     ports: Relation<SwitchPort>,
     port_keys: Relation<Assigned>,
     dynamic_addresses: Relation<(Uuid, Text)>,
+    routed: Routed,
+    router_ports: Relation<RouterPortConfig>,
 }
 
 /// Datapaths, ports, and what is written back about them.
@@ -127,27 +135,39 @@ fn topology(
     program.output("sb.Datapath_Binding", &datapaths.rows);
     program.output("sb.IP_Multicast", &multicast::config::ip_multicast(&nb.switch, &datapaths.rows));
 
-    let ports = switch_port::switch_ports(&nb.switch_ports, &nb.switch_port);
-    let keys = switch_port::port_keys(
+    let router_ports = router_port::router_ports(&nb.router_ports, &nb.router, &nb.router_port);
+    let taken = router_ports.ports.map(|port| port.port.name.clone());
+    let switch_ports = switch_port::switch_ports(&nb.switch_ports, &nb.switch_port, &taken);
+    let ports = switch_ports.ports;
+    let routed = routed::routed(nb, &datapaths, router_ports, &ports);
+    let claimants = switch_port::claimants(&ports, &nb.switch_port).concat(&routed.claimants(nb));
+    let keys = port_key::port_keys(&claimants, &datapaths.keys, &sb.port, &sb.datapath, &global.limits);
+    let stand_ins = ha_chassis::external_ports(&ports, &nb.switch_port, &nb.ha_chassis_group);
+    let sources = stand_ins.map(|stand_in| ha_chassis::Source::Group(stand_in.source));
+    let groups =
+        ha_chassis::groups(&sources, &nb.ha_chassis_group, &nb.ha_chassis, &nb.gateway_chassis, &sb.chassis);
+    program.output("sb.HA_Chassis", &groups.members);
+    program.output("sb.HA_Chassis_Group", &groups.groups);
+    let bindings = port_binding::port_bindings(
         &ports,
         &nb.switch_port,
-        &datapaths.keys,
+        &nb.switch,
+        &keys.keys,
+        &sb.chassis,
         &sb.port,
-        &sb.datapath,
-        &global.limits,
+        &stand_ins,
     );
-    let key_problems = datapaths.problems.concat(&keys.problems);
-    let keys = keys.keys;
-    let bindings =
-        port_binding::port_bindings(&ports, &nb.switch_port, &nb.switch, &keys, &sb.chassis, &sb.port);
-    program.output("sb.Port_Binding", &bindings.rows);
-    program.output("sb.Port_Binding.options", &bindings.options);
-    program.output("sb.Port_Binding.chassis", &bindings.chassis);
+    let of_routers = routed.bindings(nb, sb, &keys, &ports);
+    let rows = bindings.rows.concat(&of_routers.rows);
+    program.output("sb.Port_Binding", &rows);
+    program.output("sb.Port_Binding.options", &port_binding::unlike(&rows, &sb.port));
+    program.output("sb.Port_Binding.chassis", &bindings.chassis.concat(&of_routers.chassis));
+    let router_ports = routed.configs(nb, &keys, &global.drop);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
     let up = up::ports_up(&ports, &nb.switch_port, &sb.port, &sb.chassis);
     program.output("nb.Logical_Switch_Port.up", &up);
-    program.output("sb.Port_Binding.up", &up::bindings_down(&ports, &sb.port));
+    program.output("sb.Port_Binding.up", &up::bindings_down(&rows, &sb.port));
     program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
 
     let mac_prefix = identity::mac_prefix(&global.options).map(|prefix| prefix.0);
@@ -161,9 +181,16 @@ fn topology(
     };
     let ipam = ipam::ipam(&ports, inputs);
     program.output("nb.Logical_Switch_Port.dynamic_addresses", &ipam.writes);
-    let twice = switch_port::ports_of_several(&nb.switch_ports, &ports);
-    parts.problems.extend([key_problems, ipam.problems, twice]);
-    Network { datapaths, ports, port_keys: keys, dynamic_addresses: ipam.addresses }
+    parts.problems.extend([datapaths.problems.clone(), switch_ports.problems, routed.problems.clone()]);
+    parts.problems.extend([keys.problems, of_routers.problems, ipam.problems]);
+    Network {
+        datapaths,
+        ports,
+        port_keys: keys.keys,
+        dynamic_addresses: ipam.addresses,
+        routed,
+        router_ports,
+    }
 }
 
 /// What load balancing tells the rules for switches.
@@ -176,6 +203,7 @@ struct Balanced {
 fn load_balancing(
     program: &Builder,
     nb: &Northbound,
+    sb: &Southbound,
     global: &Global,
     network: &Network,
     parts: &mut Parts,
@@ -197,7 +225,26 @@ fn load_balancing(
     let meters = program.union(&[]);
     let switches = on_switches.attach(&meters, On::BalancedSwitches);
     let routers = on_routers.attach(&meters, On::BalancedRouters);
-    parts.placed.push(switches.place(&balancers.services.flat_map(lb::switch::flows)));
+
+    let ports = monitor::port_states(&network.ports, &nb.switch_port, &sb.port, &sb.chassis);
+    let inputs = lb::health::Inputs {
+        load_balancers: &nb.load_balancer,
+        checks: &nb.health_check,
+        mappings: &nb.load_balancer_ip_port_mappings,
+        ports: &ports,
+        mac: &identity::monitor_macs(&global.options).map(|macs| macs.source.clone()),
+        sources: &program.union(&[]),
+    };
+    let checked = lb::health::checked(&balancers.services, inputs);
+    let monitors = monitor::monitors(&checked.probes, &sb.service_monitor, &ports);
+    program.output("sb.Service_Monitor", &monitors.rows);
+    program.output("sb.Service_Monitor.chassis_name", &monitors.chassis);
+    program.output("sb.Service_Monitor.status", &monitors.offline);
+    let services = checked.services(&balancers.services, &monitors.health);
+    parts.placed.push(checked.answers);
+    parts.problems.push(checked.problems);
+
+    parts.placed.push(switches.place(&services.flat_map(lb::switch::flows)));
     parts.members.push(switches.members.clone());
 
     let live = network.datapaths.keys.map(|assigned| assigned.owner);
@@ -258,10 +305,19 @@ fn switches(
     );
     parts.placed.push(placed::flows(&nb.switch, &ports, filtering, &config));
     parts.members.push(placed::members(&nb.switch, &ports));
+    let services = service::services(nb, &ports);
+    parts.placed.push(services.placed);
+    parts.problems.push(services.problems);
 
     let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
     program.output("sb.Multicast_Group", &groups);
     program.output("sb.Multicast_Group.ports", &group_ports);
+}
+
+/// Flows of routers.
+fn routers(global: &Global, network: &Network, parts: &mut Parts) {
+    parts.placed.push(router::placed::flows(&network.router_ports, &global.drop));
+    parts.members.push(router::placed::members(&network.routed.routers));
 }
 
 /// Port groups and address sets, which matches refer to by name.

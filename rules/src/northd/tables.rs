@@ -68,6 +68,7 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::of::<sb::Fdb>("sb.FDB"),
     InputTable::of::<sb::MacBinding>("sb.MAC_Binding"),
     InputTable::of::<sb::AclId>("sb.ACL_ID"),
+    InputTable::of::<sb::ServiceMonitorState>("sb.Service_Monitor"),
 ];
 
 /// Every output of the program that goes to a database, referenced tables before those that refer
@@ -75,6 +76,8 @@ pub const INPUTS: &[InputTable] = &[
 pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::DatapathBinding>("sb.Datapath_Binding", Role::Own, &["nb_uuid"]),
     OutputTable::of::<sb::Mirror>("sb.Mirror", Role::Own, &["name"]),
+    OutputTable::of::<sb::HaChassis>("sb.HA_Chassis", Role::Own, &["priority", "external_ids"]),
+    OutputTable::of::<sb::HaChassisGroup>("sb.HA_Chassis_Group", Role::Own, &["name"]),
     OutputTable::of::<sb::PortBinding>("sb.Port_Binding", Role::Own, &["logical_port"])
         .given_at_insert(&["up", "options"]),
     OutputTable::of::<sb::LogicalDpGroup>("sb.Logical_DP_Group", Role::Own, &["datapaths"]),
@@ -95,6 +98,13 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::AclId>("sb.ACL_ID", Role::Own, &[]).known_by_uuid(),
     OutputTable::of::<sb::IpMulticast>("sb.IP_Multicast", Role::Own, &["datapath"]),
     OutputTable::of::<sb::LoadBalancer>("sb.Load_Balancer", Role::Own, &["name"]),
+    OutputTable::of::<sb::ServiceMonitor>(
+        "sb.Service_Monitor",
+        Role::Own,
+        &["ip", "logical_port", "port", "protocol"],
+    ),
+    OutputTable::of::<sb::ServiceMonitorChassis>("sb.Service_Monitor.chassis_name", Role::Set, &[]),
+    OutputTable::of::<sb::ServiceMonitorStatus>("sb.Service_Monitor.status", Role::Set, &[]),
     OutputTable::of::<sb::DhcpOptions>("sb.DHCP_Options", Role::Own, &["name"]),
     OutputTable::of::<sb::Dhcpv6Options>("sb.DHCPv6_Options", Role::Own, &["name"]),
     OutputTable::of::<sb::RbacPermission>("sb.RBAC_Permission", Role::Own, &["table"]),

@@ -60,6 +60,8 @@ table! {
         requested_chassis: Option<Uuid> = "requested_chassis",
         /// Further chassis that may bind the port at the same time.
         requested_additional_chassis: Vec<Uuid> = "requested_additional_chassis",
+        /// The chassis that stand in for the port.
+        ha_chassis_group: Option<Uuid> = "ha_chassis_group",
         /// Whether the port is up: false for a new row, and then the chassis' business.
         up: Option<bool> = "up",
     }
@@ -157,6 +159,24 @@ table! {
         query_max_resp: Option<i64> = "query_max_resp",
     }
 
+    /// A chassis that may stand in for a port. Owned by northflow.
+    pub struct HaChassis in Southbound "HA_Chassis" {
+        /// The chassis, while it is there.
+        chassis: Option<Uuid> = "chassis",
+        /// From 0 to 32767; the highest that is alive wins.
+        priority: i64 = "priority",
+        /// `chassis-name`: its name, whether it is there or not.
+        external_ids: Map = "external_ids",
+    }
+
+    /// Chassis of which one stands in for ports. Owned by northflow.
+    pub struct HaChassisGroup in Southbound "HA_Chassis_Group" {
+        /// Its name, unique.
+        name: Text = "name",
+        /// The chassis, rows of [`HaChassis`].
+        ha_chassis: Vec<Uuid> = "ha_chassis",
+    }
+
     /// A place to which ports copy their traffic. Owned by northflow.
     pub struct Mirror in Southbound "Mirror" {
         /// Its name, unique.
@@ -187,6 +207,31 @@ table! {
         lr_datapath_group: Option<Uuid> = "lr_datapath_group",
         /// Its settings by name.
         options: Map = "options",
+    }
+
+    /// What a chassis probes. The other columns are those of [`ServiceMonitorState`],
+    /// [`ServiceMonitorChassis`] and [`ServiceMonitorStatus`].
+    pub struct ServiceMonitor in Southbound "Service_Monitor" {
+        /// What for: `load-balancer`, `logical-switch-port` or `network-function`.
+        type_: Option<Text> = "type",
+        /// The address that is probed.
+        ip: Text = "ip",
+        /// The logical port that has it.
+        logical_port: Text = "logical_port",
+        /// The port of the transport layer.
+        port: i64 = "port",
+        /// `tcp`, `udp` or `icmp`.
+        protocol: Option<Text> = "protocol",
+        /// The MAC address that probes come from.
+        src_mac: Text = "src_mac",
+        /// The IP address that probes come from.
+        src_ip: Text = "src_ip",
+        /// Interval, timeout, counts.
+        options: Map = "options",
+        /// Whether the port is in another availability zone.
+        remote: bool = "remote",
+        /// Whether another availability zone asks for it.
+        ic_learned: bool = "ic_learned",
     }
 
     /// A DHCPv4 option that chassis can send (RFC 2132). Owned by northflow.
@@ -264,6 +309,38 @@ table! {
         additional_chassis: Vec<Uuid> = "additional_chassis",
         /// Whether the chassis has all flows of the port; absent until northflow starts it as false.
         up: Option<bool> = "up",
+    }
+
+    /// What the rules read back of a probe.
+    pub struct ServiceMonitorState in Southbound "Service_Monitor" {
+        /// The address that is probed.
+        ip: Text = "ip",
+        /// The logical port that has it.
+        logical_port: Text = "logical_port",
+        /// The port of the transport layer.
+        port: i64 = "port",
+        /// `tcp`, `udp` or `icmp`.
+        protocol: Option<Text> = "protocol",
+        /// The IP address that probes come from.
+        src_ip: Text = "src_ip",
+        /// The chassis that probes. Owned by northflow.
+        chassis_name: Text = "chassis_name",
+        /// `online`, `offline` or `error`. Owned by the chassis.
+        status: Option<Text> = "status",
+        /// Whether another availability zone asks for it.
+        ic_learned: bool = "ic_learned",
+    }
+
+    /// The chassis that probes.
+    pub struct ServiceMonitorChassis in Southbound "Service_Monitor" {
+        /// Its name.
+        chassis_name: Text = "chassis_name",
+    }
+
+    /// What came of a probe, where northflow knows better.
+    pub struct ServiceMonitorStatus in Southbound "Service_Monitor" {
+        /// `offline`, because the port is.
+        status: Option<Text> = "status",
     }
 
     /// The column that northflow sets once, to false, and the chassis from then on.
