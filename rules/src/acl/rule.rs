@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::AclStage;
 use super::sample::Sampling;
-use super::{AclStage, log};
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::nb;
@@ -128,7 +128,7 @@ impl Rule {
             action,
             tier: row.tier as u8,
             label: row.label as u32,
-            log: log::action(row, extras.contains(&Extra::FairMeter)),
+            log: super::log::action(row, extras.contains(&Extra::FairMeter)),
             log_related: row.options.get_bool("log-related", false),
             persist: Persist::No,
             sample_new: None,
