@@ -25,14 +25,17 @@ use crate::router;
 use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
-use crate::switch::{mirror, placed};
+use crate::switch::forwarding_group::forwarding_groups;
+use crate::switch::{mirror, placed, switch_link};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::port_group::PlacedMember;
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
 use crate::topology::switch_port::{FlowConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{container, ha_chassis, ipam, port_binding, port_group, port_key, switch_port, up};
+use crate::topology::{
+    container, ha_chassis, ipam, port_binding, port_check, port_group, port_key, switch_port, up,
+};
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
@@ -48,7 +51,7 @@ pub fn program(program: &Builder) {
     let balanced = load_balancing(program, &nb, &sb, &global, &network, &mut parts);
     let members = port_group::placed(&nb.port_group_ports, &network.ports);
     let filtering = acls(program, &nb, &sb, &global, &members, &balanced, &mut parts);
-    switches(program, &nb, &global, &network, &filtering, &mut parts);
+    switches(program, &nb, &sb, &global, &network, &filtering, &mut parts);
     routers(&global, &network, &mut parts);
     groups(program, &nb, &global, &network, &members, &mut parts);
     stale(program, &nb, &sb, &network);
@@ -286,6 +289,7 @@ fn acls(
 fn switches(
     program: &Builder,
     nb: &Northbound,
+    sb: &Southbound,
     global: &Global,
     network: &Network,
     filtering: &Relation<Filtering>,
@@ -308,6 +312,10 @@ fn switches(
     let services = service::services(nb, &ports);
     parts.placed.push(services.placed);
     parts.problems.push(services.problems);
+
+    parts.placed.push(forwarding_groups(&nb.switch_forwarding_groups, &nb.forwarding_group));
+    parts.problems.push(port_check::problems(&network.ports, &nb.switch_port, &sb.chassis));
+    parts.problems.push(switch_link::problems(&network.ports, &nb.switch_port, &network.routed.ports));
 
     let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
     program.output("sb.Multicast_Group", &groups);
