@@ -13,6 +13,8 @@ pub mod text;
 
 use serde::{Deserialize, Serialize};
 
+use crate::acl::GroupSet;
+use crate::acl::sample::Collecting;
 use crate::lb::attach::Holder;
 use crate::meter::copp::Punt;
 use crate::ovsdb::{Text, Uuid};
@@ -35,6 +37,10 @@ pub enum On {
     Part(u128),
     /// Every router that has a load balancer, likewise.
     BalancedRouters(Holder),
+    /// Every switch that a port group reaches and that sees its ACLs alike.
+    PortGroup(GroupSet),
+    /// Every switch with ACLs that sample alike.
+    Sampling(Collecting),
 }
 
 /// What makes two logical flows the same flow: what a chassis acts on.

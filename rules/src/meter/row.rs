@@ -3,13 +3,9 @@
 
 use northflow_engine::Relation;
 
+use crate::acl::log::fair_meter;
 use crate::ovsdb::{Text, Uuid};
 use crate::schema::{Table, key_uuid, nb, sb};
-
-/// The meter that an ACL has of its own, if its meter is fair.
-pub fn own_meter(meter: &str, acl: Uuid) -> Text {
-    format!("{meter}__{acl}").into()
-}
 
 /// The rows.
 #[derive(Clone, Debug)]
@@ -39,7 +35,7 @@ pub fn rows(meters: &Relation<nb::Meter>, bands: &Relation<nb::MeterBand>, acls:
     let own = logging
         .index_by(|(_, name)| name.clone())
         .join(&fair.index_by(|meter| meter.name.clone()), |(acl, _), meter| {
-            (own_meter(&meter.name, *acl), meter.clone())
+            (Text::from(fair_meter(&meter.name, *acl)), meter.clone())
         });
     let copies = meters.map(|meter| (meter.name.clone(), meter.clone())).concat(&own);
     let rows = copies.map(|(name, meter)| copy(meter, name));
