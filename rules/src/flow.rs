@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lb::attach::BalancedSet;
 use crate::ovsdb::{Text, Uuid};
+use crate::router::RouterSet;
 use crate::switch::SwitchSet;
 pub use stage::Stage;
 
@@ -25,6 +26,8 @@ pub enum On {
     Datapath(Uuid),
     /// Every switch of a class.
     Switches(SwitchSet),
+    /// Every router of a class.
+    Routers(RouterSet),
     /// Every switch that has a load balancer, directly or by a group of load balancers.
     BalancedSwitches(BalancedSet),
     /// Every router that has a load balancer, likewise.

@@ -12,6 +12,7 @@ pub mod multicast;
 pub mod northd;
 pub mod ovsdb;
 pub mod problem;
+pub mod router;
 pub mod schema;
 pub mod service;
 pub mod switch;

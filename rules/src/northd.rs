@@ -19,12 +19,16 @@ use crate::lb;
 use crate::multicast;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
+use crate::router;
 use crate::schema::{Link, SetElement, nb, sb};
+use crate::service;
 use crate::switch::{mirror, placed};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
+use crate::topology::routed::{self, Routed};
+use crate::topology::router_port::{self, RouterPortConfig};
 use crate::topology::switch_port::{FlowConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{container, ipam, port_binding, port_group, switch_port, up};
+use crate::topology::{container, ha_chassis, ipam, port_binding, port_group, port_key, switch_port, up};
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
@@ -39,6 +43,7 @@ pub fn program(program: &Builder) {
     let network = topology(program, &nb, &sb, &global, &mut parts);
     let balanced = load_balancing(program, &nb, &global, &network, &mut parts);
     switches(program, &nb, &global, &network, &balanced, &mut parts);
+    routers(&global, &network, &mut parts);
     groups(program, &nb, &global, &network, &mut parts);
     stale(program, &nb, &sb, &network);
     parts.output(program, &network);
@@ -108,6 +113,8 @@ struct Network {
     ports: Relation<SwitchPort>,
     port_keys: Relation<Assigned>,
     dynamic_addresses: Relation<(Uuid, Text)>,
+    routed: Routed,
+    router_ports: Relation<RouterPortConfig>,
 }
 
 /// Datapaths, ports, and what is written back about them.
@@ -122,27 +129,39 @@ fn topology(
     program.output("sb.Datapath_Binding", &datapaths.rows);
     program.output("sb.IP_Multicast", &multicast::config::ip_multicast(&nb.switch, &datapaths.rows));
 
-    let ports = switch_port::switch_ports(&nb.switch_ports, &nb.switch_port);
-    let keys = switch_port::port_keys(
+    let router_ports = router_port::router_ports(&nb.router_ports, &nb.router, &nb.router_port);
+    let taken = router_ports.ports.map(|port| port.port.name.clone());
+    let switch_ports = switch_port::switch_ports(&nb.switch_ports, &nb.switch_port, &taken);
+    let ports = switch_ports.ports;
+    let routed = routed::routed(nb, &datapaths, router_ports, &ports);
+    let claimants = switch_port::claimants(&ports, &nb.switch_port).concat(&routed.claimants(nb));
+    let keys = port_key::port_keys(&claimants, &datapaths.keys, &sb.port, &sb.datapath, &global.limits);
+    let stand_ins = ha_chassis::external_ports(&ports, &nb.switch_port, &nb.ha_chassis_group);
+    let sources = stand_ins.map(|stand_in| ha_chassis::Source::Group(stand_in.source));
+    let groups =
+        ha_chassis::groups(&sources, &nb.ha_chassis_group, &nb.ha_chassis, &nb.gateway_chassis, &sb.chassis);
+    program.output("sb.HA_Chassis", &groups.members);
+    program.output("sb.HA_Chassis_Group", &groups.groups);
+    let bindings = port_binding::port_bindings(
         &ports,
         &nb.switch_port,
-        &datapaths.keys,
+        &nb.switch,
+        &keys.keys,
+        &sb.chassis,
         &sb.port,
-        &sb.datapath,
-        &global.limits,
+        &stand_ins,
     );
-    let key_problems = datapaths.problems.concat(&keys.problems);
-    let keys = keys.keys;
-    let bindings =
-        port_binding::port_bindings(&ports, &nb.switch_port, &nb.switch, &keys, &sb.chassis, &sb.port);
-    program.output("sb.Port_Binding", &bindings.rows);
-    program.output("sb.Port_Binding.options", &bindings.options);
-    program.output("sb.Port_Binding.chassis", &bindings.chassis);
+    let of_routers = routed.bindings(nb, sb, &keys, &ports);
+    let rows = bindings.rows.concat(&of_routers.rows);
+    program.output("sb.Port_Binding", &rows);
+    program.output("sb.Port_Binding.options", &port_binding::unlike(&rows, &sb.port));
+    program.output("sb.Port_Binding.chassis", &bindings.chassis.concat(&of_routers.chassis));
+    let router_ports = routed.configs(nb, &keys, &global.drop);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
     let up = up::ports_up(&ports, &nb.switch_port, &sb.port, &sb.chassis);
     program.output("nb.Logical_Switch_Port.up", &up);
-    program.output("sb.Port_Binding.up", &up::bindings_down(&ports, &sb.port));
+    program.output("sb.Port_Binding.up", &up::bindings_down(&rows, &sb.port));
     program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
 
     let mac_prefix = identity::mac_prefix(&global.options).map(|prefix| prefix.0);
@@ -156,9 +175,16 @@ fn topology(
     };
     let ipam = ipam::ipam(&ports, inputs);
     program.output("nb.Logical_Switch_Port.dynamic_addresses", &ipam.writes);
-    let twice = switch_port::ports_of_several(&nb.switch_ports, &ports);
-    parts.problems.extend([key_problems, ipam.problems, twice]);
-    Network { datapaths, ports, port_keys: keys, dynamic_addresses: ipam.addresses }
+    parts.problems.extend([datapaths.problems.clone(), switch_ports.problems, routed.problems.clone()]);
+    parts.problems.extend([keys.problems, of_routers.problems, ipam.problems]);
+    Network {
+        datapaths,
+        ports,
+        port_keys: keys.keys,
+        dynamic_addresses: ipam.addresses,
+        routed,
+        router_ports,
+    }
 }
 
 /// What load balancing tells the rules for switches.
@@ -228,10 +254,19 @@ fn switches(
     );
     parts.placed.push(placed::flows(&nb.switch, &ports, &balanced.switches, &config));
     parts.members.push(placed::members(&nb.switch, &ports, &balanced.switches));
+    let services = service::services(nb, &ports);
+    parts.placed.push(services.placed);
+    parts.problems.push(services.problems);
 
     let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
     program.output("sb.Multicast_Group", &groups);
     program.output("sb.Multicast_Group.ports", &group_ports);
+}
+
+/// Flows of routers.
+fn routers(global: &Global, network: &Network, parts: &mut Parts) {
+    parts.placed.push(router::placed::flows(&network.router_ports, &global.drop));
+    parts.members.push(router::placed::members(&network.routed.routers));
 }
 
 /// Port groups and address sets, which matches refer to by name.

@@ -2,11 +2,19 @@
 
 pub mod container;
 pub mod datapath;
+pub mod ha_chassis;
 pub mod ipam;
+pub mod peer;
+pub mod periodic_advertisement;
 pub mod port_binding;
 pub mod port_group;
 pub mod port_identity;
+pub mod port_key;
 pub mod qos_queue;
+pub mod routed;
+pub mod router;
+pub mod router_binding;
+pub mod router_port;
 pub mod switch_port;
 pub mod tunnel_key;
 pub mod up;

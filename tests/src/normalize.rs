@@ -94,6 +94,14 @@ impl Names {
                 names.rows.insert(*uuid, format!("{table}:{}", text_of(row, column)));
             }
         }
+        for (uuid, row) in rows("HA_Chassis") {
+            let name = format!(
+                "{}@{}",
+                map_value(row, "external_ids", "chassis-name").unwrap_or_default(),
+                number(row, "priority")
+            );
+            names.rows.insert(*uuid, name);
+        }
         for (uuid, row) in rows("Logical_DP_Group") {
             let name = names.resolve(row.get("datapaths"));
             names.rows.insert(*uuid, format!("group {name}"));

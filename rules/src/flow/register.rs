@@ -8,6 +8,8 @@ pub const CONNTRACK_DEFRAG: &str = "reg0[0]";
 pub const CONNTRACK_COMMIT: &str = "reg0[1]";
 /// The packet is to be sent through conntrack for address translation.
 pub const CONNTRACK_NAT: &str = "reg0[2]";
+/// An answer to a DHCP request could be made.
+pub const DHCP_RESULT: &str = "reg0[3]";
 /// The packet is to return to the port that it came from.
 pub const HAIRPIN: &str = "reg0[6]";
 /// The sender's address was learned before.

@@ -74,6 +74,8 @@ pub const INPUTS: &[InputTable] = &[
 pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::DatapathBinding>("sb.Datapath_Binding", Role::Own, &["nb_uuid"]),
     OutputTable::of::<sb::Mirror>("sb.Mirror", Role::Own, &["name"]),
+    OutputTable::of::<sb::HaChassis>("sb.HA_Chassis", Role::Own, &["priority", "external_ids"]),
+    OutputTable::of::<sb::HaChassisGroup>("sb.HA_Chassis_Group", Role::Own, &["name"]),
     OutputTable::of::<sb::PortBinding>("sb.Port_Binding", Role::Own, &["logical_port"])
         .given_at_insert(&["up", "options"]),
     OutputTable::of::<sb::LogicalDpGroup>("sb.Logical_DP_Group", Role::Own, &["datapaths"]),

@@ -60,6 +60,8 @@ table! {
         requested_chassis: Option<Uuid> = "requested_chassis",
         /// Further chassis that may bind the port at the same time.
         requested_additional_chassis: Vec<Uuid> = "requested_additional_chassis",
+        /// The chassis that stand in for the port.
+        ha_chassis_group: Option<Uuid> = "ha_chassis_group",
         /// Whether the port is up: false for a new row, and then the chassis' business.
         up: Option<bool> = "up",
     }
@@ -148,6 +150,24 @@ table! {
         query_interval: Option<i64> = "query_interval",
         /// Seconds that a host may take to answer.
         query_max_resp: Option<i64> = "query_max_resp",
+    }
+
+    /// A chassis that may stand in for a port. Owned by northflow.
+    pub struct HaChassis in Southbound "HA_Chassis" {
+        /// The chassis, while it is there.
+        chassis: Option<Uuid> = "chassis",
+        /// From 0 to 32767; the highest that is alive wins.
+        priority: i64 = "priority",
+        /// `chassis-name`: its name, whether it is there or not.
+        external_ids: Map = "external_ids",
+    }
+
+    /// Chassis of which one stands in for ports. Owned by northflow.
+    pub struct HaChassisGroup in Southbound "HA_Chassis_Group" {
+        /// Its name, unique.
+        name: Text = "name",
+        /// The chassis, rows of [`HaChassis`].
+        ha_chassis: Vec<Uuid> = "ha_chassis",
     }
 
     /// A place to which ports copy their traffic. Owned by northflow.

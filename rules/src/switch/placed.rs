@@ -50,7 +50,8 @@ pub fn flows(
     builder.union(&[fixed, own, delivered, answered, bypass, virtual_ports(ports)])
 }
 
-fn place(switch: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
+/// Flows of one switch.
+pub(crate) fn place(switch: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
     flows.into_iter().map(move |flow| Placed { on: On::Datapath(switch), flow })
 }
 

@@ -9,12 +9,12 @@ use crate::flow::{Flow, Stage};
 use crate::global::scan;
 use crate::ovsdb::{Text, Uuid};
 
-/// A Logical_Switch_Port by row and name.
+/// A Logical_Switch_Port or Logical_Router_Port by row and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Port {
     /// The northbound row: what flows give as their hint.
     pub row: Uuid,
-    /// Logical_Switch_Port.name.
+    /// The name, unique among all logical ports.
     pub name: Text,
 }
 

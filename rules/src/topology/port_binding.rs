@@ -4,6 +4,7 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::datapath_uuid;
+use super::ha_chassis::StandIn;
 use super::switch_port::SwitchPort;
 use super::tunnel_key::Assigned;
 use crate::ovsdb::{Text, Uuid};
@@ -30,6 +31,7 @@ struct KeyedPort {
     port: SwitchPort,
     key: u32,
     vlan_passthru: bool,
+    ha_chassis_group: Option<Uuid>,
 }
 
 /// The chassis that a port wants, in the order in which it names them.
@@ -42,12 +44,15 @@ struct Wish {
 
 /// A chassis by one of the names that it may be requested by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Named {
-    name: Text,
+pub struct ChassisName {
+    /// The name.
+    pub name: Text,
     /// A chassis is known by its name first, by the name of its host second.
-    by_host: bool,
-    chassis: Uuid,
-    remote: bool,
+    pub by_host: bool,
+    /// The chassis.
+    pub chassis: Uuid,
+    /// Whether it is in another availability zone (Chassis.other_config:is-remote).
+    pub remote: bool,
 }
 
 /// The chassis found for a port.
@@ -75,8 +80,6 @@ const KEPT: [&str; 4] =
 pub struct PortBindings {
     /// The rows.
     pub rows: Relation<sb::PortBinding>,
-    /// Their options, where they are not what they are to be: chassis write there too.
-    pub options: Relation<sb::PortBindingOptions>,
     /// Where ports are bound, for those whose chassis is in another availability zone: such a
     /// chassis does not bind its ports itself.
     pub chassis: Relation<sb::PortBindingChassis>,
@@ -97,6 +100,7 @@ pub fn port_bindings(
     keys: &Relation<Assigned>,
     chassis: &Relation<sb::Chassis>,
     bindings: &Relation<sb::PortBindingState>,
+    stand_ins: &Relation<StandIn>,
 ) -> PortBindings {
     let passthru = switches.map(|row| (row.uuid, row.other_config.get_bool("vlan-passthru", false)));
     let keyed = ports
@@ -105,11 +109,16 @@ pub fn port_bindings(
             port: port.clone(),
             key: assigned.key,
             vlan_passthru: false,
+            ha_chassis_group: None,
         })
         .index_by(|keyed| keyed.port.switch)
         .join(&passthru.index_by(|(switch, _)| *switch), |keyed, (_, passthru)| KeyedPort {
             vlan_passthru: *passthru,
             ..keyed.clone()
+        })
+        .index_by(|keyed| keyed.port.binding)
+        .join_optional(&stand_ins.index_by(|stand_in| stand_in.binding), |keyed, stand_in| {
+            Some(KeyedPort { ha_chassis_group: stand_in.map(|stand_in| stand_in.group), ..keyed.clone() })
         });
 
     let requested = requested_chassis(nb_rows, chassis);
@@ -153,7 +162,7 @@ pub fn port_bindings(
             Some(row)
         },
     );
-    PortBindings { options: unlike(&rows, bindings), rows, chassis }
+    PortBindings { rows, chassis }
 }
 
 /// The ports of switches that lead to each other, both ways: each of type `switch`, and each the
@@ -171,8 +180,10 @@ fn peers(ports: &Relation<SwitchPort>, rows: &Relation<nb::LogicalSwitchPort>) -
     links.index_by(|link| link.clone()).semijoin(&back.index_by(|link| link.clone()))
 }
 
-/// The options that bindings ought to have and do not.
-fn unlike(
+/// The options that bindings ought to have and do not: chassis write there too.
+///
+/// Cost: a binding costs itself.
+pub fn unlike(
     wanted: &Relation<sb::PortBinding>,
     bindings: &Relation<sb::PortBindingState>,
 ) -> Relation<sb::PortBindingOptions> {
@@ -249,6 +260,21 @@ fn pair((key, value): (&Text, &Text)) -> (Text, Text) {
     (key.clone(), value.clone())
 }
 
+/// The chassis that each name stands for.
+///
+/// Cost: a chassis costs its two names.
+pub fn chassis_names(chassis: &Relation<sb::Chassis>) -> Relation<ChassisName> {
+    let names = chassis.flat_map(|row| {
+        let remote = row.other_config.get_bool("is-remote", false);
+        let named =
+            |name: &Text, by_host| ChassisName { name: name.clone(), by_host, chassis: row.uuid, remote };
+        [named(&row.name, false), named(&row.hostname, true)]
+    });
+    names
+        .index_by(|named| named.name.clone())
+        .reduce(|group| group.rows().min_by_key(|named| (named.by_host, named.chassis)).cloned())
+}
+
 /// The chassis that ports request by name or host name; names that no chassis has are left out.
 fn requested_chassis(
     rows: &Relation<nb::LogicalSwitchPort>,
@@ -259,14 +285,7 @@ fn requested_chassis(
         let wish = |(place, name): (usize, &str)| Wish { row: row.uuid, place, name: name.into() };
         names.enumerate().map(wish).collect::<Vec<_>>()
     });
-    let names = chassis.flat_map(|row| {
-        let remote = row.other_config.get_bool("is-remote", false);
-        let named = |name: &Text, by_host| Named { name: name.clone(), by_host, chassis: row.uuid, remote };
-        [named(&row.name, false), named(&row.hostname, true)]
-    });
-    let best = names
-        .index_by(|named| named.name.clone())
-        .reduce(|group| group.rows().min_by_key(|named| (named.by_host, named.chassis)).cloned());
+    let best = chassis_names(chassis);
     wishes
         .index_by(|wish| wish.name.clone())
         .join(&best.index_by(|named| named.name.clone()), |wish, named| {
@@ -311,6 +330,7 @@ fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option
         external_ids,
         requested_chassis: requested.first.filter(|_| asks),
         requested_additional_chassis: if asks { requested.others.clone() } else { Vec::new() },
+        ha_chassis_group: keyed.ha_chassis_group,
         up: Some(false),
     }
 }

@@ -3,14 +3,15 @@
 use northflow_engine::{Index, Relation};
 use serde::{Deserialize, Serialize};
 
-use super::datapath::{KeyLimits, PORT_KEYS};
 use super::ipam::Entry;
 use super::port_identity;
-use super::tunnel_key::{self, Assigned, Candidate, KeySpace, Next, Why};
+use super::port_key::Claimant;
+use super::tunnel_key::Assigned;
 use crate::flow::drop::DropConfig;
+use crate::flow::stage::DatapathType;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::schema::{Link, nb, sb};
+use crate::schema::{Link, nb};
 use crate::switch::port::{Port, PortAddress, PortKind};
 
 /// A port on its switch.
@@ -52,6 +53,19 @@ pub struct PortConfig {
     pub addresses: Vec<PortAddress>,
     /// The options that rules for flows read.
     pub options: PortOptions,
+    /// What DHCP clients behind the port are told, if anything.
+    pub dhcp: Option<Dhcp>,
+}
+
+/// What of a port's row decides the answers to DHCP clients behind it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Dhcp {
+    /// Logical_Switch_Port.dhcpv4_options.
+    pub v4: Option<Uuid>,
+    /// Logical_Switch_Port.dhcpv6_options.
+    pub v6: Option<Uuid>,
+    /// options:hostname.
+    pub hostname: Option<Text>,
 }
 
 /// What of the global settings flows of switches depend on; one row.
@@ -90,13 +104,15 @@ pub struct PortOptions {
 }
 
 /// The ports that are on a switch, each on one: of a port that several switches name, the switch
-/// with the least identifier has it.
+/// with the least identifier has it. A name that a router port has (`taken`) is not free for a
+/// switch port.
 ///
 /// Cost: a port costs itself.
 pub fn switch_ports(
     listed: &Relation<Link>,
     ports: &Relation<nb::LogicalSwitchPort>,
-) -> Relation<SwitchPort> {
+    taken: &Relation<Text>,
+) -> SwitchPorts {
     let members = switches_of(listed).reduce(|group| group.rows().min().copied());
     let names = ports.map(|row| SwitchPort {
         port: Port { row: row.uuid, name: row.name.clone() },
@@ -110,10 +126,28 @@ pub fn switch_ports(
             .join(&port_identity::bindings(ports).index_by(|binding| binding.port), |port, binding| {
                 SwitchPort { binding: binding.binding, ..port.clone() }
             });
-    names.index_by(|port| port.port.row).named("switch_port.name").join(
-        &members.index_by(|link| link.member).named("switch_port.switch"),
-        |port, link| SwitchPort { switch: link.owner, ..port.clone() },
-    )
+    let all =
+        names
+            .index_by(|port| port.port.row)
+            .named("switch_port.name")
+            .join(&members.index_by(|link| link.member).named("switch_port.switch"), |port, link| {
+                SwitchPort { switch: link.owner, ..port.clone() }
+            });
+    let by_name = all.index_by(|port| port.port.name.clone()).named("switch_port");
+    let taken = taken.index_by(Text::clone);
+    let twice = ports_of_several(listed, &all)
+        .concat(&by_name.semijoin(&taken))
+        .map(|port| Problem::new(format!("duplicate logical port {}", port.port.name)));
+    SwitchPorts { ports: by_name.antijoin(&taken), problems: twice }
+}
+
+/// What is known of the ports of switches.
+#[derive(Clone, Debug)]
+pub struct SwitchPorts {
+    /// The ports.
+    pub ports: Relation<SwitchPort>,
+    /// Names that are there twice.
+    pub problems: Relation<Problem>,
 }
 
 /// Which switches name each port.
@@ -124,94 +158,25 @@ fn switches_of(listed: &Relation<Link>) -> Index<Uuid, Link> {
 /// Ports that several switches name.
 ///
 /// Cost: a port of several switches costs itself.
-pub fn ports_of_several(listed: &Relation<Link>, ports: &Relation<SwitchPort>) -> Relation<Problem> {
+fn ports_of_several(listed: &Relation<Link>, ports: &Relation<SwitchPort>) -> Relation<SwitchPort> {
     let several = switches_of(listed).reduce(|group| (group.count() > 1).then(|| group.any().member));
-    ports
-        .index_by(|port| port.port.row)
-        .semijoin(&several.index_by(|port| *port))
-        .map(|port| Problem::new(format!("duplicate logical port {}", port.port.name)))
+    ports.index_by(|port| port.port.row).semijoin(&several.index_by(|port| *port))
 }
 
-/// What a Port_Binding keeps of the key space of its datapath.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct KeptKey {
-    logical_port: Text,
-    datapath: Uuid,
-    key: u32,
-}
-
-/// What is known of the keys of ports.
-#[derive(Clone, Debug)]
-pub struct PortKeys {
-    /// Those of the ports that have one.
-    pub keys: Relation<Assigned>,
-    /// Keys that could not be had.
-    pub problems: Relation<Problem>,
-}
-
-/// Gives keys to the ports of datapaths that have one themselves.
-///
-/// ```text
-/// kept(port, key)  :-  port_binding(name, datapath, key), datapath_binding(datapath, nb_uuid),
-///                      a port of that name on the switch nb_uuid
-/// ```
+/// Who wants a key.
 ///
 /// Cost: a port costs itself.
-pub fn port_keys(
-    ports: &Relation<SwitchPort>,
-    rows: &Relation<nb::LogicalSwitchPort>,
-    datapaths: &Relation<Assigned>,
-    port_bindings: &Relation<sb::PortBindingState>,
-    datapath_bindings: &Relation<sb::DatapathBindingState>,
-    limits: &Relation<KeyLimits>,
-) -> PortKeys {
-    let bound = port_bindings.map(|binding| KeptKey {
-        logical_port: binding.logical_port.clone(),
-        datapath: binding.datapath,
-        key: binding.tunnel_key as u32,
-    });
-    let owners = datapath_bindings.flat_map(|binding| Some((binding.uuid, super::datapath::owner(binding)?)));
-    let kept = bound.index_by(|kept| kept.datapath).join(
-        &owners.index_by(|(binding, _)| *binding),
-        |kept, (_, owner)| KeptKey { datapath: *owner, ..kept.clone() },
-    );
-    let live = ports.index_by(|port| port.switch).semijoin(&datapaths.index_by(|assigned| assigned.owner));
-    let known = live
-        .index_by(|port| (port.port.name.clone(), port.switch))
-        .join_optional(&kept.index_by(|kept| (kept.logical_port.clone(), kept.datapath)), |port, kept| {
-            Some((port.port.row, port.switch, kept.map(|kept| kept.key)))
-        });
+pub fn claimants(ports: &Relation<SwitchPort>, rows: &Relation<nb::LogicalSwitchPort>) -> Relation<Claimant> {
     let requested = rows.map(|row| (row.uuid, row.options.get_number::<i32>("requested-tnl-key")));
-    let wishes = known
-        .index_by(|(row, _, _)| *row)
-        .join(&requested.index_by(|(row, _)| *row), |(owner, space, kept), (_, requested)| {
-            (*owner, *space, *kept, requested.filter(|key| *key != 0))
-        });
-    let candidates = wishes.index_by(|_| ()).join(&limits.index_by(|_| ()), |wish, limits| Candidate {
-        owner: wish.0,
-        space: wish.1,
-        kept: wish.2,
-        requested: wish.3,
-        range: limits.ports(),
-    });
-    let keys = candidates.allocate_by(|candidate| candidate.space, || KeySpace::new(Next::AfterHighest));
-    let unmet = tunnel_key::unmet(&candidates, &keys);
-    let problems =
-        unmet.index_by(|unmet| unmet.owner).join(&ports.index_by(|port| port.port.row), |unmet, port| {
-            Problem::new(complaint(unmet.why, &port.port.name))
-        });
-    PortKeys { keys, problems }
-}
-
-fn complaint(why: Why, name: &str) -> String {
-    match why {
-        Why::Taken(key) => {
-            format!("Logical switch port {name} requests same tunnel key {key} as another LSP or LRP")
+    ports.index_by(|port| port.port.row).join(&requested.index_by(|(row, _)| *row), |port, (_, requested)| {
+        Claimant {
+            owner: port.port.row,
+            name: port.port.name.clone(),
+            datapath: port.switch,
+            kind: DatapathType::Switch,
+            requested: *requested,
         }
-        Why::Vxlan(key) => format!("Tunnel key {key} for port {name} is incompatible with VXLAN"),
-        Why::OutOfRange(key) => format!("Tunnel key {key} for port {name} is not between 1 and {PORT_KEYS}"),
-        Why::Exhausted => format!("all port tunnel ids exhausted: port {name} gets none"),
-    }
+    })
 }
 
 /// What rules for flows see of the ports that have a key. `dynamic` gives, by row, the address that
@@ -254,6 +219,19 @@ struct Placement {
     config: FlowConfig,
 }
 
+/// A port is served if it is enabled and leads to no router; an external one also needs chassis that
+/// stand in for it.
+fn dhcp(row: &nb::LogicalSwitchPort, kind: PortKind) -> Option<Dhcp> {
+    let stand_in = kind != PortKind::External || row.ha_chassis_group.is_some();
+    let served = row.enabled != Some(false) && kind != PortKind::Router && stand_in;
+    let told = row.dhcpv4_options.is_some() || row.dhcpv6_options.is_some();
+    (served && told).then(|| Dhcp {
+        v4: row.dhcpv4_options,
+        v6: row.dhcpv6_options,
+        hostname: row.options.get("hostname").cloned(),
+    })
+}
+
 fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig {
     let kind = PortKind::read(&row.type_);
     let options = &row.options;
@@ -276,6 +254,7 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
             PortAddress::read(element).is_some()
         }),
         addresses: own.chain(dynamic).collect(),
+        dhcp: dhcp(row, kind),
         options: PortOptions {
             learn_fdb: options.get_bool("lsp_learn_fdb", true),
             localnet_learn_fdb: flag("localnet_learn_fdb"),

@@ -47,13 +47,14 @@ pub fn ports_up(
 ///
 /// Cost: a binding costs itself.
 pub fn bindings_down(
-    ports: &Relation<SwitchPort>,
+    rows: &Relation<sb::PortBinding>,
     bindings: &Relation<sb::PortBindingState>,
 ) -> Relation<sb::PortBindingUp> {
     let silent = bindings.filter(|row| row.up.is_none());
     let silent = silent.map(|row| (row.logical_port.clone(), row.uuid));
+    let names = rows.map(|row| row.logical_port.clone());
     silent
         .index_by(|(name, _)| name.clone())
-        .semijoin(&ports.index_by(|port| port.port.name.clone()))
+        .semijoin(&names.index_by(Text::clone))
         .map(|(_, uuid)| sb::PortBindingUp { uuid: *uuid, up: Some(false) })
 }

@@ -109,19 +109,13 @@ impl Ip6Net {
 
     /// Reads one at the front of `text`.
     pub fn scan(text: &str) -> Scanned<'_, Ip6Net> {
-        let Some((address, rest)) = scan6(scan::blanks(text)) else { return (Err(IpError::Address), text) };
-        let Some(mask) = rest.strip_prefix('/') else { return (Ok(Ip6Net { address, length: 128 }), rest) };
-        // A mask that begins with a decimal digit is taken for a length, with something after it.
-        if let Some((length, rest)) = scan::number(mask, 10) {
-            return (prefix_length(length, 128).map(|length| Ip6Net { address, length }), rest);
-        }
-        let Some((mask, rest)) = scan::ip6_text(mask) else {
-            return (Ok(Ip6Net { address, length: 128 }), rest);
-        };
-        let Ok(mask) = mask.parse::<Ipv6Addr>() else { return (Err(IpError::Mask), rest) };
-        let length = mask.to_bits().leading_ones();
-        let whole = length == mask.to_bits().count_ones();
-        (whole.then_some(Ip6Net { address, length: length as u8 }).ok_or(IpError::Hole), rest)
+        let (masked, rest) = masked6(text);
+        let net = masked.and_then(|(address, mask)| {
+            let length = mask.leading_ones();
+            let whole = length == mask.count_ones();
+            whole.then_some(Ip6Net { address, length: length as u8 }).ok_or(IpError::Hole)
+        });
+        (net, rest)
     }
 
     /// The first address of the network.
@@ -180,6 +174,16 @@ pub fn parse4(text: &str) -> Option<Ipv4Addr> {
     scan4(text).filter(|(_, rest)| rest.is_empty()).map(|(address, _)| address)
 }
 
+/// Reads a text that is an IPv4 address with a mask, holes in it or not, and nothing else.
+pub fn parse4_masked(text: &str) -> Result<(Ipv4Addr, Ipv4Addr), IpError> {
+    whole(masked4(text)).map(|(address, mask)| (address, Ipv4Addr::from_bits(mask)))
+}
+
+/// Reads a text that is an IPv6 address with a mask, holes in it or not, and nothing else.
+pub fn parse6_masked(text: &str) -> Result<(Ipv6Addr, Ipv6Addr), IpError> {
+    whole(masked6(text)).map(|(address, mask)| (address, Ipv6Addr::from_bits(mask)))
+}
+
 /// Reads an IPv6 address at the front of `text` (RFC 4291 section 2.2).
 pub fn scan6(text: &str) -> Option<(Ipv6Addr, &str)> {
     let (address, rest) = scan::ip6_text(text)?;
@@ -234,6 +238,19 @@ fn masked4(text: &str) -> Scanned<'_, (Ipv4Addr, u32)> {
         Some((length, rest)) => (prefix_length(length, 32).map(|length| (address, mask4(length))), rest),
         None => (Ok((address, u32::MAX)), rest),
     }
+}
+
+/// Reads `ADDRESS`, `ADDRESS/LENGTH` or `ADDRESS/MASK`, any mask, at the front of `text`.
+fn masked6(text: &str) -> Scanned<'_, (Ipv6Addr, u128)> {
+    let Some((address, rest)) = scan6(scan::blanks(text)) else { return (Err(IpError::Address), text) };
+    let Some(mask) = rest.strip_prefix('/') else { return (Ok((address, u128::MAX)), rest) };
+    // A mask that begins with a decimal digit is taken for a length, with something after it.
+    if let Some((length, rest)) = scan::number(mask, 10) {
+        return (prefix_length(length, 128).map(|length| (address, mask6(length))), rest);
+    }
+    let Some((mask, rest)) = scan::ip6_text(mask) else { return (Ok((address, u128::MAX)), rest) };
+    let mask = mask.parse::<Ipv6Addr>().map_err(|_| IpError::Mask);
+    (mask.map(|mask| (address, mask.to_bits())), rest)
 }
 
 /// A scanned number as the length of a prefix; it is cut off to 32 bits with a sign.

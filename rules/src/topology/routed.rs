@@ -1,0 +1,105 @@
+//! Routers, their ports and what they lead to, put together: what the rules of routers start from.
+
+use northflow_engine::Relation;
+
+use super::datapath::Datapaths;
+use super::peer::{self, Peers};
+use super::port_binding;
+use super::port_key::{Claimant, PortKeys};
+use super::router::{self, Router};
+use super::router_binding::{self, Distributed, RouterBindings};
+use super::router_port::{self, RouterPort, RouterPortConfig};
+use super::switch_port::SwitchPort;
+use crate::flow::drop::DropConfig;
+use crate::flow::stage::DatapathType;
+use crate::northd::{Northbound, Southbound};
+use crate::problem::Problem;
+use crate::switch::port::PortKind;
+
+/// The routers of the network.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// Routers that have a key.
+    pub routers: Relation<Router>,
+    /// Their ports; also those for which there was no key.
+    pub ports: Relation<RouterPort>,
+    /// What leads where.
+    pub peers: Peers,
+    /// What is wrong.
+    pub problems: Relation<Problem>,
+}
+
+/// The routers, their ports and peers.
+///
+/// Cost: a port or router costs itself and those that lead to it.
+pub fn routed(
+    nb: &Northbound,
+    datapaths: &Datapaths,
+    ports: router_port::RouterPorts,
+    switch_ports: &Relation<SwitchPort>,
+) -> Routed {
+    let peers = peer::peers(switch_ports, &nb.switch_port, &ports.ports);
+    let routers = router::routers(&nb.router, &datapaths.keys, &ports.ports);
+    let problems = ports.problems.concat(&peers.problems);
+    Routed { routers, ports: ports.ports, peers, problems }
+}
+
+impl Routed {
+    /// Who wants a key: ports, and their chassis-redirect ports, which cannot request one.
+    ///
+    /// Cost: a port costs itself.
+    pub fn claimants(&self, nb: &Northbound) -> Relation<Claimant> {
+        let kind = DatapathType::Router;
+        let requested = nb.router_port.map(|row| (row.uuid, row.options.get_number("requested-tnl-key")));
+        let plain = self.ports.index_by(|port| port.port.row).join(
+            &requested.index_by(|(row, _)| *row),
+            move |port, (_, requested)| Claimant {
+                owner: port.port.row,
+                name: port.port.name.clone(),
+                datapath: port.router,
+                kind,
+                requested: *requested,
+            },
+        );
+        let redirects = self.ports.flat_map(move |port| {
+            let redirect = port.redirect.as_ref()?;
+            let (owner, name) = (redirect.owner, redirect.name.clone());
+            Some(Claimant { owner, name, datapath: port.router, kind, requested: None })
+        });
+        plain.concat(&redirects)
+    }
+
+    /// What rules for flows see of the ports.
+    pub fn configs(
+        &self,
+        nb: &Northbound,
+        keys: &PortKeys,
+        drop: &Relation<DropConfig>,
+    ) -> Relation<RouterPortConfig> {
+        let peers = &self.peers.of_router_ports;
+        router_port::router_port_configs(&self.ports, &nb.router_port, &self.routers, peers, &keys.keys, drop)
+    }
+
+    /// The bindings of the ports.
+    pub fn bindings(
+        &self,
+        nb: &Northbound,
+        sb: &Southbound,
+        keys: &PortKeys,
+        switch_ports: &Relation<SwitchPort>,
+    ) -> RouterBindings {
+        let vtep_switches =
+            switch_ports.filter(|port| port.kind == PortKind::Vtep).map(|port| port.switch).distinct();
+        let distributed = Distributed { routers: nb.router.builder().union(&[]), vtep_switches };
+        router_binding::router_bindings(router_binding::Inputs {
+            ports: &self.ports,
+            rows: &nb.router_port,
+            routers: &nb.router,
+            peers: &self.peers.of_router_ports,
+            keys: &keys.keys,
+            chassis: &port_binding::chassis_names(&sb.chassis),
+            distributed: &distributed,
+            bindings: &sb.port,
+        })
+    }
+}
