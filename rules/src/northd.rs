@@ -26,7 +26,7 @@ use crate::switch::{mirror, placed};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
-use crate::topology::switch_port::{FlowConfig, SwitchPort};
+use crate::topology::switch_port::{FlowConfig, PortConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
 use crate::topology::{container, ha_chassis, ipam, port_binding, port_group, port_key, switch_port, up};
 
@@ -42,8 +42,8 @@ pub fn program(program: &Builder) {
     let global = global(program, &nb, &sb, &mut parts);
     let network = topology(program, &nb, &sb, &global, &mut parts);
     let balanced = load_balancing(program, &nb, &global, &network, &mut parts);
-    switches(program, &nb, &global, &network, &balanced, &mut parts);
-    routers(&global, &network, &mut parts);
+    let ports = switches(program, &nb, &global, &network, &balanced, &mut parts);
+    routers(program, &nb, &sb, &global, &network, &balanced, &ports, &mut parts);
     groups(program, &nb, &global, &network, &mut parts);
     stale(program, &nb, &sb, &network);
     parts.output(program, &network);
@@ -187,10 +187,12 @@ fn topology(
     }
 }
 
-/// What load balancing tells the rules for switches.
+/// What load balancing tells the rules for switches and routers.
 struct Balanced {
     /// Switches that have a load balancer with a VIP.
     switches: Relation<Uuid>,
+    /// Routers that have a load balancer which works on every chassis.
+    distributed_routers: Relation<Uuid>,
 }
 
 /// Load balancers: their flows and their rows.
@@ -228,7 +230,10 @@ fn load_balancing(
     program.output("sb.Load_Balancer", &rows.load_balancers);
     parts.dp_groups.push(rows.groups);
     parts.dp_group_datapaths.push(rows.group_datapaths);
-    Balanced { switches: on_switches.with_vip(&nb.load_balancer_vips) }
+    Balanced {
+        switches: on_switches.with_vip(&nb.load_balancer_vips),
+        distributed_routers: routers.distributed(&nb.load_balancer),
+    }
 }
 
 /// Flows of switches, and the multicast groups that they name.
@@ -239,7 +244,7 @@ fn switches(
     network: &Network,
     balanced: &Balanced,
     parts: &mut Parts,
-) {
+) -> Relation<PortConfig> {
     let ignore_down = global.options.map(|row| row.options.get_bool("ignore_lsp_down", true));
     let config = single(&global.drop).join(&single(&ignore_down), |drop, ignore_down| FlowConfig {
         drop: *drop,
@@ -261,12 +266,34 @@ fn switches(
     let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
     program.output("sb.Multicast_Group", &groups);
     program.output("sb.Multicast_Group.ports", &group_ports);
+    ports
 }
 
 /// Flows of routers.
-fn routers(global: &Global, network: &Network, parts: &mut Parts) {
-    parts.placed.push(router::placed::flows(&network.router_ports, &global.drop));
-    parts.members.push(router::placed::members(&network.routed.routers));
+fn routers(
+    program: &Builder,
+    nb: &Northbound,
+    sb: &Southbound,
+    global: &Global,
+    network: &Network,
+    balanced: &Balanced,
+    switch_configs: &Relation<PortConfig>,
+    parts: &mut Parts,
+) {
+    let inputs = router::placed::Inputs {
+        routed: &network.routed,
+        ports: &network.router_ports,
+        switch_ports: &network.ports,
+        switch_configs,
+        distributed: &balanced.distributed_routers,
+        shared: &program.union(&[]),
+        drop: &global.drop,
+        features: &global.features,
+    };
+    let pipeline = router::placed::pipeline(nb, sb, inputs);
+    parts.placed.push(pipeline.placed);
+    parts.members.push(pipeline.members);
+    parts.problems.push(pipeline.problems);
 }
 
 /// Port groups and address sets, which matches refer to by name.

@@ -6,7 +6,7 @@ use super::port::PortContext;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::ND_RA_OPTIONS;
 use crate::flow::{Flow, Stage};
-use crate::meter::copp::Protocol;
+use super::meters::Protocol;
 use crate::problem::Problem;
 use crate::schema::Map;
 use crate::topology::peer::Peer;

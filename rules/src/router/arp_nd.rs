@@ -4,7 +4,7 @@ use super::port::PortContext;
 use crate::flow::register::INPORT_ETH_ADDR;
 use crate::flow::text::quote;
 use crate::flow::{Flow, Stage};
-use crate::meter::copp::Protocol;
+use super::meters::Protocol;
 use crate::value::ip::{solicited_node, text6};
 
 const STAGE: Stage = Stage::LrInIpInput;

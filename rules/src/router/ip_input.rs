@@ -7,7 +7,7 @@ use crate::flow::drop::DropConfig;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::EGRESS_LOOPBACK;
 use crate::flow::{Flow, Stage};
-use crate::meter::copp::Protocol;
+use super::meters::Protocol;
 use crate::value::ip::text6;
 
 const STAGE: Stage = Stage::LrInIpInput;

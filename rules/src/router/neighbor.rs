@@ -10,7 +10,7 @@ use crate::flow::drop::DropConfig;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::{LOOKUP_NEIGHBOR, LOOKUP_NEIGHBOR_IP};
 use crate::flow::{Flow, Stage};
-use crate::meter::copp::Protocol;
+use super::meters::Protocol;
 
 const LOOKUP: Stage = Stage::LrInLookupNeighbor;
 const LEARN: Stage = Stage::LrInLearnNeighbor;

@@ -5,7 +5,7 @@ use super::port::PortContext;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::{CT_STATE, EGRESS_LOOPBACK, PACKET_LARGER};
 use crate::flow::{Flow, Stage};
-use crate::meter::copp::Protocol;
+use super::meters::Protocol;
 use crate::value::ip::text6;
 
 use super::RouterSet;

@@ -82,13 +82,20 @@ impl PortContext {
         !self.config.router.options.is_gateway_router() && !self.config.router.gateways.any()
     }
 
+    /// Whether the port is a gateway whose traffic goes there over the physical network
+    /// (options:redirect-type is `bridged`, in any case).
+    pub fn bridges(&self) -> bool {
+        let kind = self.config.options.redirect_type.as_deref().unwrap_or_default();
+        self.config.redirect.is_some() && kind.eq_ignore_ascii_case("bridged")
+    }
+
     /// Whether the port leads to another router.
     pub fn leads_to_router(&self) -> bool {
         matches!(self.config.peer, Some(Peer::Router { .. }))
     }
 
     /// A flow that the port's row explains.
-    pub(super) fn flow(
+    pub(crate) fn flow(
         &self,
         stage: Stage,
         priority: u16,

@@ -18,7 +18,7 @@ use crate::flow::row::Placed;
 use crate::flow::{Flow, On, Stage};
 use crate::ovsdb::Uuid;
 use crate::switch::port::{Port, PortAddress, PortKind};
-use crate::topology::peer::{Attachment, Peer};
+use crate::topology::peer::{Peer, Peers};
 use crate::topology::switch_port::PortConfig;
 use crate::value::addresses::RouterAddresses;
 use crate::value::ip::text6;
@@ -113,10 +113,11 @@ struct Host {
 /// switch costs two flows for each other router there, and one for each address of its networks.
 pub fn switch_flows(
     ports: &Relation<PortContext>,
-    attachments: &Relation<Attachment>,
+    peers: &Peers,
     switch_ports: &Relation<PortConfig>,
 ) -> Relation<Placed> {
-    let seekers = attachments
+    let seekers = peers
+        .attachments
         .index_by(|attachment| attachment.router_port.row)
         .join(&ports.index_by(|port| port.config.port.row), |attachment, port| Seeker {
             switch: attachment.switch,
@@ -126,9 +127,8 @@ pub fn switch_flows(
             addresses: port.config.addresses.clone(),
             bridged: port.bridges(),
             asks: port.config.router.options.dynamic_neigh_routers,
-        })
-        .index_by(|seeker: &Seeker| seeker.switch)
-        .named("resolve.seeker");
+        });
+    let by_switch = seekers.index_by(|seeker| seeker.switch).named("resolve.seeker");
     let hosts = switch_ports.flat_map(|port| {
         let routed = matches!(port.kind, PortKind::Router | PortKind::Virtual);
         let addresses = if port.enabled && !routed { port.addresses.clone() } else { Vec::new() };
@@ -138,7 +138,7 @@ pub fn switch_flows(
     let found = hosts
         .index_by(|host| host.switch)
         .named("resolve.host")
-        .join_flat(&seekers, |host, seeker| place(seeker.router, host_flows(seeker, host)));
+        .join_flat(&by_switch, |host, seeker| place(seeker.router, host_flows(seeker, host)));
 
     let enabled = switch_ports.filter(|port| port.enabled && port.kind == PortKind::Router);
     let asking = seekers
@@ -146,7 +146,7 @@ pub fn switch_flows(
         .index_by(|seeker| seeker.through.row)
         .semijoin(&enabled.index_by(|port| port.port.row))
         .index_by(|seeker| seeker.switch);
-    let neighbours = asking.join_flat(&seekers, |seeker, neighbour| {
+    let neighbours = asking.join_flat(&by_switch, |seeker, neighbour| {
         let flows = match seeker.port.row == neighbour.port.row {
             true => Vec::new(),
             false => router_port(&seeker.port, &seeker.through, " ==", &neighbour.addresses),

@@ -12,7 +12,7 @@ use crate::flow::row::Placed;
 use crate::flow::register::{DHCP_RELAY_DESTINATION, DHCP_RELAY_REQUEST, DHCP_RELAY_RESPONSE};
 use crate::flow::{Flow, On, Stage};
 use crate::lb::vip;
-use crate::meter::copp::Protocol;
+use crate::router::meters::Protocol;
 use crate::ovsdb::{Text, Uuid};
 use crate::router::port::PortContext;
 use crate::schema::nb;
