@@ -9,6 +9,8 @@ pub mod affinity;
 pub mod attach;
 pub mod empty;
 pub mod hairpin;
+pub mod health;
+pub mod mapping;
 pub mod row;
 pub mod switch;
 pub mod vip;
@@ -152,6 +154,22 @@ pub struct Balancers {
     pub services: Relation<Service>,
     /// What is wrong with others.
     pub problems: Relation<Problem>,
+}
+
+impl Service {
+    /// What the service is called among all.
+    pub fn id(&self) -> ServiceId {
+        ServiceId { lb: self.lb.row, vip: self.vip.key.clone() }
+    }
+}
+
+/// The name of a [`Service`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ServiceId {
+    /// The load balancer.
+    pub lb: Uuid,
+    /// The VIP as the CMS wrote it.
+    pub vip: Text,
 }
 
 /// Network-wide settings of load balancing; one row.

@@ -22,6 +22,7 @@ use crate::problem::Problem;
 use crate::router;
 use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
+use crate::service::monitor;
 use crate::switch::{mirror, placed};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::routed::{self, Routed};
@@ -41,7 +42,7 @@ pub fn program(program: &Builder) {
     let mut parts = Parts::default();
     let global = global(program, &nb, &sb, &mut parts);
     let network = topology(program, &nb, &sb, &global, &mut parts);
-    let balanced = load_balancing(program, &nb, &global, &network, &mut parts);
+    let balanced = load_balancing(program, &nb, &sb, &global, &network, &mut parts);
     let ports = switches(program, &nb, &global, &network, &balanced, &mut parts);
     routers(program, &nb, &sb, &global, &network, &balanced, &ports, &mut parts);
     groups(program, &nb, &global, &network, &mut parts);
@@ -199,6 +200,7 @@ struct Balanced {
 fn load_balancing(
     program: &Builder,
     nb: &Northbound,
+    sb: &Southbound,
     global: &Global,
     network: &Network,
     parts: &mut Parts,
@@ -220,7 +222,26 @@ fn load_balancing(
     let meters = program.union(&[]);
     let switches = on_switches.attach(&meters, On::BalancedSwitches);
     let routers = on_routers.attach(&meters, On::BalancedRouters);
-    parts.placed.push(switches.place(&balancers.services.flat_map(lb::switch::flows)));
+
+    let ports = monitor::port_states(&network.ports, &nb.switch_port, &sb.port, &sb.chassis);
+    let inputs = lb::health::Inputs {
+        load_balancers: &nb.load_balancer,
+        checks: &nb.health_check,
+        mappings: &nb.load_balancer_ip_port_mappings,
+        ports: &ports,
+        mac: &identity::monitor_macs(&global.options).map(|macs| macs.source.clone()),
+        sources: &program.union(&[]),
+    };
+    let checked = lb::health::checked(&balancers.services, inputs);
+    let monitors = monitor::monitors(&checked.probes, &sb.service_monitor, &ports);
+    program.output("sb.Service_Monitor", &monitors.rows);
+    program.output("sb.Service_Monitor.chassis_name", &monitors.chassis);
+    program.output("sb.Service_Monitor.status", &monitors.offline);
+    let services = checked.services(&balancers.services, &monitors.health);
+    parts.placed.push(checked.answers);
+    parts.problems.push(checked.problems);
+
+    parts.placed.push(switches.place(&services.flat_map(lb::switch::flows)));
     parts.members.push(switches.members.clone());
 
     let live = network.datapaths.keys.map(|assigned| assigned.owner);

@@ -5,6 +5,7 @@ pub mod dhcp;
 pub mod dhcp_relay;
 pub mod dhcpv4;
 pub mod dhcpv6;
+pub mod monitor;
 pub mod virtual_port;
 
 use northflow_engine::Relation;

@@ -21,13 +21,13 @@ pub fn with_reference(
     Trial::test(name, run).with_ignored_flag(ignored)
 }
 
-/// Fails with `faults`, if there are any: the first of them, or with `NORTHFLOW_FAULTS=N` so many.
+/// Fails with `faults`, if there are any: `NORTHFLOW_FAULTS` of them are shown, 60 by default.
 pub fn no_faults(faults: Vec<String>) -> Result<(), Failed> {
     if faults.is_empty() {
         return Ok(());
     }
-    let wanted = std::env::var("NORTHFLOW_FAULTS").ok().and_then(|wanted| wanted.parse().ok());
-    let shown: Vec<String> = faults.iter().take(wanted.unwrap_or(60)).cloned().collect();
+    let most = std::env::var("NORTHFLOW_FAULTS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let shown: Vec<String> = faults.iter().take(most).cloned().collect();
     let more = faults.len() - shown.len();
     Err(format!("{} differences:\n{}\n({more} more)", faults.len(), shown.join("\n")).into())
 }

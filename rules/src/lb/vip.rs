@@ -58,6 +58,8 @@ impl Endpoint {
 /// A VIP with its backends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Vip {
+    /// The VIP as the CMS wrote it.
+    pub key: Text,
     /// Where clients send to.
     pub front: Endpoint,
     /// The version of IP on both sides.
@@ -97,7 +99,7 @@ impl Vip {
             }
         }
         if errors.is_empty() {
-            return Ok(Vip { front, family, backends, text: value.clone() });
+            return Ok(Vip { key: key.into(), front, family, backends, text: value.clone() });
         }
         let errors = format!("{}.", errors.join(", "));
         Err(if template.is_some() { format!("invalid backend: template ({errors})") } else { errors })

@@ -134,6 +134,8 @@ pub struct Southbound {
     pub fdb: Relation<sb::Fdb>,
     /// Learned neighbours.
     pub mac_binding: Relation<sb::MacBinding>,
+    /// What came of probes.
+    pub service_monitor: Relation<sb::ServiceMonitorState>,
 }
 
 impl Northbound {
@@ -209,6 +211,7 @@ impl Southbound {
             encap: program.input("sb.Encap"),
             fdb: program.input("sb.FDB"),
             mac_binding: program.input("sb.MAC_Binding"),
+            service_monitor: program.input("sb.Service_Monitor"),
         }
     }
 }

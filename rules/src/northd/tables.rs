@@ -67,6 +67,7 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::of::<sb::Encap>("sb.Encap"),
     InputTable::of::<sb::Fdb>("sb.FDB"),
     InputTable::of::<sb::MacBinding>("sb.MAC_Binding"),
+    InputTable::of::<sb::ServiceMonitorState>("sb.Service_Monitor"),
 ];
 
 /// Every output of the program that goes to a database, referenced tables before those that refer
@@ -95,6 +96,13 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::elements::<sb::PortGroup>("sb.Port_Group.ports", &["ports"]),
     OutputTable::of::<sb::IpMulticast>("sb.IP_Multicast", Role::Own, &["datapath"]),
     OutputTable::of::<sb::LoadBalancer>("sb.Load_Balancer", Role::Own, &["name"]),
+    OutputTable::of::<sb::ServiceMonitor>(
+        "sb.Service_Monitor",
+        Role::Own,
+        &["ip", "logical_port", "port", "protocol"],
+    ),
+    OutputTable::of::<sb::ServiceMonitorChassis>("sb.Service_Monitor.chassis_name", Role::Set, &[]),
+    OutputTable::of::<sb::ServiceMonitorStatus>("sb.Service_Monitor.status", Role::Set, &[]),
     OutputTable::of::<sb::DhcpOptions>("sb.DHCP_Options", Role::Own, &["name"]),
     OutputTable::of::<sb::Dhcpv6Options>("sb.DHCPv6_Options", Role::Own, &["name"]),
     OutputTable::of::<sb::RbacPermission>("sb.RBAC_Permission", Role::Own, &["table"]),

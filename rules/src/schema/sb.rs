@@ -202,6 +202,31 @@ table! {
         options: Map = "options",
     }
 
+    /// What a chassis probes. The other columns are those of [`ServiceMonitorState`],
+    /// [`ServiceMonitorChassis`] and [`ServiceMonitorStatus`].
+    pub struct ServiceMonitor in Southbound "Service_Monitor" {
+        /// What for: `load-balancer`, `logical-switch-port` or `network-function`.
+        type_: Option<Text> = "type",
+        /// The address that is probed.
+        ip: Text = "ip",
+        /// The logical port that has it.
+        logical_port: Text = "logical_port",
+        /// The port of the transport layer.
+        port: i64 = "port",
+        /// `tcp`, `udp` or `icmp`.
+        protocol: Option<Text> = "protocol",
+        /// The MAC address that probes come from.
+        src_mac: Text = "src_mac",
+        /// The IP address that probes come from.
+        src_ip: Text = "src_ip",
+        /// Interval, timeout, counts.
+        options: Map = "options",
+        /// Whether the port is in another availability zone.
+        remote: bool = "remote",
+        /// Whether another availability zone asks for it.
+        ic_learned: bool = "ic_learned",
+    }
+
     /// A DHCPv4 option that chassis can send (RFC 2132). Owned by northflow.
     pub struct DhcpOptions in Southbound "DHCP_Options" {
         /// The name by which flows call it.
@@ -277,6 +302,38 @@ table! {
         additional_chassis: Vec<Uuid> = "additional_chassis",
         /// Whether the chassis has all flows of the port; absent until northflow starts it as false.
         up: Option<bool> = "up",
+    }
+
+    /// What the rules read back of a probe.
+    pub struct ServiceMonitorState in Southbound "Service_Monitor" {
+        /// The address that is probed.
+        ip: Text = "ip",
+        /// The logical port that has it.
+        logical_port: Text = "logical_port",
+        /// The port of the transport layer.
+        port: i64 = "port",
+        /// `tcp`, `udp` or `icmp`.
+        protocol: Option<Text> = "protocol",
+        /// The IP address that probes come from.
+        src_ip: Text = "src_ip",
+        /// The chassis that probes. Owned by northflow.
+        chassis_name: Text = "chassis_name",
+        /// `online`, `offline` or `error`. Owned by the chassis.
+        status: Option<Text> = "status",
+        /// Whether another availability zone asks for it.
+        ic_learned: bool = "ic_learned",
+    }
+
+    /// The chassis that probes.
+    pub struct ServiceMonitorChassis in Southbound "Service_Monitor" {
+        /// Its name.
+        chassis_name: Text = "chassis_name",
+    }
+
+    /// What came of a probe, where northflow knows better.
+    pub struct ServiceMonitorStatus in Southbound "Service_Monitor" {
+        /// `offline`, because the port is.
+        status: Option<Text> = "status",
     }
 
     /// The column that northflow sets once, to false, and the chassis from then on.

@@ -31,7 +31,8 @@ impl Net {
         let engine = Engine::start(Config::default(), |program| {
             let switches = program.input("switch");
             let switch_ports = program.input("switch_port");
-            let ports = switch_port::switch_ports(&program.input("listed"), &switch_ports);
+            let ports =
+                switch_port::switch_ports(&program.input("listed"), &switch_ports, &program.union(&[])).ports;
             let inputs = Inputs {
                 switches: &switches,
                 switch_ports: &switch_ports,

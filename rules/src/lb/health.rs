@@ -1,0 +1,292 @@
+//! Which backends new connections go to, where not to all (H06, H07, H16): those that probes find
+//! alive, and, if the load balancer is distributed, only those that are known where they are.
+//!
+//! ```text
+//! checked(vip)            :-  Load_Balancer.health_check of the VIP, not of SCTP and templates
+//! placed(vip, backend)    :-  vip checked or distributed, ip_port_mappings of the backend
+//! probe(backend)          :-  placed, checked, the port in use or in another zone
+//! target(vip, backend)    :-  placed, and alive if checked
+//! ```
+//!
+//! Cost: a backend that turns alive or dead costs the VIPs that it serves.
+
+use northflow_engine::Relation;
+use serde::{Deserialize, Serialize};
+
+use super::mapping::Mapping;
+use super::vip::{Endpoint, Family};
+use super::{Protocol, Service, ServiceId, Targets};
+use crate::flow::On;
+use crate::flow::row::Placed;
+use crate::ovsdb::{Text, Uuid};
+use crate::problem::Problem;
+use crate::schema::{Map, MapEntry, nb};
+use crate::service::monitor::{self, Health, PortState, Probe, Target};
+
+/// The probe of a VIP's backends.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Check {
+    service: ServiceId,
+    row: Uuid,
+    options: Map,
+}
+
+/// A backend of a VIP of which it matters where it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Backend {
+    service: ServiceId,
+    /// Its place in the list of the CMS.
+    number: usize,
+    endpoint: Endpoint,
+    family: Family,
+    protocol: Protocol,
+    distributed: bool,
+    /// The options of its probe, if it is probed.
+    check: Option<Map>,
+}
+
+/// A backend with its place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct PlacedBackend {
+    backend: Backend,
+    mapping: Mapping,
+}
+
+/// A router port that has the address that probes come from, so that nobody need answer for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Source {
+    /// The load balancer, which is on the router too.
+    pub lb: Uuid,
+    /// The name of the backend's switch port.
+    pub logical_port: Text,
+    /// The address.
+    pub ip: Text,
+    /// The router port's MAC address.
+    pub mac: Text,
+}
+
+/// What health checks come to.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The probes that are wanted.
+    pub probes: Relation<Probe>,
+    /// Answers for the addresses that probes come from.
+    pub answers: Relation<Placed>,
+    /// What is wrong with mappings and checks.
+    pub problems: Relation<Problem>,
+    placed: Relation<PlacedBackend>,
+    particular: Relation<ServiceId>,
+}
+
+/// What health checks read.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// Load balancers.
+    pub load_balancers: &'a Relation<nb::LoadBalancer>,
+    /// Their checks.
+    pub checks: &'a Relation<nb::HealthCheck>,
+    /// Load_Balancer.ip_port_mappings.
+    pub mappings: &'a Relation<MapEntry>,
+    /// Switch ports.
+    pub ports: &'a Relation<PortState>,
+    /// The MAC address that probes come from unless a router port has their IP address; one row.
+    pub mac: &'a Relation<Text>,
+    /// Router ports that have it.
+    pub sources: &'a Relation<Source>,
+}
+
+impl Protocol {
+    /// Whether chassis can probe it.
+    fn is_probed(self) -> bool {
+        self != Protocol::Sctp
+    }
+}
+
+/// Finds out which backends are probed, and by whom.
+pub fn checked(services: &Relation<Service>, inputs: Inputs<'_>) -> Checked {
+    let checks = checks(services, inputs);
+    let considered = services.index_by(Service::id).join_optional(
+        &checks.index_by(|check| check.service.clone()),
+        |service, check| {
+            (check.is_some() || service.lb.distributed)
+                .then(|| (service.clone(), check.map(|check| check.options.clone())))
+        },
+    );
+    let particular = considered.map(|(service, _)| service.id());
+    let backends = considered.flat_map(|(service, check)| {
+        let backend = |(number, endpoint): (usize, &Endpoint)| Backend {
+            service: service.id(),
+            number,
+            endpoint: endpoint.clone(),
+            family: service.vip.family,
+            protocol: service.lb.protocol,
+            distributed: service.lb.distributed,
+            check: check.clone(),
+        };
+        service.vip.backends.iter().enumerate().map(backend).collect::<Vec<_>>()
+    });
+    let read = backends.index_by(|backend| (backend.service.lb, backend.key())).join(
+        &inputs.mappings.index_by(|entry| (entry.row, entry.key.clone())),
+        |backend, entry| {
+            let sourceless = backend.distributed && backend.check.is_none();
+            let mapping = Mapping::read(&entry.key, &entry.value, sourceless);
+            (backend.clone(), mapping.map_err(Text::from))
+        },
+    );
+    let placed = read.flat_map(|(backend, mapping)| {
+        Some(PlacedBackend { backend: backend.clone(), mapping: mapping.as_ref().ok()?.clone() })
+    });
+    let unread = read.flat_map(|(_, mapping)| Some(Problem::new(mapping.as_ref().err()?.clone())));
+    let problems = unread.distinct().concat(&unsupported(inputs.load_balancers));
+    // Whether any datapath has the load balancer makes no difference.
+    let used = placed.filter(|placed| placed.backend.check.is_some());
+    let sourced = used.index_by(PlacedBackend::source_key).join_optional(
+        &inputs.sources.index_by(|source| (source.lb, source.logical_port.clone(), Some(source.ip.clone()))),
+        |placed, source| Some((placed.clone(), source.map(|source| source.mac.clone()))),
+    );
+    let sourced = sourced
+        .index_by(|_| ())
+        .join(&inputs.mac.index_by(|_| ()), |(placed, own), mac| (placed.clone(), own.clone(), mac.clone()));
+    let on_ports = sourced.index_by(|(placed, _, _)| placed.mapping.port.clone());
+    let by_name = inputs.ports.index_by(|port| port.name.clone());
+    let probes = on_ports.join_optional(&by_name, |(placed, own, mac), port| {
+        let mapping = &placed.mapping;
+        let wanted = mapping.zone.is_some() || port.is_some_and(|port| port.enabled);
+        wanted.then(|| placed.probe(own.as_ref().unwrap_or(mac)))
+    });
+    let answers = on_ports.join_flat(&by_name, |(placed, own, mac), port| {
+        let source = placed.mapping.source.as_ref().filter(|_| own.is_none())?;
+        let flow = monitor::answer(source, mac, placed.backend.family == Family::Ip4);
+        Some(Placed { on: On::Datapath(port.switch), flow: flow.hint(placed.backend.service.lb) })
+    });
+    Checked { probes, answers, problems, placed, particular }
+}
+
+/// The check of each VIP that has one: of several the first row.
+fn checks(services: &Relation<Service>, inputs: Inputs<'_>) -> Relation<Check> {
+    let referred = inputs.load_balancers.flat_map(|row| {
+        let lb = row.uuid;
+        row.health_check.clone().into_iter().map(move |check| (lb, check))
+    });
+    let asked = referred
+        .index_by(|(_, check)| *check)
+        .join(&inputs.checks.index_by(|check| check.uuid), |(lb, _), check| Check {
+            service: ServiceId { lb: *lb, vip: check.vip.clone() },
+            row: check.uuid,
+            options: check.options.clone(),
+        })
+        .index_by(|check| check.service.clone())
+        .reduce(|group| group.rows().min_by_key(|check| check.row).cloned());
+    let probed = services.filter(|service| service.lb.protocol.is_probed() && service.lb.template.is_none());
+    asked.index_by(|check| check.service.clone()).semijoin(&probed.index_by(Service::id))
+}
+
+/// Load balancers whose checks come to nothing.
+fn unsupported(load_balancers: &Relation<nb::LoadBalancer>) -> Relation<Problem> {
+    load_balancers.flat_map(|row| {
+        let kind = if row.health_check.is_empty() {
+            return None;
+        } else if row.protocol.as_deref() == Some("sctp") {
+            "SCTP"
+        } else if row.options.get_bool("template", false) {
+            "Template"
+        } else {
+            return None;
+        };
+        Some(Problem::new(format!(
+            "{kind} load balancers do not currently support health checks. \
+             Not creating health checks for load balancer {}",
+            row.uuid
+        )))
+    })
+}
+
+impl Checked {
+    /// The services with the backends that new connections go to.
+    pub fn services(&self, services: &Relation<Service>, health: &Relation<Health>) -> Relation<Service> {
+        let unchecked = self.placed.filter(|placed| placed.backend.check.is_none());
+        let alive = health.filter(Health::alive);
+        let alive = self
+            .placed
+            .filter(|placed| placed.backend.check.is_some())
+            .index_by(PlacedBackend::target)
+            .semijoin(&alive.index_by(|health| health.target.clone()));
+        let chosen =
+            unchecked.concat(&alive).index_by(|placed| placed.backend.service.clone()).reduce(|group| {
+                let mut backends: Vec<&PlacedBackend> = group.rows().collect();
+                backends.sort_unstable_by_key(|placed| placed.backend.number);
+                let texts: Vec<Text> = backends.iter().map(|placed| placed.text().into()).collect();
+                Some((group.any().backend.service.clone(), texts))
+            });
+        let chosen = self.particular.index_by(ServiceId::clone).join_optional(
+            &chosen.index_by(|(service, _)| service.clone()),
+            |service, chosen| {
+                let texts = chosen.map(|(_, texts)| texts.clone()).unwrap_or_default();
+                Some((service.clone(), texts))
+            },
+        );
+        services.index_by(Service::id).join_optional(
+            &chosen.index_by(|(service, _)| service.clone()),
+            |service, chosen| {
+                let targets = match chosen {
+                    Some((_, texts)) => Targets::Chosen(texts.clone()),
+                    None => Targets::AsWritten,
+                };
+                Some(Service { targets, ..service.clone() })
+            },
+        )
+    }
+}
+
+impl Backend {
+    /// The key of its mapping.
+    fn key(&self) -> Text {
+        match self.endpoint.address {
+            Some(address) if address.is_ipv4() => self.endpoint.ip.clone(),
+            _ => format!("[{}]", self.endpoint.ip).into(),
+        }
+    }
+}
+
+impl PlacedBackend {
+    fn target(&self) -> Target {
+        Target {
+            ip: self.backend.endpoint.ip.clone(),
+            logical_port: self.mapping.port.clone(),
+            port: i64::from(self.backend.endpoint.number),
+            protocol: self.backend.protocol.name().into(),
+        }
+    }
+
+    fn probe(&self, mac: &Text) -> Probe {
+        let mut options = self.backend.check.clone().unwrap_or_default();
+        if let Some(zone) = &self.mapping.zone {
+            options.insert("az-name", zone.clone());
+        }
+        Probe {
+            target: self.target(),
+            kind: "load-balancer".into(),
+            src_mac: mac.clone(),
+            src_ip: self.mapping.source.clone().unwrap_or_default(),
+            options,
+            remote: self.mapping.zone.is_some(),
+        }
+    }
+
+    /// By what a [`Source`] is found; those in other zones have none.
+    fn source_key(&self) -> (Uuid, Text, Option<Text>) {
+        let source = self.mapping.source.clone().filter(|_| self.mapping.zone.is_none());
+        (self.backend.service.lb, self.mapping.port.clone(), source)
+    }
+
+    /// The backend as the action takes it.
+    fn text(&self) -> String {
+        let Endpoint { ip, address, number, .. } = &self.backend.endpoint;
+        let place =
+            if self.backend.distributed { format!("\"{}\":", self.mapping.port) } else { String::new() };
+        match address {
+            Some(address) if address.is_ipv4() => format!("{place}{ip}:{number}"),
+            _ => format!("{place}[{ip}]:{number}"),
+        }
+    }
+}

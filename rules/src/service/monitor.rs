@@ -1,0 +1,239 @@
+//! Service monitors (H06, N03; ovn-sb(5), Service_Monitor): what chassis probe, and what came of it.
+//!
+//! Features ask for probes ([`Probe`]); equal ones share a row. Chassis write the status; northflow
+//! names the chassis that is to probe, and takes a status back when the port behind it goes down.
+//!
+//! ```text
+//! row(key)          :-  some probe asks for key
+//! chassis(key)      :-  the chassis that has bound the port
+//! offline(key)      :-  row(key) is online, the port is not up and not in another zone
+//! alive(key, yes)   :-  row(key) has no status, or is online with its port up
+//! ```
+
+use northflow_engine::Relation;
+use serde::{Deserialize, Serialize};
+
+use crate::flow::{Flow, Stage};
+use crate::ovsdb::{Text, Uuid};
+use crate::schema::{Map, Table, key_uuid, nb, sb};
+use crate::topology::switch_port::SwitchPort;
+
+/// What is probed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Target {
+    /// The address.
+    pub ip: Text,
+    /// The name of the logical port that has it.
+    pub logical_port: Text,
+    /// The port of the transport layer; 0 if there is none.
+    pub port: i64,
+    /// `tcp`, `udp` or `icmp`.
+    pub protocol: Text,
+}
+
+/// A wish for a probe.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Probe {
+    /// What is probed.
+    pub target: Target,
+    /// What for: `load-balancer` or `logical-switch-port`.
+    pub kind: Text,
+    /// The MAC address that probes come from.
+    pub src_mac: Text,
+    /// The IP address that probes come from.
+    pub src_ip: Text,
+    /// Interval, timeout, counts.
+    pub options: Map,
+    /// Whether the port is in another availability zone.
+    pub remote: bool,
+}
+
+/// A switch port as far as monitors are concerned.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PortState {
+    /// Its name.
+    pub name: Text,
+    /// The northbound row of its switch.
+    pub switch: Uuid,
+    /// Whether it is in use.
+    pub enabled: bool,
+    /// Whether its chassis says that it is up.
+    pub up: bool,
+    /// The name of the chassis that has bound it.
+    pub chassis: Option<Text>,
+}
+
+/// Whether a probed target may be used.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Health {
+    /// The target.
+    pub target: Target,
+    /// Its status, empty while there is none.
+    pub status: Text,
+}
+
+impl Health {
+    /// Whether it may be used: nothing has been heard against it.
+    pub fn alive(&self) -> bool {
+        matches!(&*self.status, "" | "online")
+    }
+}
+
+/// What comes of all probes.
+#[derive(Clone, Debug)]
+pub struct Monitors {
+    /// The rows.
+    pub rows: Relation<sb::ServiceMonitor>,
+    /// The chassis of rows that name another one.
+    pub chassis: Relation<sb::ServiceMonitorChassis>,
+    /// Rows whose status is taken back.
+    pub offline: Relation<sb::ServiceMonitorStatus>,
+    /// The health of every probed target.
+    pub health: Relation<Health>,
+}
+
+impl Target {
+    fn of(state: &sb::ServiceMonitorState) -> Target {
+        Target {
+            ip: state.ip.clone(),
+            logical_port: state.logical_port.clone(),
+            port: state.port,
+            protocol: state.protocol.clone().unwrap_or_default(),
+        }
+    }
+
+    fn row(&self) -> Uuid {
+        let port = self.port.to_string();
+        key_uuid(sb::ServiceMonitor::NAME, &[&self.ip, &self.logical_port, &port, &self.protocol])
+    }
+}
+
+/// A row that is in the database, what is asked of it, and the port behind it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Monitored {
+    target: Target,
+    remote: bool,
+    row: Option<(Uuid, Text, Text)>,
+}
+
+/// Makes rows of probes. `states` are the rows that are there; `ports` the switch ports by name.
+///
+/// Cost: a probe costs its row; a status or a port costs the targets on that port.
+pub fn monitors(
+    probes: &Relation<Probe>,
+    states: &Relation<sb::ServiceMonitorState>,
+    ports: &Relation<PortState>,
+) -> Monitors {
+    // Of wishes for one target that differ one is granted.
+    let granted = probes.index_by(|probe| probe.target.clone()).reduce(|group| group.rows().min().cloned());
+    let rows = granted.map(|probe| {
+        let Probe { target, kind, src_mac, src_ip, options, remote } = probe;
+        sb::ServiceMonitor {
+            uuid: target.row(),
+            type_: Some(kind.clone()),
+            ip: target.ip.clone(),
+            logical_port: target.logical_port.clone(),
+            port: target.port,
+            protocol: Some(target.protocol.clone()),
+            src_mac: src_mac.clone(),
+            src_ip: src_ip.clone(),
+            options: options.clone(),
+            remote: *remote,
+            ic_learned: false,
+        }
+    });
+    let held = granted.map(|probe| (probe.target.clone(), probe.remote));
+    let monitored = held.index_by(|(target, _)| target.clone()).join_optional(
+        &states.index_by(Target::of),
+        |(target, remote), state| {
+            let row = state.map(|state| {
+                (state.uuid, state.status.clone().unwrap_or_default(), state.chassis_name.clone())
+            });
+            Some(Monitored { target: target.clone(), remote: *remote, row })
+        },
+    );
+    let by_port = monitored.index_by(|monitored| monitored.target.logical_port.clone());
+    let by_name = ports.index_by(|port| port.name.clone());
+    let judged = by_port.join_optional(&by_name, |monitored, port| {
+        let gone = !monitored.remote && !port.is_some_and(|port| port.up);
+        Some((monitored.clone(), gone))
+    });
+    let health = judged.map(|(monitored, gone)| {
+        let status = monitored.row.as_ref().map(|(_, status, _)| status.clone()).unwrap_or_default();
+        let status = if *gone && &*status == "online" { "offline".into() } else { status };
+        Health { target: monitored.target.clone(), status }
+    });
+    let offline = judged.flat_map(|(monitored, gone)| {
+        let (uuid, status, _) = monitored.row.as_ref()?;
+        (*gone && &**status == "online")
+            .then(|| sb::ServiceMonitorStatus { uuid: *uuid, status: Some("offline".into()) })
+    });
+    let chassis = by_port.join_flat(&by_name, |monitored, port| {
+        let (uuid, _, named) = monitored.row.as_ref()?;
+        let chassis = port.chassis.as_ref().filter(|chassis| !monitored.remote && *chassis != named)?;
+        Some(sb::ServiceMonitorChassis { uuid: *uuid, chassis_name: chassis.clone() })
+    });
+    Monitors { rows, chassis, offline, health }
+}
+
+/// Switch ports as monitors see them.
+///
+/// Cost: a port costs itself; a chassis that gets another name costs the ports that it hosts.
+pub fn port_states(
+    ports: &Relation<SwitchPort>,
+    rows: &Relation<nb::LogicalSwitchPort>,
+    bindings: &Relation<sb::PortBindingState>,
+    chassis: &Relation<sb::Chassis>,
+) -> Relation<PortState> {
+    let names = chassis.map(|row| (row.uuid, row.name.clone()));
+    let bound = bindings.map(|row| (row.logical_port.clone(), row.up == Some(true), row.chassis));
+    let bound = bound
+        .index_by(|(_, _, chassis)| *chassis)
+        .join_optional(&names.index_by(|(uuid, _)| Some(*uuid)), |(port, up, _), name| {
+            Some((port.clone(), *up, name.map(|(_, name)| name.clone())))
+        });
+    let enabled = rows.map(|row| (row.uuid, row.enabled != Some(false)));
+    let known = ports
+        .index_by(|port| port.port.row)
+        .join(&enabled.index_by(|(row, _)| *row), |port, (_, enabled)| {
+            (port.port.name.clone(), port.switch, *enabled)
+        });
+    known.index_by(|(name, _, _)| name.clone()).join_optional(
+        &bound.index_by(|(name, _, _)| name.clone()),
+        |(name, switch, enabled), bound| {
+            Some(PortState {
+                name: name.clone(),
+                switch: *switch,
+                enabled: *enabled,
+                up: bound.is_some_and(|(_, up, _)| *up),
+                chassis: bound.and_then(|(_, _, chassis)| chassis.clone()),
+            })
+        },
+    )
+}
+
+/// The flow that answers for the address that probes come from, where that is nobody's own
+/// (ovn-northd(8), ingress table ARP/ND responder).
+pub fn answer(source: &str, mac: &str, ip4: bool) -> Flow {
+    let (matches, actions) = if ip4 {
+        (
+            format!("arp.tpa == {source} && arp.op == 1"),
+            format!(
+                "eth.dst = eth.src; eth.src = {mac}; arp.op = 2; /* ARP reply */ arp.tha = arp.sha; \
+                 arp.sha = {mac}; arp.tpa = arp.spa; arp.spa = {source}; outport = inport; \
+                 flags.loopback = 1; output;"
+            ),
+        )
+    } else {
+        (
+            format!("nd_ns && nd.target == {source}"),
+            format!(
+                "nd_na {{ eth.dst = eth.src; eth.src = {mac}; ip6.src = {source}; nd.target = {source}; \
+                 nd.tll = {mac}; outport = inport; flags.loopback = 1; output; }};"
+            ),
+        )
+    };
+    Flow::new(Stage::LsInArpRsp, ANSWER, matches, actions).written_in("service/monitor.rs")
+}
+
+const ANSWER: u16 = 110;
