@@ -34,6 +34,7 @@ const PASS: [Stage; 17] = [
 ///
 /// Neighbour solicitations that a chassis makes up need no translation. A packet without a route
 /// table is routed by the first; one without a group of next hops skips the stages that choose one.
+/// Router discovery is never routed.
 ///
 /// Cost: none after start, but for a change of drop sampling.
 pub fn fixed(drop: DropConfig) -> Vec<(RouterSet, Flow)> {
@@ -54,6 +55,7 @@ pub fn fixed(drop: DropConfig) -> Vec<(RouterSet, Flow)> {
         Flow::new(Stage::LrInPolicy, DEFAULT, "1", format!("{ECMP_GROUP} = 0; next;")),
         Flow::new(Stage::LrInEcmpStatefulEgr, DEFAULT, "1", "output;"),
     ];
-    let flows = pass.into_iter().chain(drops).chain(no_group).chain(rest);
+    let discovery = Flow::new(Stage::LrInIpRouting, 10550, "nd_rs || nd_ra", drop.explicit());
+    let flows = pass.into_iter().chain(drops).chain([discovery]).chain(no_group).chain(rest);
     flows.map(|flow| (RouterSet::All, flow)).collect()
 }
