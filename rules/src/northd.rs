@@ -23,13 +23,16 @@ use crate::router;
 use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
-use crate::switch::{mirror, placed};
+use crate::switch::forwarding_group::forwarding_groups;
+use crate::switch::{mirror, placed, switch_link};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
 use crate::topology::switch_port::{FlowConfig, PortConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{container, ha_chassis, ipam, port_binding, port_group, port_key, switch_port, up};
+use crate::topology::{
+    container, ha_chassis, ipam, port_binding, port_check, port_group, port_key, switch_port, up,
+};
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
@@ -43,8 +46,8 @@ pub fn program(program: &Builder) {
     let global = global(program, &nb, &sb, &mut parts);
     let network = topology(program, &nb, &sb, &global, &mut parts);
     let balanced = load_balancing(program, &nb, &sb, &global, &network, &mut parts);
-    let ports = switches(program, &nb, &global, &network, &balanced, &mut parts);
-    routers(program, &nb, &sb, &global, &network, &balanced, &ports, &mut parts);
+    let ports = switches(program, &nb, &sb, &global, &network, &balanced, &mut parts);
+    routers(&nb, &sb, &global, &network, &balanced, &ports, &mut parts);
     groups(program, &nb, &global, &network, &mut parts);
     stale(program, &nb, &sb, &network);
     parts.output(program, &network);
@@ -261,6 +264,7 @@ fn load_balancing(
 fn switches(
     program: &Builder,
     nb: &Northbound,
+    sb: &Southbound,
     global: &Global,
     network: &Network,
     balanced: &Balanced,
@@ -284,6 +288,10 @@ fn switches(
     parts.placed.push(services.placed);
     parts.problems.push(services.problems);
 
+    parts.placed.push(forwarding_groups(&nb.switch_forwarding_groups, &nb.forwarding_group));
+    parts.problems.push(port_check::problems(&network.ports, &nb.switch_port, &sb.chassis));
+    parts.problems.push(switch_link::problems(&network.ports, &nb.switch_port, &network.routed.ports));
+
     let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
     program.output("sb.Multicast_Group", &groups);
     program.output("sb.Multicast_Group.ports", &group_ports);
@@ -292,7 +300,6 @@ fn switches(
 
 /// Flows of routers.
 fn routers(
-    program: &Builder,
     nb: &Northbound,
     sb: &Southbound,
     global: &Global,
@@ -307,7 +314,7 @@ fn routers(
         switch_ports: &network.ports,
         switch_configs,
         distributed: &balanced.distributed_routers,
-        shared: &program.union(&[]),
+        shared: &global.drop.builder().union(&[]),
         drop: &global.drop,
         features: &global.features,
     };

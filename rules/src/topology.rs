@@ -7,6 +7,7 @@ pub mod ipam;
 pub mod peer;
 pub mod periodic_advertisement;
 pub mod port_binding;
+pub mod port_check;
 pub mod port_group;
 pub mod port_identity;
 pub mod port_key;

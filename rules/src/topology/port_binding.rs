@@ -10,6 +10,7 @@ use super::tunnel_key::Assigned;
 use crate::ovsdb::{Text, Uuid};
 use crate::schema::{Map, nb, sb};
 use crate::switch::port::PortKind;
+use crate::switch::switch_link;
 
 /// What a port's row says that its binding repeats.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -153,31 +154,16 @@ pub fn port_bindings(
             |(keyed, columns, requested), kept| Some(binding(keyed, columns, requested, kept)),
         );
     let rows = rows.index_by(|row| row.logical_port.clone()).join_optional(
-        &peers(ports, nb_rows).index_by(|(port, _)| port.clone()),
-        |row, peer| {
+        &switch_link::joined(ports, nb_rows).index_by(|joint| joint.port.clone()),
+        |row, joint| {
             let mut row = row.clone();
-            if let Some((_, peer)) = peer {
-                row.options.insert("peer", peer.clone());
+            if let Some(joint) = joint {
+                row.options.insert("peer", joint.peer.clone());
             }
             Some(row)
         },
     );
     PortBindings { rows, chassis }
-}
-
-/// The ports of switches that lead to each other, both ways: each of type `switch`, and each the
-/// other's `peer` (B13).
-///
-/// Cost: a port costs itself and the port that it names.
-fn peers(ports: &Relation<SwitchPort>, rows: &Relation<nb::LogicalSwitchPort>) -> Relation<(Text, Text)> {
-    let leading = ports.filter(|port| port.kind == PortKind::Switch);
-    let named = rows.flat_map(|row| Some((row.uuid, row.name.clone(), row.peer.clone()?)));
-    let links = named
-        .index_by(|(row, _, _)| *row)
-        .semijoin(&leading.index_by(|port| port.port.row))
-        .map(|(_, port, peer)| (port.clone(), peer.clone()));
-    let back = links.map(|(port, peer)| (peer.clone(), port.clone()));
-    links.index_by(|link| link.clone()).semijoin(&back.index_by(|link| link.clone()))
 }
 
 /// The options that bindings ought to have and do not: chassis write there too.
