@@ -2,11 +2,11 @@
 //! ovn-nb(5), Logical_Router_Port `ipv6_ra_configs` and options:prefix_delegation).
 
 use super::RouterSet;
+use super::meters::Protocol;
 use super::port::PortContext;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::ND_RA_OPTIONS;
 use crate::flow::{Flow, Stage};
-use super::meters::Protocol;
 use crate::problem::Problem;
 use crate::schema::Map;
 use crate::topology::peer::Peer;
@@ -115,9 +115,8 @@ fn leading_number(text: &str) -> i32 {
         None => (1, text.strip_prefix('+').unwrap_or(text)),
     };
     let digits = digits.bytes().take_while(u8::is_ascii_digit);
-    let number = digits.fold(0i64, |number, digit| {
-        number.saturating_mul(10).saturating_add(i64::from(digit - b'0'))
-    });
+    let number =
+        digits.fold(0i64, |number, digit| number.saturating_mul(10).saturating_add(i64::from(digit - b'0')));
     // Only the low 32 bits are kept, as a C compiler does.
     (sign * number) as i32
 }

@@ -1,10 +1,10 @@
 //! Answers to ARP requests and neighbour solicitations for addresses that a router has (I05).
 
+use super::meters::Protocol;
 use super::port::PortContext;
 use crate::flow::register::INPORT_ETH_ADDR;
 use crate::flow::text::quote;
 use crate::flow::{Flow, Stage};
-use super::meters::Protocol;
 use crate::value::ip::{solicited_node, text6};
 
 const STAGE: Stage = Stage::LrInIpInput;

@@ -39,11 +39,8 @@ pub enum RouterSet {
 /// The classes that the router's own row and gateways decide.
 pub fn sets(router: &Router) -> Vec<RouterSet> {
     let always = router.options.always_learn_from_arp_request;
-    let mut sets = vec![
-        RouterSet::All,
-        RouterSet::Learning { always },
-        RouterSet::Relaying(router.options.mcast_relay),
-    ];
+    let mut sets =
+        vec![RouterSet::All, RouterSet::Learning { always }, RouterSet::Relaying(router.options.mcast_relay)];
     if router.options.is_gateway_router() {
         sets.push(RouterSet::Gateway);
     } else if router.gateways.any() {

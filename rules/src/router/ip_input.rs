@@ -2,12 +2,12 @@
 //! (I04, I06, I07, I08).
 
 use super::RouterSet;
+use super::meters::Protocol;
 use super::port::{PortContext, any_of, braces};
 use crate::flow::drop::DropConfig;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::EGRESS_LOOPBACK;
 use crate::flow::{Flow, Stage};
-use super::meters::Protocol;
 use crate::value::ip::text6;
 
 const STAGE: Stage = Stage::LrInIpInput;
@@ -154,10 +154,22 @@ struct Family {
     no_protocol: u8,
 }
 
-const IP4: Family =
-    Family { ip: "ip4", icmp: "icmp4", meter: Protocol::Icmp4Error, icmp_type: 3, no_port: 3, no_protocol: 2 };
-const IP6: Family =
-    Family { ip: "ip6", icmp: "icmp6", meter: Protocol::Icmp6Error, icmp_type: 1, no_port: 4, no_protocol: 3 };
+const IP4: Family = Family {
+    ip: "ip4",
+    icmp: "icmp4",
+    meter: Protocol::Icmp4Error,
+    icmp_type: 3,
+    no_port: 3,
+    no_protocol: 2,
+};
+const IP6: Family = Family {
+    ip: "ip6",
+    icmp: "icmp6",
+    meter: Protocol::Icmp6Error,
+    icmp_type: 1,
+    no_port: 4,
+    no_protocol: 3,
+};
 
 /// Who talks to a service of the router itself is told that there is none.
 fn unreachable(port: &PortContext, family: &Family, address: &str) -> Vec<Flow> {

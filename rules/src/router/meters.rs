@@ -108,8 +108,9 @@ pub fn meters(
             Some((group.any().0, Meters(meters)))
         });
     let protected = routers.flat_map(|router| Some((router.row, router.options.copp?)));
-    protected.index_by(|(_, copp): &(Uuid, Uuid)| *copp).join(
-        &of_copp.index_by(|(copp, _): &(Uuid, Meters)| *copp),
-        |(router, _), (_, meters)| RouterMeters { router: *router, meters: meters.clone() },
-    )
+    protected
+        .index_by(|(_, copp): &(Uuid, Uuid)| *copp)
+        .join(&of_copp.index_by(|(copp, _): &(Uuid, Meters)| *copp), |(router, _), (_, meters)| {
+            RouterMeters { router: *router, meters: meters.clone() }
+        })
 }

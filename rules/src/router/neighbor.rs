@@ -5,12 +5,12 @@
 //! (Logical_Router options:always_learn_from_arp_request).
 
 use super::RouterSet;
+use super::meters::Protocol;
 use super::port::PortContext;
 use crate::flow::drop::DropConfig;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::{LOOKUP_NEIGHBOR, LOOKUP_NEIGHBOR_IP};
 use crate::flow::{Flow, Stage};
-use super::meters::Protocol;
 
 const LOOKUP: Stage = Stage::LrInLookupNeighbor;
 const LEARN: Stage = Stage::LrInLearnNeighbor;
@@ -30,7 +30,11 @@ pub fn fixed(drop: DropConfig) -> Vec<(RouterSet, Flow)> {
             let set = RouterSet::Hearing { always, transit };
             flows.extend(answers(always, transit).into_iter().map(|flow| (set, flow)));
         }
-        let known = if always { String::new() } else { format!("{LOOKUP_NEIGHBOR_IP} = lookup_nd_ip(inport, ip6.src); ") };
+        let known = if always {
+            String::new()
+        } else {
+            format!("{LOOKUP_NEIGHBOR_IP} = lookup_nd_ip(inport, ip6.src); ")
+        };
         let lookup = format!("{LOOKUP_NEIGHBOR} = lookup_nd(inport, ip6.src, nd.sll); {known}next;");
         flows.push((RouterSet::Learning { always }, Flow::new(LOOKUP, 100, "nd_ns", lookup)));
         let skip = match always {

@@ -1,11 +1,11 @@
 //! Packets that are too large for what is behind a gateway port (I27; ovn-nb(5), Logical_Router_Port
 //! options:gateway_mtu and options:gateway_mtu_bypass).
 
+use super::meters::Protocol;
 use super::port::PortContext;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::{CT_STATE, EGRESS_LOOPBACK, PACKET_LARGER};
 use crate::flow::{Flow, Stage};
-use super::meters::Protocol;
 use crate::value::ip::text6;
 
 use super::RouterSet;
@@ -96,10 +96,7 @@ impl Report {
         let too_big4 = "icmp4.type = 3; /* Destination Unreachable. */ \
                         icmp4.code = 4; /* Frag Needed and DF was Set. */ ";
         let too_big6 = "icmp6.type = 2; /* Packet Too Big. */ icmp6.code = 0; ";
-        let parts = [
-            (ip4, '4', too_big4, Protocol::Icmp4Error),
-            (ip6, '6', too_big6, Protocol::Icmp6Error),
-        ];
+        let parts = [(ip4, '4', too_big4, Protocol::Icmp4Error), (ip6, '6', too_big6, Protocol::Icmp6Error)];
         let mac = port.mac();
         let admission = Stage::LrInAdmission.table();
         let (mark, state) = match self.translated {
@@ -107,8 +104,7 @@ impl Report {
             state => ("flags.icmp_snat = 1; ", format!(" && {state}")),
         };
         let flow = |(address, v, too_big, meter): (Option<String>, char, &str, Protocol)| {
-            let matches =
-                format!("{matches} && ip{v} && {PACKET_LARGER} && {EGRESS_LOOPBACK} == 0{state}");
+            let matches = format!("{matches} && ip{v} && {PACKET_LARGER} && {EGRESS_LOOPBACK} == 0{state}");
             let actions = format!(
                 "icmp{v}_error {{{mark}{EGRESS_LOOPBACK} = 1; {PACKET_LARGER} = 0; eth.dst = {mac}; \
                  ip{v}.dst = ip{v}.src; ip{v}.src = {}; ip.ttl = 255; {too_big}icmp{v}.frag_mtu = {}; \

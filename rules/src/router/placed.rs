@@ -199,10 +199,11 @@ fn members(
         .flat_map(move |router| class::sets(router).into_iter().map(member(router.row)).collect::<Vec<_>>());
     let rows = routers.map(|router| (router.row, router.options.always_learn_from_arp_request));
     let rows = rows.index_by(|(router, _)| *router);
-    let unmetered = rows.join_optional(&meters.index_by(|meters| meters.router), move |(router, _), meters| {
-        let meters = meters.map(|meters| meters.meters.clone()).unwrap_or_default();
-        class::unmetered(&meters).map(member(*router)).collect::<Vec<_>>()
-    });
+    let unmetered =
+        rows.join_optional(&meters.index_by(|meters| meters.router), move |(router, _), meters| {
+            let meters = meters.map(|meters| meters.meters.clone()).unwrap_or_default();
+            class::unmetered(&meters).map(member(*router)).collect::<Vec<_>>()
+        });
     let hearing = rows.join_optional(
         &transit(sb, inputs).index_by(|router| *router),
         move |(router, always), transit| {

@@ -3,10 +3,10 @@
 use std::net::Ipv6Addr;
 
 use super::RouterSet;
+use super::meters::Protocol;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::{NEXT_HOP_IP4, NEXT_HOP_IP6, NEXT_HOP_IS_IP4, SOURCE_IP4};
 use crate::flow::{Flow, Stage};
-use super::meters::Protocol;
 use crate::value::ip::{Ip6Net, solicited_node, text6_unmapped};
 use crate::value::mac::Mac;
 

@@ -116,10 +116,9 @@ pub fn switch_flows(
     peers: &Peers,
     switch_ports: &Relation<PortConfig>,
 ) -> Relation<Placed> {
-    let seekers = peers
-        .attachments
-        .index_by(|attachment| attachment.router_port.row)
-        .join(&ports.index_by(|port| port.config.port.row), |attachment, port| Seeker {
+    let seekers = peers.attachments.index_by(|attachment| attachment.router_port.row).join(
+        &ports.index_by(|port| port.config.port.row),
+        |attachment, port| Seeker {
             switch: attachment.switch,
             through: attachment.port.clone(),
             port: attachment.router_port.clone(),
@@ -127,7 +126,8 @@ pub fn switch_flows(
             addresses: port.config.addresses.clone(),
             bridged: port.bridges(),
             asks: port.config.router.options.dynamic_neigh_routers,
-        });
+        },
+    );
     let by_switch = seekers.index_by(|seeker| seeker.switch).named("resolve.seeker");
     let hosts = switch_ports.flat_map(|port| {
         let routed = matches!(port.kind, PortKind::Router | PortKind::Virtual);

@@ -91,10 +91,11 @@ pub fn contexts(ports: &Relation<RouterPortConfig>, inputs: Inputs<'_>) -> Relat
             Some(Around { meters, ..around.clone() })
         });
     let texts = inputs.rows.map(|row| (row.uuid, row.mac.clone()));
-    let around = around.index_by(|around: &Around| around.place.port).join(
-        &texts.index_by(|(row, _)| *row),
-        |around, (_, mac): &(Uuid, Text)| (around.clone(), mac.clone()),
-    );
+    let around = around
+        .index_by(|around: &Around| around.place.port)
+        .join(&texts.index_by(|(row, _)| *row), |around, (_, mac): &(Uuid, Text)| {
+            (around.clone(), mac.clone())
+        });
     ports.index_by(|port| port.port.row).named("router.port").join(
         &around.index_by(|(around, _): &(Around, Text)| around.place.port),
         |port, (around, mac)| PortContext {
@@ -124,10 +125,11 @@ fn switches(inputs: Inputs<'_>) -> Relation<(Uuid, PeerSwitch)> {
         let parent = row.parent_name.as_deref().unwrap_or_default();
         (tag != 0 || !parent.is_empty()).then_some(row.uuid)
     });
-    let traits = special.index_by(|port| port.port.row).join_optional(&tags.index_by(|row| *row), |port, tag| {
-        let localnet = port.kind == PortKind::Localnet;
-        Some((port.switch, localnet, localnet && tag.is_some()))
-    });
+    let traits =
+        special.index_by(|port| port.port.row).join_optional(&tags.index_by(|row| *row), |port, tag| {
+            let localnet = port.kind == PortKind::Localnet;
+            Some((port.switch, localnet, localnet && tag.is_some()))
+        });
     traits.index_by(|(switch, _, _)| *switch).reduce(|group| {
         let mut known = PeerSwitch::default();
         for (_, localnet, tagged) in group.rows() {

@@ -8,12 +8,12 @@
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
-use crate::flow::row::Placed;
 use crate::flow::register::{DHCP_RELAY_DESTINATION, DHCP_RELAY_REQUEST, DHCP_RELAY_RESPONSE};
+use crate::flow::row::Placed;
 use crate::flow::{Flow, On, Stage};
 use crate::lb::vip;
-use crate::router::meters::Protocol;
 use crate::ovsdb::{Text, Uuid};
+use crate::router::meters::Protocol;
 use crate::router::port::PortContext;
 use crate::schema::nb;
 use crate::switch::port::{Port, PortKind};
@@ -97,15 +97,13 @@ pub fn flows(
             mac: relay.router_port.mac(),
         });
     // What ovn-northd does for a port without addresses depends on what memory holds.
-    let clients = switch_ports.filter(|port| port.kind == PortKind::Vif).flat_map(|port| {
-        Some((port.switch, port.port.clone(), port.addresses.first()?.mac))
-    });
-    let on_switches = clients
-        .index_by(|(switch, _, _): &(Uuid, Port, Mac)| *switch)
-        .join(&targets.index_by(|target| target.switch), |(switch, port, mac), target| Placed {
-            on: On::Datapath(*switch),
-            flow: client(port, *mac, target),
-        });
+    let clients = switch_ports
+        .filter(|port| port.kind == PortKind::Vif)
+        .flat_map(|port| Some((port.switch, port.port.clone(), port.addresses.first()?.mac)));
+    let on_switches = clients.index_by(|(switch, _, _): &(Uuid, Port, Mac)| *switch).join(
+        &targets.index_by(|target| target.switch),
+        |(switch, port, mac), target| Placed { on: On::Datapath(*switch), flow: client(port, *mac, target) },
+    );
     on_routers.concat(&on_switches)
 }
 
@@ -133,7 +131,8 @@ fn router_side(port: &PortContext, server: &str) -> Vec<Flow> {
 
     let broadcast = format!("{inport} && ip4.src == 0.0.0.0 && ip4.dst == 255.255.255.255 && ");
     let request = "udp.src == 68 && udp.dst == 67";
-    let check = format!("{DHCP_RELAY_REQUEST} = dhcp_relay_req_chk({relay}, {server});next; /* DHCP_RELAY_REQ */");
+    let check =
+        format!("{DHCP_RELAY_REQUEST} = dhcp_relay_req_chk({relay}, {server});next; /* DHCP_RELAY_REQ */");
     let forward = format!("ip4.src = {relay}; ip4.dst = {server}; udp.src = 67; next; /* DHCP_RELAY_REQ */");
 
     let answer = format!("ip4.src == {server} && ip4.dst == {relay} && ");
@@ -143,18 +142,32 @@ fn router_side(port: &PortContext, server: &str) -> Vec<Flow> {
         "{DHCP_RELAY_DESTINATION} = ip4.dst; {DHCP_RELAY_RESPONSE} = dhcp_relay_resp_chk({relay}, {server}); \
          next; /* DHCP_RELAY_RESP */"
     );
-    let deliver =
-        format!("ip4.src = {relay}; udp.dst = 68; outport = {name}; output; /* DHCP_RELAY_RESP */");
+    let deliver = format!("ip4.src = {relay}; udp.dst = 68; outport = {name}; output; /* DHCP_RELAY_RESP */");
     let (good, bad) = (DHCP_RELAY_REQUEST, format!("{DHCP_RELAY_REQUEST} == 0"));
     let (valid, invalid) = (DHCP_RELAY_RESPONSE, format!("{DHCP_RELAY_RESPONSE} == 0"));
     use Stage::{LrInDhcpRelayReq, LrInDhcpRelayResp, LrInDhcpRelayRespChk, LrInIpInput};
     vec![
         flow(LrInIpInput, 110, format!("{broadcast}ip.frag == 0 && {request}"), check).meter(meter.clone()),
         flow(LrInDhcpRelayReq, 100, format!("{broadcast}{request} && {good}"), forward),
-        flow(LrInDhcpRelayReq, 1, format!("{broadcast}{request} && {bad}"), "drop; /* DHCP_RELAY_REQ */".into()),
-        flow(LrInIpInput, 110, format!("{answer}ip.frag == 0 && {response}"), "next; /* DHCP_RELAY_RESP */".into()),
+        flow(
+            LrInDhcpRelayReq,
+            1,
+            format!("{broadcast}{request} && {bad}"),
+            "drop; /* DHCP_RELAY_REQ */".into(),
+        ),
+        flow(
+            LrInIpInput,
+            110,
+            format!("{answer}ip.frag == 0 && {response}"),
+            "next; /* DHCP_RELAY_RESP */".into(),
+        ),
         flow(LrInDhcpRelayRespChk, 100, format!("{answer}{response}"), check_answer).meter(meter),
         flow(LrInDhcpRelayResp, 100, format!("{checked}{response} && {valid}"), deliver),
-        flow(LrInDhcpRelayResp, 1, format!("{checked}{response} && {invalid}"), "drop; /* DHCP_RELAY_RESP */".into()),
+        flow(
+            LrInDhcpRelayResp,
+            1,
+            format!("{checked}{response} && {invalid}"),
+            "drop; /* DHCP_RELAY_RESP */".into(),
+        ),
     ]
 }
