@@ -24,7 +24,7 @@ use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
-use crate::switch::{mirror, placed, switch_link};
+use crate::switch::{external_port, localnet, mirror, placed, router_side, switch_link, vtep};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
@@ -277,12 +277,19 @@ fn switches(
         &network.dynamic_addresses,
         &config,
     );
-    parts.placed.push(placed::flows(&nb.switch, &ports, &balanced.switches, &config));
+    let by_switch = ports.index_by(|port| port.switch).named("switch.port");
+    parts.placed.push(placed::flows(&ports, &by_switch, &balanced.switches, &config));
     parts.members.push(placed::members(&nb.switch, &ports, &balanced.switches));
-    let services = service::services(nb, &ports);
+    let sides = router_side::router_sides(&ports, &network.routed);
+    let services = service::services(nb, &ports, &by_switch, &sides);
     parts.placed.push(services.placed);
     parts.problems.push(services.problems);
 
+    parts.placed.extend([
+        localnet::flows(&ports, &sides),
+        vtep::gateways(&ports, &sides),
+        external_port::drops(&ports, &sides),
+    ]);
     parts.placed.push(forwarding_groups(&nb.switch_forwarding_groups, &nb.forwarding_group));
     parts.problems.push(port_check::problems(&network.ports, &nb.switch_port, &sb.chassis));
     parts.problems.push(switch_link::problems(&network.ports, &nb.switch_port, &network.routed.ports));

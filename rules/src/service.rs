@@ -5,13 +5,16 @@ pub mod dhcp;
 pub mod dhcpv4;
 pub mod dhcpv6;
 pub mod monitor;
+pub mod proxy_arp;
 pub mod virtual_port;
 
-use northflow_engine::Relation;
+use northflow_engine::{Index, Relation};
 
 use crate::flow::row::Placed;
 use crate::northd::Northbound;
+use crate::ovsdb::Uuid;
 use crate::problem::Problem;
+use crate::switch::router_side::RouterSide;
 use crate::topology::switch_port::PortConfig;
 
 /// The services of switches.
@@ -23,8 +26,22 @@ pub struct Services {
     pub problems: Relation<Problem>,
 }
 
-/// The services that ports of switches are given.
-pub fn services(nb: &Northbound, ports: &Relation<PortConfig>) -> Services {
-    let (placed, problems) = dhcp::dhcp(&nb.switch, ports, &nb.dhcp_options);
-    Services { placed, problems }
+/// The services that ports of switches are given; `by_switch` are `ports` by switch.
+pub fn services(
+    nb: &Northbound,
+    ports: &Relation<PortConfig>,
+    by_switch: &Index<Uuid, PortConfig>,
+    routers: &Relation<RouterSide>,
+) -> Services {
+    let (dhcp, dhcp_problems) = dhcp::dhcp(&nb.switch, ports, &nb.dhcp_options);
+    let proxies = proxy_arp::proxies(&nb.switch, routers);
+    let manners = arp_nd::manners(&nb.switch, &proxies.switches);
+    let answers = arp_nd::answers(by_switch, &manners);
+    let router_answers = arp_nd::router_answers(ports, routers, &manners);
+    let virtual_ports = virtual_port::virtual_ports(ports);
+    let builder = ports.builder();
+    Services {
+        placed: builder.union(&[dhcp, proxies.placed, answers, router_answers, virtual_ports]),
+        problems: dhcp_problems.concat(&proxies.problems),
+    }
 }

@@ -1,12 +1,18 @@
 //! Answers to ARP requests and neighbour solicitations for addresses of ports (G01, G04, N05), so
 //! that they need not be flooded. Unicast ones pass: they ask whether the owner is alive.
 
+use northflow_engine::{Index, Relation};
 use serde::{Deserialize, Serialize};
 
+use crate::flow::row::Placed;
 use crate::flow::text::{ip6, solicited_node};
 use crate::flow::{Flow, Stage};
-use crate::ovsdb::Text;
+use crate::ovsdb::{Text, Uuid};
+use crate::schema::nb;
+use crate::switch::placed::place;
 use crate::switch::port::{Port, PortAddress, PortKind};
+use crate::switch::router_side::RouterSide;
+use crate::topology::switch_port::PortConfig;
 
 const STAGE: Stage = Stage::LsInArpRsp;
 
@@ -37,7 +43,75 @@ pub struct Answering {
     pub meter: Option<Text>,
 }
 
+/// How a switch answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Manners {
+    switch: Uuid,
+    vlan_passthru: bool,
+    proxy: bool,
+}
+
+/// How each switch answers; `proxied` are those with a proxy.
+///
+/// Cost: a switch costs itself.
+pub fn manners(switches: &Relation<nb::LogicalSwitch>, proxied: &Relation<Uuid>) -> Index<Uuid, Manners> {
+    let passthru = switches.map(|row| (row.uuid, row.other_config.get_bool("vlan-passthru", false)));
+    let manners = passthru.index_by(|(switch, _)| *switch).join_optional(
+        &proxied.index_by(|switch| *switch),
+        |(switch, vlan_passthru), proxied| {
+            Some(Manners { switch: *switch, vlan_passthru: *vlan_passthru, proxy: proxied.is_some() })
+        },
+    );
+    manners.index_by(|manners| manners.switch)
+}
+
+/// Answers on behalf of all ports but those of routers.
+///
+/// Cost: a port costs itself; the first or last proxy of a switch, its ports.
+pub fn answers(ports: &Index<Uuid, PortConfig>, manners: &Index<Uuid, Manners>) -> Relation<Placed> {
+    ports.join_flat(manners, |port, manners| {
+        let flows = if port.kind == PortKind::Router { Vec::new() } else { answer(port, manners) };
+        place(manners.switch, flows)
+    })
+}
+
+/// Answers on behalf of ports that lead to routers, whose addresses are theirs too.
+///
+/// Cost: a port costs itself; the first or last proxy of a switch, its router ports.
+pub fn router_answers(
+    ports: &Relation<PortConfig>,
+    routers: &Relation<RouterSide>,
+    manners: &Index<Uuid, Manners>,
+) -> Relation<Placed> {
+    let ports = ports
+        .filter(|port| port.kind == PortKind::Router)
+        .index_by(|port| port.port.row)
+        .join_optional(&routers.index_by(|side| side.port.row), |port, side| {
+            let addresses = side.map_or(&port.addresses, |side| &side.addresses).clone();
+            Some(PortConfig { addresses, ..port.clone() })
+        });
+    ports
+        .index_by(|port| port.switch)
+        .join_flat(manners, |port, manners| place(manners.switch, answer(port, manners)))
+}
+
+fn answer(config: &PortConfig, manners: &Manners) -> Vec<Flow> {
+    let Manners { vlan_passthru, proxy, .. } = *manners;
+    let ignore_down = config.config.ignore_down;
+    let answering = Answering { ignore_down, vlan_passthru, proxy, meter: None };
+    let mut flows = port(&config.port, Responder::of(config), &answering, &config.addresses);
+    if config.kind == PortKind::Localnet {
+        flows.extend(localnet(&config.port, proxy));
+    }
+    flows
+}
+
 impl Responder {
+    fn of(port: &PortConfig) -> Responder {
+        let disabled = port.options.disable_arp_nd_rsp;
+        Responder { kind: port.kind, unknown: port.unknown, disabled, up: port.up }
+    }
+
     fn answers(self, answering: &Answering) -> bool {
         let always = matches!(self.kind, PortKind::Router | PortKind::Localport);
         let up = answering.ignore_down || self.up || always;

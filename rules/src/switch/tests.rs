@@ -116,8 +116,7 @@ fn port_flows(row: &Row, localnet: &Port) -> Vec<Flow> {
         flows.extend(arp_nd::localnet(&port, false));
     }
     if kind == PortKind::Virtual {
-        let address = row.option.parse().unwrap();
-        flows.push(virtual_port::port(&port, address, &named("b")));
+        flows.extend(virtual_port::port(&port, row.option, &named("b")));
     }
     flows
 }

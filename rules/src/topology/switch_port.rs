@@ -55,6 +55,17 @@ pub struct PortConfig {
     pub options: PortOptions,
     /// What DHCP clients behind the port are told, if anything.
     pub dhcp: Option<Dhcp>,
+    /// What a port of type router says of the router's addresses.
+    pub from_router: Option<FromRouter>,
+}
+
+/// What a port of type router takes from the router port behind it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FromRouter {
+    /// `router` is among its addresses: those of the router port are.
+    pub addresses: bool,
+    /// options:arp_proxy: the networks that it answers for.
+    pub arp_proxy: Option<Text>,
 }
 
 /// What of a port's row decides the answers to DHCP clients behind it.
@@ -255,6 +266,10 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
         }),
         addresses: own.chain(dynamic).collect(),
         dhcp: dhcp(row, kind),
+        from_router: (kind == PortKind::Router).then(|| FromRouter {
+            addresses: row.addresses.iter().any(|address| &**address == "router"),
+            arp_proxy: options.get("arp_proxy").cloned(),
+        }),
         options: PortOptions {
             learn_fdb: options.get_bool("lsp_learn_fdb", true),
             localnet_learn_fdb: flag("localnet_learn_fdb"),
