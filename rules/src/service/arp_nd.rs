@@ -10,9 +10,10 @@ use crate::flow::{Flow, Stage};
 use crate::ovsdb::{Text, Uuid};
 use crate::schema::nb;
 use crate::switch::placed::place;
-use crate::switch::port::{Port, PortAddress, PortKind};
+use crate::switch::port::{Port, PortKind};
 use crate::switch::router_side::RouterSide;
 use crate::topology::switch_port::PortConfig;
+use crate::value::addresses::Addresses;
 
 const STAGE: Stage = Stage::LsInArpRsp;
 
@@ -127,19 +128,14 @@ impl Responder {
 ///
 /// Cost: an address change touches its own flows; the first proxy or the meter of a switch those
 /// of all its ports.
-pub fn port(
-    port: &Port,
-    responder: Responder,
-    answering: &Answering,
-    addresses: &[PortAddress],
-) -> Vec<Flow> {
+pub fn port(port: &Port, responder: Responder, answering: &Answering, addresses: &[Addresses]) -> Vec<Flow> {
     let mut flows = Vec::new();
     if !responder.answers(answering) {
         return flows;
     }
     for address in addresses {
         let mac = address.mac;
-        for ip in &address.ip4 {
+        for ip in address.ips4() {
             let request = format!("arp.tpa == {ip} && arp.op == 1");
             if answering.proxy {
                 flows.push(port.flow(STAGE, 50, format!("{request} && eth.dst == {mac}"), "next;"));
@@ -153,8 +149,8 @@ pub fn port(
             flows.push(port.flow(STAGE, 50, broadcast.as_str(), reply));
             flows.push(own_request(port, &broadcast));
         }
-        for ip in &address.ip6 {
-            let (node, ip) = (ip6(solicited_node(*ip)), ip6(*ip));
+        for ip in address.ips6() {
+            let (node, ip) = (ip6(solicited_node(ip)), ip6(ip));
             if answering.proxy {
                 let unicast = format!("nd_ns && ip6.dst == {ip} && nd.target == {ip}");
                 flows.push(port.flow(STAGE, 50, unicast, "next;").meter(answering.meter.clone()));
@@ -195,7 +191,7 @@ mod tests {
     const PLAIN: Answering = Answering { ignore_down: true, vlan_passthru: false, proxy: false, meter: None };
 
     fn flows(name: &str, responder: Responder, answering: &Answering) -> Vec<String> {
-        let address = PortAddress::read("0a:00:00:00:00:01 10.0.0.1 fd00::1").unwrap();
+        let address = Addresses::read("0a:00:00:00:00:01 10.0.0.1 fd00::1").unwrap();
         lines(&port(&named(name), responder, answering, &[address]))
     }
 

@@ -5,7 +5,7 @@
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
-use super::port::{Port, PortAddress, PortKind};
+use super::port::{Port, PortKind};
 use super::router_side::RouterSide;
 use crate::flow::drop::DropConfig;
 use crate::flow::row::Placed;
@@ -13,6 +13,7 @@ use crate::flow::text::{ip6, solicited_node};
 use crate::flow::{Flow, On, Stage};
 use crate::ovsdb::Uuid;
 use crate::topology::switch_port::PortConfig;
+use crate::value::addresses::Addresses;
 
 const STAGE: Stage = Stage::LsInExternalPort;
 
@@ -21,7 +22,7 @@ const STAGE: Stage = Stage::LsInExternalPort;
 struct Entrance {
     port: Port,
     switch: Uuid,
-    addresses: Vec<PortAddress>,
+    addresses: Vec<Addresses>,
     localnet: Port,
     drop: DropConfig,
 }
@@ -52,7 +53,7 @@ pub fn drops(ports: &Relation<PortConfig>, routers: &Relation<RouterSide>) -> Re
 
 /// What of an external port is dropped at one localnet port on its way to one router port, where the
 /// external port is not resident.
-fn flows(entrance: &Entrance, owned: &[PortAddress]) -> Vec<Flow> {
+fn flows(entrance: &Entrance, owned: &[Addresses]) -> Vec<Flow> {
     let Entrance { port, localnet, drop, .. } = entrance;
     let mut flows = Vec::new();
     let mut push = |matches: String, desc: &str| {
@@ -63,12 +64,12 @@ fn flows(entrance: &Entrance, owned: &[PortAddress]) -> Vec<Flow> {
     for address in &entrance.addresses {
         let from = format!("{} && eth.src == {}", localnet.is_inport(), address.mac);
         for router in owned {
-            for ip in &router.ip4 {
+            for ip in router.ips4() {
                 let asked = format!("{from} && {elsewhere} && arp.tpa == {ip} && arp.op == 1");
                 push(asked, "Drop ARP for unknown router ports");
             }
-            for ip in &router.ip6 {
-                let (node, ip) = (ip6(solicited_node(*ip)), ip6(*ip));
+            for ip in router.ips6() {
+                let (node, ip) = (ip6(solicited_node(ip)), ip6(ip));
                 let asked = format!(
                     "{from} && {elsewhere} && nd_ns && ip6.dst == {{{ip}, {node}}} && nd.target == {ip}"
                 );
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn other_chassis_keep_external_ports_from_routers() {
-        let read = |text| PortAddress::read(text).unwrap();
+        let read = |text| Addresses::read(text).unwrap();
         let entrance = Entrance {
             port: port("e1"),
             switch: Uuid(1),

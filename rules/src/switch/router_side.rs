@@ -3,14 +3,14 @@
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
-use super::port::{Port, PortAddress};
+use super::port::Port;
 use crate::flow::drop::DropConfig;
 use crate::flow::text::Mac;
 use crate::ovsdb::{Text, Uuid};
 use crate::topology::routed::Routed;
 use crate::topology::router_port::RouterPort;
 use crate::topology::switch_port::PortConfig;
-use crate::value::addresses::RouterAddresses;
+use crate::value::addresses::{Addresses, RouterAddresses};
 
 /// A switch port of type router with the router port behind it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub struct RouterSide {
     /// Its switch.
     pub switch: Uuid,
     /// Its addresses; those of the router port are among them if it has the address `router`.
-    pub addresses: Vec<PortAddress>,
+    pub addresses: Vec<Addresses>,
     /// `unknown` is among its addresses.
     pub unknown: bool,
     /// options:arp_proxy.
@@ -84,10 +84,10 @@ fn router_side(port: &PortConfig, behind: &RouterPort, gateway_router: bool) -> 
     }
 }
 
-fn port_address(addresses: &RouterAddresses) -> PortAddress {
-    PortAddress {
+fn port_address(addresses: &RouterAddresses) -> Addresses {
+    Addresses {
         mac: addresses.given.mac,
-        ip4: addresses.given.ip4.iter().map(|net| net.address).collect(),
-        ip6: addresses.ip6().map(|net| net.address).collect(),
+        ip4: addresses.given.ip4.clone(),
+        ip6: addresses.ip6().copied().collect(),
     }
 }

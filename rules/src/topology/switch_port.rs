@@ -3,7 +3,6 @@
 use northflow_engine::{Index, Relation};
 use serde::{Deserialize, Serialize};
 
-use super::ipam::Entry;
 use super::port_identity;
 use super::port_key::Claimant;
 use super::tunnel_key::Assigned;
@@ -12,7 +11,8 @@ use crate::flow::stage::DatapathType;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::{Link, nb};
-use crate::switch::port::{Port, PortAddress, PortKind};
+use crate::switch::port::{Port, PortKind};
+use crate::value::addresses::{Addresses, PortAddress};
 
 /// A port on its switch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ pub struct PortConfig {
     /// Whether port security limits its senders.
     pub secured: bool,
     /// Its addresses, the dynamic one last.
-    pub addresses: Vec<PortAddress>,
+    pub addresses: Vec<Addresses>,
     /// The options that rules for flows read.
     pub options: PortOptions,
     /// What DHCP clients behind the port are told, if anything.
@@ -247,9 +247,8 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
     let kind = PortKind::read(&row.type_);
     let options = &row.options;
     let flag = |key| options.get_bool(key, false);
-    let own = row.addresses.iter().filter(|address| Entry::read(address).is_none());
-    let own = own.filter_map(|address| PortAddress::read(address));
-    let dynamic = placement.dynamic.as_deref().and_then(PortAddress::read);
+    let own = row.addresses.iter().filter_map(|text| PortAddress::read(text).fixed());
+    let dynamic = placement.dynamic.as_deref().and_then(Addresses::read);
     PortConfig {
         port: Port { row: row.uuid, name: row.name.clone() },
         switch: placement.switch,
@@ -261,8 +260,10 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
         up: row.up == Some(true) && !placement.config.ignore_down,
         unknown: kind == PortKind::Switch || row.addresses.iter().any(|address| &**address == "unknown"),
         secured: row.port_security.iter().any(|element| {
-            let element = element.strip_prefix("VRRPv3 ").unwrap_or(element);
-            PortAddress::read(element).is_some()
+            // Whatever follows the mark of virtual routers is skipped.
+            let element =
+                element.strip_prefix("VRRPv3").map_or(&**element, |rest| rest.get(1..).unwrap_or_default());
+            Addresses::read(element).is_some()
         }),
         addresses: own.chain(dynamic).collect(),
         dhcp: dhcp(row, kind),
