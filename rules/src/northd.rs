@@ -151,6 +151,7 @@ fn topology(
         &sb.chassis,
         &sb.port,
         &stand_ins,
+        &routed.facing,
     );
     let of_routers = routed.bindings(nb, sb, &keys, &ports);
     let rows = bindings.rows.concat(&of_routers.rows);
@@ -271,6 +272,7 @@ fn switches(
         &nb.switch_port,
         &network.port_keys,
         &network.dynamic_addresses,
+        &network.routed.facing,
         &config,
     );
     parts.placed.push(placed::flows(&nb.switch, &ports, &balanced.switches, &config));

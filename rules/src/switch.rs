@@ -37,6 +37,7 @@ pub mod admission;
 pub mod class;
 pub mod conntrack_bypass;
 pub mod defaults;
+pub mod facing;
 pub mod fdb;
 pub mod flood_group;
 pub mod l2_lookup;
@@ -46,6 +47,7 @@ pub mod path_mtu;
 pub mod placed;
 pub mod port;
 pub mod port_security;
+pub mod router_arp;
 pub mod vtep;
 
 use crate::flow::Flow;

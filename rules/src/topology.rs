@@ -1,8 +1,11 @@
 //! Datapaths and ports, and the numbers they are known by.
 
+pub mod announcement;
 pub mod container;
 pub mod datapath;
 pub mod ha_chassis;
+pub mod facing;
+pub mod facing_binding;
 pub mod ipam;
 pub mod peer;
 pub mod periodic_advertisement;

@@ -3,6 +3,7 @@
 use northflow_engine::Relation;
 
 use super::datapath::Datapaths;
+use super::facing::{self, Facing};
 use super::peer::{self, Peers};
 use super::port_binding;
 use super::port_key::{Claimant, PortKeys};
@@ -25,6 +26,8 @@ pub struct Routed {
     pub ports: Relation<RouterPort>,
     /// What leads where.
     pub peers: Peers,
+    /// What switch ports face.
+    pub facing: Relation<Facing>,
     /// What is wrong.
     pub problems: Relation<Problem>,
 }
@@ -41,7 +44,16 @@ pub fn routed(
     let peers = peer::peers(switch_ports, &nb.switch_port, &ports.ports);
     let routers = router::routers(&nb.router, &datapaths.keys, &ports.ports);
     let problems = ports.problems.concat(&peers.problems);
-    Routed { routers, ports: ports.ports, peers, problems }
+    let facing = facing::facing(facing::Inputs {
+        peers: &peers,
+        router_ports: &ports.ports,
+        rows: &nb.router_port,
+        routers: &routers,
+        distributed: &nb.router.builder().union(&[]),
+        switch_ports,
+        listed: &nb.switch_ports,
+    });
+    Routed { routers, ports: ports.ports, peers, facing, problems }
 }
 
 impl Routed {
@@ -66,7 +78,13 @@ impl Routed {
             let (owner, name) = (redirect.owner, redirect.name.clone());
             Some(Claimant { owner, name, datapath: port.router, kind, requested: None })
         });
-        plain.concat(&redirects)
+        let of_switches = self.facing.flat_map(|facing| {
+            let redirect = facing.redirect()?;
+            let (owner, name) = (redirect.owner, redirect.name);
+            let kind = DatapathType::Switch;
+            Some(Claimant { owner, name, datapath: facing.switch, kind, requested: None })
+        });
+        nb.router.builder().union(&[plain, redirects, of_switches])
     }
 
     /// What rules for flows see of the ports.
