@@ -23,13 +23,14 @@ use crate::router;
 use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
-use crate::switch::{mirror, placed};
+use crate::switch::forwarding_group::forwarding_groups;
+use crate::switch::{mirror, placed, switch_link};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
 use crate::topology::switch_port::{FlowConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{container, ha_chassis, ipam, port_binding, port_group, port_key, switch_port, up};
+use crate::topology::{bindings, container, ipam, port_check, port_group, port_key, switch_port};
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
@@ -43,7 +44,7 @@ pub fn program(program: &Builder) {
     let global = global(program, &nb, &sb, &mut parts);
     let network = topology(program, &nb, &sb, &global, &mut parts);
     let balanced = load_balancing(program, &nb, &sb, &global, &network, &mut parts);
-    switches(program, &nb, &global, &network, &balanced, &mut parts);
+    switches(program, &nb, &sb, &global, &network, &balanced, &mut parts);
     routers(&global, &network, &mut parts);
     groups(program, &nb, &global, &network, &mut parts);
     stale(program, &nb, &sb, &network);
@@ -137,33 +138,10 @@ fn topology(
     let routed = routed::routed(nb, &datapaths, router_ports, &ports);
     let claimants = switch_port::claimants(&ports, &nb.switch_port).concat(&routed.claimants(nb));
     let keys = port_key::port_keys(&claimants, &datapaths.keys, &sb.port, &sb.datapath, &global.limits);
-    let stand_ins = ha_chassis::external_ports(&ports, &nb.switch_port, &nb.ha_chassis_group);
-    let sources = stand_ins.map(|stand_in| ha_chassis::Source::Group(stand_in.source));
-    let groups =
-        ha_chassis::groups(&sources, &nb.ha_chassis_group, &nb.ha_chassis, &nb.gateway_chassis, &sb.chassis);
-    program.output("sb.HA_Chassis", &groups.members);
-    program.output("sb.HA_Chassis_Group", &groups.groups);
-    let bindings = port_binding::port_bindings(
-        &ports,
-        &nb.switch_port,
-        &nb.switch,
-        &keys.keys,
-        &sb.chassis,
-        &sb.port,
-        &stand_ins,
-        &routed.facing,
-    );
-    let of_routers = routed.bindings(nb, sb, &keys, &ports);
-    let rows = bindings.rows.concat(&of_routers.rows);
-    program.output("sb.Port_Binding", &rows);
-    program.output("sb.Port_Binding.options", &port_binding::unlike(&rows, &sb.port));
-    program.output("sb.Port_Binding.chassis", &bindings.chassis.concat(&of_routers.chassis));
+    parts.problems.extend(bindings::output(program, nb, sb, &ports, &routed, &keys));
     let router_ports = routed.configs(nb, &keys, &global.drop);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
-    let up = up::ports_up(&ports, &nb.switch_port, &sb.port, &sb.chassis);
-    program.output("nb.Logical_Switch_Port.up", &up);
-    program.output("sb.Port_Binding.up", &up::bindings_down(&rows, &sb.port));
     program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
 
     let mac_prefix = identity::mac_prefix(&global.options).map(|prefix| prefix.0);
@@ -178,7 +156,7 @@ fn topology(
     let ipam = ipam::ipam(&ports, inputs);
     program.output("nb.Logical_Switch_Port.dynamic_addresses", &ipam.writes);
     parts.problems.extend([datapaths.problems.clone(), switch_ports.problems, routed.problems.clone()]);
-    parts.problems.extend([keys.problems, of_routers.problems, ipam.problems]);
+    parts.problems.extend([keys.problems, ipam.problems]);
     Network {
         datapaths,
         ports,
@@ -257,6 +235,7 @@ fn load_balancing(
 fn switches(
     program: &Builder,
     nb: &Northbound,
+    sb: &Southbound,
     global: &Global,
     network: &Network,
     balanced: &Balanced,
@@ -280,6 +259,10 @@ fn switches(
     let services = service::services(nb, &ports);
     parts.placed.push(services.placed);
     parts.problems.push(services.problems);
+
+    parts.placed.push(forwarding_groups(&nb.switch_forwarding_groups, &nb.forwarding_group));
+    parts.problems.push(port_check::problems(&network.ports, &nb.switch_port, &sb.chassis));
+    parts.problems.push(switch_link::problems(&network.ports, &nb.switch_port, &network.routed.ports));
 
     let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
     program.output("sb.Multicast_Group", &groups);

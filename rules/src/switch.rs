@@ -19,6 +19,7 @@
 //! | `l2_lookup::router_port` | l2_lkup 50 | the port's switch | port: enabled, proxy MAC; router port: MAC, where it resides; drop sampling |
 //! | `localnet::*` | check_port_sec 75; apply_port_sec 70, 75, 85 | the port's switch | a localnet or l2gateway port, and a gateway behind a router port |
 //! | `conntrack_bypass::port` | pre_lb, pre_acl 110, both pipelines | the port's switch | port: kind (router: with peer); stateful ACL, VIP on the switch |
+//! | `forwarding_group::flows` | arp_rsp 50; l2_lkup 50 | the group's switches | the group |
 //! | `vtep::fixed` | hairpin 1000; arp_rsp 65535 | WithVtep | - |
 //! | `vtep::gateway` | hairpin 2000 | one switch | a vtep port and a distributed gateway port on it |
 //! | `defaults::fixed` | every other stage: pass; conntrack entry and commit; network functions; ACL defaults | All, Unfiltered, Filtered, WithoutAcl | drop sampling |
@@ -40,6 +41,7 @@ pub mod defaults;
 pub mod facing;
 pub mod fdb;
 pub mod flood_group;
+pub mod forwarding_group;
 pub mod l2_lookup;
 pub mod localnet;
 pub mod mirror;
@@ -48,6 +50,7 @@ pub mod placed;
 pub mod port;
 pub mod port_security;
 pub mod router_arp;
+pub mod switch_link;
 pub mod vtep;
 
 use crate::flow::Flow;

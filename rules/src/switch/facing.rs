@@ -43,10 +43,9 @@ fn arp_filter(ports: &Relation<PortConfig>, facing: &Relation<Facing>) -> Relati
         .map(|port| (port.switch, port.port.clone()))
         .index_by(|(switch, _)| *switch);
     let resident = facing.filter(|facing| resident_name(facing).is_some()).index_by(|facing| facing.switch);
-    let marked = physical.semijoin(&resident).map(|(switch, port)| Placed {
-        on: On::Datapath(*switch),
-        flow: localnet::mark_arp(port),
-    });
+    let marked = physical
+        .semijoin(&resident)
+        .map(|(switch, port)| Placed { on: On::Datapath(*switch), flow: localnet::mark_arp(port) });
     let passing = resident.semijoin(&physical);
     let passed = passing.flat_map(|facing| {
         let resident = resident_name(facing)?;
@@ -54,8 +53,7 @@ fn arp_filter(ports: &Relation<PortConfig>, facing: &Relation<Facing>) -> Relati
         Some(Placed { on: On::Datapath(facing.switch), flow })
     });
     let dropped = passing.map(|facing| facing.switch).distinct();
-    let dropped =
-        dropped.map(|switch| Placed { on: On::Datapath(*switch), flow: localnet::drop_arp() });
+    let dropped = dropped.map(|switch| Placed { on: On::Datapath(*switch), flow: localnet::drop_arp() });
     ports.builder().union(&[marked, passed, dropped])
 }
 

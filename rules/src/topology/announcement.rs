@@ -70,13 +70,16 @@ pub fn announcements(
         .flat_map(|port| Some((port.router, port.gateway_port()?)))
         .index_by(|(router, _)| *router)
         .reduce(|group| group.rows().min_by(|a, b| a.1.port.name.cmp(&b.1.port.name)).cloned());
-    let asked = asked
-        .index_by(|(facing, _)| facing.router)
-        .join_optional(&first.index_by(|(router, _)| *router), |(facing, wanted), first| {
+    let asked = asked.index_by(|(facing, _)| facing.router).join_optional(
+        &first.index_by(|(router, _)| *router),
+        |(facing, wanted), first| {
             Some((facing.clone(), wanted.clone(), first.map(|(_, gateway)| gateway.clone())))
-        });
+        },
+    );
 
-    let listed = asked.flat_map(|(facing, wanted, first)| Some((facing.port.clone(), listed(facing, wanted, first.as_ref())?)));
+    let listed = asked.flat_map(|(facing, wanted, first)| {
+        Some((facing.port.clone(), listed(facing, wanted, first.as_ref())?))
+    });
     let own = asked.flat_map(|(facing, wanted, first)| {
         let own = announces_itself(facing, wanted).then(|| own(facing, first.as_ref()));
         own.map(|text| (facing.port.clone(), text))

@@ -21,7 +21,8 @@ pub fn prefixes(
         .filter(|row| row.options.get_bool("prefix", false))
         .map(|row| (row.uuid, row.name.clone(), row.ipv6_prefix.clone()));
     let asking = asking.index_by(|(row, ..)| *row).semijoin(&ports.index_by(|port| port.port.row));
-    let reported = bindings.flat_map(|row| Some((row.logical_port.clone(), prefix(row.options.get(DELEGATED)?)?)));
+    let reported =
+        bindings.flat_map(|row| Some((row.logical_port.clone(), prefix(row.options.get(DELEGATED)?)?)));
     asking.index_by(|(_, name, _)| name.clone()).join_flat(
         &reported.index_by(|(name, _)| name.clone()),
         |(row, _, held), (_, prefix)| {

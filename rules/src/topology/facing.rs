@@ -100,9 +100,8 @@ pub struct Inputs<'a> {
 /// ordinary port of a switch, the ports that face it.
 pub fn facing(inputs: Inputs<'_>) -> Relation<Facing> {
     let Inputs { peers, router_ports, rows, routers, distributed, switch_ports, listed } = inputs;
-    let resides = rows
-        .filter(|row| row.options.get_bool("reside-on-redirect-chassis", false))
-        .map(|row| row.uuid);
+    let resides =
+        rows.filter(|row| row.options.get_bool("reside-on-redirect-chassis", false)).map(|row| row.uuid);
     let localnet = switch_ports.filter(|port| port.kind == PortKind::Localnet).map(|port| port.switch);
     let mixed = listed
         .index_by(|link| (link.owner, link.member))

@@ -4,9 +4,11 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::facing::Facing;
+use super::switch_port::SwitchPort;
 use super::tunnel_key::Assigned;
 use crate::ovsdb::{Text, Uuid};
 use crate::schema::{Map, nb, sb};
+use crate::switch::switch_link;
 
 /// What is at the other end of a switch port, as its binding says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,9 +27,7 @@ pub struct Beyond {
 pub fn beyond(facing: &Relation<Facing>, rows: &Relation<nb::LogicalSwitchPort>) -> Relation<Beyond> {
     let tracked =
         rows.filter(|row| row.options.get_bool("enable_router_port_acl", false)).map(|row| row.uuid);
-    let ends = facing.map(|facing| {
-        (facing.port.clone(), facing.chassis.clone(), facing.gateway.is_some())
-    });
+    let ends = facing.map(|facing| (facing.port.clone(), facing.chassis.clone(), facing.gateway.is_some()));
     ends.index_by(|(port, _, _)| port.row).join_optional(
         &tracked.index_by(|port| *port),
         |(port, chassis, gateway), tracked| {
@@ -40,6 +40,39 @@ pub fn beyond(facing: &Relation<Facing>, rows: &Relation<nb::LogicalSwitchPort>)
             }
             let beyond = Beyond { port: port.name.clone(), chassis: chassis.clone(), options };
             (!beyond.options.is_empty()).then_some(beyond)
+        },
+    )
+}
+
+/// Ports of type switch say which port they lead to.
+///
+/// Cost: a port costs itself and the port that it names.
+pub fn joints(ports: &Relation<SwitchPort>, rows: &Relation<nb::LogicalSwitchPort>) -> Relation<Beyond> {
+    switch_link::joined(ports, rows).map(|joint| Beyond {
+        port: joint.port.clone(),
+        options: vec![("peer".into(), joint.peer.clone())],
+        ..Beyond::default()
+    })
+}
+
+/// Bindings with what is beyond them.
+///
+/// Cost: a port costs itself.
+pub fn connected(
+    bindings: &Relation<sb::PortBinding>,
+    beyond: &Relation<Beyond>,
+) -> Relation<sb::PortBinding> {
+    bindings.index_by(|row| row.logical_port.clone()).join_optional(
+        &beyond.index_by(|beyond| beyond.port.clone()),
+        |row, beyond| {
+            let mut row = row.clone();
+            for (key, value) in beyond.map_or(&[][..], |beyond| &beyond.options) {
+                row.options.insert(key.clone(), value.clone());
+            }
+            if beyond.is_some_and(|beyond| beyond.chassis.is_some()) {
+                row.type_ = "l3gateway".into();
+            }
+            Some(row)
         },
     )
 }

@@ -1,12 +1,12 @@
 //! Gateways (B16-B18, B23): which chassis may host a gateway port, which one does, and which chassis
 //! depend on it.
 
-use northflow_engine::iterate::components;
 use northflow_engine::Relation;
+use northflow_engine::iterate::components;
 
-use super::facing::Facing;
 use super::ha_chassis::{Groups, Source, group_uuid};
-use super::peer::{Peer, Peers};
+use super::peer::Peer;
+use super::routed::Routed;
 use super::router_port::RouterPort;
 use super::switch_port::SwitchPort;
 use crate::ovsdb::{Atom, Text, Uuid};
@@ -43,9 +43,9 @@ pub fn gateways(
     let named = grouped
         .index_by(|(_, group)| *group)
         .join(&names.index_by(|(group, _)| *group), |(port, _), (_, name)| (*port, group_uuid(name)));
-    let sources = grouped.map(|(_, group)| Source::Group(*group)).concat(&own.map(|(_, name, _, members)| {
-        Source::Gateways { name: name.clone(), members: members.clone() }
-    }));
+    let sources = grouped.map(|(_, group)| Source::Group(*group)).concat(
+        &own.map(|(_, name, _, members)| Source::Gateways { name: name.clone(), members: members.clone() }),
+    );
     let both = columns.filter(|(_, _, group, members)| group.is_some() && !members.is_empty());
     let problems = both.map(|(_, name, ..)| {
         Problem::new(format!(
@@ -77,14 +77,32 @@ pub fn hosting(
             Some((*port, chassis.map(|(_, name)| name.clone())))
         });
     let held = rows.map(|row| (row.uuid, row.status.clone()));
-    hosted.index_by(|(port, _)| *port).join_flat(&held.index_by(|(port, _)| *port), |(port, host), (_, held)| {
-        let mut status = held.clone();
-        match host {
-            Some(host) => drop(status.insert(KEY, host.clone())),
-            None => drop(status.remove(KEY)),
-        }
-        (status != *held).then_some(nb::RouterPortStatus { uuid: *port, status })
-    })
+    hosted.index_by(|(port, _)| *port).join_flat(
+        &held.index_by(|(port, _)| *port),
+        |(port, host), (_, held)| {
+            let mut status = held.clone();
+            match host {
+                Some(host) => drop(status.insert(KEY, host.clone())),
+                None => drop(status.remove(KEY)),
+            }
+            (status != *held).then_some(nb::RouterPortStatus { uuid: *port, status })
+        },
+    )
+}
+
+/// What [`watchers`] is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Hosted<'a> {
+    /// Routers and what they lead to.
+    pub routed: &'a Routed,
+    /// Ports of switches.
+    pub switch_ports: &'a Relation<SwitchPort>,
+    /// Where ports are bound.
+    pub bindings: &'a Relation<sb::PortBindingState>,
+    /// The group of each gateway port, by Logical_Router_Port.
+    pub groups: &'a Relation<(Uuid, Uuid)>,
+    /// The groups.
+    pub rows: &'a Groups,
 }
 
 /// HA_Chassis_Group `ref_chassis`: the chassis that watch the members of a group. Those are they
@@ -99,15 +117,9 @@ pub fn hosting(
 ///
 /// Cost: a bound port costs itself, but for the first of its chassis on the network; a router port that
 /// joins or parts networks costs the networks that it touches.
-pub fn watchers(
-    peers: &Peers,
-    facing: &Relation<Facing>,
-    router_ports: &Relation<RouterPort>,
-    switch_ports: &Relation<SwitchPort>,
-    bindings: &Relation<sb::PortBindingState>,
-    groups: &Relation<(Uuid, Uuid)>,
-    rows: &Groups,
-) -> Relation<SetElement> {
+pub fn watchers(inputs: Hosted<'_>) -> Relation<SetElement> {
+    let Hosted { routed: Routed { peers, facing, ports: router_ports, .. }, .. } = inputs;
+    let Hosted { switch_ports, bindings, groups, rows, .. } = inputs;
     let switched = peers.attachments.map(|attachment| (attachment.router, attachment.switch));
     let routed = peers
         .of_router_ports

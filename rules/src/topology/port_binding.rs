@@ -4,7 +4,6 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::datapath_uuid;
-use super::facing_binding::Beyond;
 use super::ha_chassis::StandIn;
 use super::switch_port::SwitchPort;
 use super::tunnel_key::Assigned;
@@ -102,7 +101,6 @@ pub fn port_bindings(
     chassis: &Relation<sb::Chassis>,
     bindings: &Relation<sb::PortBindingState>,
     stand_ins: &Relation<StandIn>,
-    beyond: &Relation<Beyond>,
 ) -> PortBindings {
     let passthru = switches.map(|row| (row.uuid, row.other_config.get_bool("vlan-passthru", false)));
     let keyed = ports
@@ -154,39 +152,7 @@ pub fn port_bindings(
             &kept.index_by(|kept| kept.logical_port.clone()),
             |(keyed, columns, requested), kept| Some(binding(keyed, columns, requested, kept)),
         );
-    let beyond = beyond.concat(&peers(ports, nb_rows));
-    let rows = rows.index_by(|row| row.logical_port.clone()).join_optional(
-        &beyond.index_by(|beyond| beyond.port.clone()),
-        |row, beyond| {
-            let mut row = row.clone();
-            for (key, value) in beyond.map_or(&[][..], |beyond| &beyond.options) {
-                row.options.insert(key.clone(), value.clone());
-            }
-            if beyond.is_some_and(|beyond| beyond.chassis.is_some()) {
-                row.type_ = "l3gateway".into();
-            }
-            Some(row)
-        },
-    );
     PortBindings { rows, chassis }
-}
-
-/// The ports of switches that lead to each other, both ways: each of type `switch`, and each the
-/// other's `peer` (B13).
-///
-/// Cost: a port costs itself and the port that it names.
-fn peers(ports: &Relation<SwitchPort>, rows: &Relation<nb::LogicalSwitchPort>) -> Relation<Beyond> {
-    let leading = ports.filter(|port| port.kind == PortKind::Switch);
-    let named = rows.flat_map(|row| Some((row.uuid, row.name.clone(), row.peer.clone()?)));
-    let links = named
-        .index_by(|(row, _, _)| *row)
-        .semijoin(&leading.index_by(|port| port.port.row))
-        .map(|(_, port, peer)| (port.clone(), peer.clone()));
-    let back = links.map(|(port, peer)| (peer.clone(), port.clone()));
-    links.index_by(|link| link.clone()).semijoin(&back.index_by(|link| link.clone())).map(|(port, peer)| {
-        let options = vec![("peer".into(), peer.clone())];
-        Beyond { port: port.clone(), options, ..Beyond::default() }
-    })
 }
 
 /// The options that bindings ought to have and do not: chassis write there too.
@@ -340,6 +306,7 @@ fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option
         requested_chassis: requested.first.filter(|_| asks),
         requested_additional_chassis: if asks { requested.others.clone() } else { Vec::new() },
         ha_chassis_group: keyed.ha_chassis_group,
+        nat_addresses: Vec::new(),
         up: Some(false),
     }
 }

@@ -14,6 +14,7 @@ use super::switch_port::SwitchPort;
 use crate::flow::drop::DropConfig;
 use crate::flow::stage::DatapathType;
 use crate::northd::{Northbound, Southbound};
+use crate::ovsdb::Uuid;
 use crate::problem::Problem;
 use crate::switch::port::PortKind;
 
@@ -105,6 +106,7 @@ impl Routed {
         sb: &Southbound,
         keys: &PortKeys,
         switch_ports: &Relation<SwitchPort>,
+        groups: &Relation<(Uuid, Uuid)>,
     ) -> RouterBindings {
         let vtep_switches =
             switch_ports.filter(|port| port.kind == PortKind::Vtep).map(|port| port.switch).distinct();
@@ -117,6 +119,7 @@ impl Routed {
             keys: &keys.keys,
             chassis: &port_binding::chassis_names(&sb.chassis),
             distributed: &distributed,
+            groups,
             bindings: &sb.port,
         })
     }
