@@ -24,7 +24,7 @@ use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
-use crate::switch::{mirror, placed, switch_link};
+use crate::switch::{mirror, placed, protocol_redirect, switch_link};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
@@ -45,7 +45,7 @@ pub fn program(program: &Builder) {
     let network = topology(program, &nb, &sb, &global, &mut parts);
     let balanced = load_balancing(program, &nb, &sb, &global, &network, &mut parts);
     switches(program, &nb, &sb, &global, &network, &balanced, &mut parts);
-    routers(&global, &network, &mut parts);
+    routers(&nb, &global, &network, &mut parts);
     groups(program, &nb, &global, &network, &mut parts);
     stale(program, &nb, &sb, &network);
     parts.output(program, &network);
@@ -270,9 +270,13 @@ fn switches(
 }
 
 /// Flows of routers.
-fn routers(global: &Global, network: &Network, parts: &mut Parts) {
+fn routers(nb: &Northbound, global: &Global, network: &Network, parts: &mut Parts) {
     parts.placed.push(router::placed::flows(&network.router_ports, &global.drop));
     parts.members.push(router::placed::members(&network.routed.routers));
+    let watched = nb.bfd.map(|row| row.logical_port.clone());
+    let (placed, problems) = protocol_redirect::redirects(&network.router_ports, &network.ports, &watched);
+    parts.placed.push(placed);
+    parts.problems.push(problems);
 }
 
 /// Port groups and address sets, which matches refer to by name.

@@ -49,6 +49,7 @@ pub mod path_mtu;
 pub mod placed;
 pub mod port;
 pub mod port_security;
+pub mod protocol_redirect;
 pub mod router_arp;
 pub mod switch_link;
 pub mod vtep;
