@@ -5,6 +5,8 @@ mod tables;
 
 use northflow_engine::{Builder, Relation};
 
+use crate::acl;
+use crate::acl::filtering::Filtering;
 use crate::flow;
 use crate::flow::On;
 use crate::flow::drop::DropConfig;
@@ -26,6 +28,7 @@ use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
 use crate::switch::{mirror, placed, protocol_redirect, switch_link};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
+use crate::topology::port_group::PlacedMember;
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
 use crate::topology::switch_port::{FlowConfig, SwitchPort};
@@ -44,9 +47,11 @@ pub fn program(program: &Builder) {
     let global = global(program, &nb, &sb, &mut parts);
     let network = topology(program, &nb, &sb, &global, &mut parts);
     let balanced = load_balancing(program, &nb, &sb, &global, &network, &mut parts);
-    switches(program, &nb, &sb, &global, &network, &balanced, &mut parts);
+    let members = port_group::placed(&nb.port_group_ports, &network.ports);
+    let filtering = acls(program, &nb, &sb, &global, &members, &balanced, &mut parts);
+    switches(program, &nb, &sb, &global, &network, &filtering, &mut parts);
     routers(&nb, &global, &network, &mut parts);
-    groups(program, &nb, &global, &network, &mut parts);
+    groups(program, &nb, &global, &network, &members, &mut parts);
     stale(program, &nb, &sb, &network);
     parts.output(program, &network);
 }
@@ -231,6 +236,31 @@ fn load_balancing(
     Balanced { switches: on_switches.with_vip(&nb.load_balancer_vips) }
 }
 
+/// ACLs: their flows, and what each switch does with packets.
+fn acls(
+    program: &Builder,
+    nb: &Northbound,
+    sb: &Southbound,
+    global: &Global,
+    members: &Relation<PlacedMember>,
+    balanced: &Balanced,
+    parts: &mut Parts,
+) -> Relation<Filtering> {
+    let inputs = acl::placed::Inputs {
+        reach: port_group::reach(members),
+        balanced: balanced.switches.clone(),
+        meters: program.union(&[]),
+        settings: acl::settings(&global.options, &global.drop),
+        features: global.features.clone(),
+    };
+    let acls = acl::placed::acls(nb, sb, &inputs);
+    program.output("sb.ACL_ID", &acls.numbers);
+    parts.placed.push(acls.placed);
+    parts.members.push(acls.members);
+    parts.problems.push(acls.problems);
+    acls.filtering
+}
+
 /// Flows of switches, and the multicast groups that they name.
 fn switches(
     program: &Builder,
@@ -238,7 +268,7 @@ fn switches(
     sb: &Southbound,
     global: &Global,
     network: &Network,
-    balanced: &Balanced,
+    filtering: &Relation<Filtering>,
     parts: &mut Parts,
 ) {
     let ignore_down = global.options.map(|row| row.options.get_bool("ignore_lsp_down", true));
@@ -254,8 +284,8 @@ fn switches(
         &network.routed.facing,
         &config,
     );
-    parts.placed.push(placed::flows(&nb.switch, &ports, &balanced.switches, &config));
-    parts.members.push(placed::members(&nb.switch, &ports, &balanced.switches));
+    parts.placed.push(placed::flows(&nb.switch, &ports, filtering, &config));
+    parts.members.push(placed::members(&nb.switch, &ports));
     let services = service::services(nb, &ports);
     parts.placed.push(services.placed);
     parts.problems.push(services.problems);
@@ -280,8 +310,15 @@ fn routers(nb: &Northbound, global: &Global, network: &Network, parts: &mut Part
 }
 
 /// Port groups and address sets, which matches refer to by name.
-fn groups(program: &Builder, nb: &Northbound, global: &Global, network: &Network, parts: &mut Parts) {
-    let members = port_group::members(&nb.port_group, &nb.port_group_ports, &network.ports);
+fn groups(
+    program: &Builder,
+    nb: &Northbound,
+    global: &Global,
+    network: &Network,
+    members: &Relation<PlacedMember>,
+    parts: &mut Parts,
+) {
+    let members = port_group::members(&nb.port_group, members);
     let (groups, ports) = port_group::port_groups(&members, &network.datapaths.keys);
     program.output("sb.Port_Group", &groups);
     program.output("sb.Port_Group.ports", &ports);
