@@ -352,6 +352,9 @@ fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, network: &Network)
         .index_by(|(_, owner)| *owner)
         .semijoin(&nb.router.filter(|router| router.enabled != Some(false)).index_by(|router| router.uuid))
         .map(|(row, _)| *row);
-    let names = nb.router_port.map(|port| port.name.clone());
+    let names = network.routed.ports.flat_map(|port| {
+        let redirect = port.redirect.as_ref().map(|redirect| redirect.name.clone());
+        [Some(port.port.name.clone()), redirect].into_iter().flatten()
+    });
     program.output("sb.MAC_Binding.stale", &stale::mac_bindings(&sb.mac_binding, &routers, &names));
 }
