@@ -13,6 +13,7 @@ use super::router_port::{self, RouterPort, RouterPortConfig};
 use super::switch_port::SwitchPort;
 use crate::flow::drop::DropConfig;
 use crate::flow::stage::DatapathType;
+use crate::lb::attach::References;
 use crate::northd::{Northbound, Southbound};
 use crate::ovsdb::Uuid;
 use crate::problem::Problem;
@@ -27,6 +28,8 @@ pub struct Routed {
     pub ports: Relation<RouterPort>,
     /// What leads where.
     pub peers: Peers,
+    /// Routers with a load balancer that works on every chassis.
+    pub distributed: Relation<Uuid>,
     /// What switch ports face.
     pub facing: Relation<Facing>,
     /// What is wrong.
@@ -45,16 +48,22 @@ pub fn routed(
     let peers = peer::peers(switch_ports, &nb.switch_port, &ports.ports);
     let routers = router::routers(&nb.router, &datapaths.keys, &ports.ports);
     let problems = ports.problems.concat(&peers.problems);
+    let balanced = References {
+        direct: nb.router_load_balancers.clone(),
+        grouped: nb.router_load_balancer_groups.clone(),
+        group_members: nb.load_balancer_group_members.clone(),
+    };
+    let distributed = balanced.distributed(&nb.load_balancer);
     let facing = facing::facing(facing::Inputs {
         peers: &peers,
         router_ports: &ports.ports,
         rows: &nb.router_port,
         routers: &routers,
-        distributed: &nb.router.builder().union(&[]),
+        distributed: &distributed,
         switch_ports,
         listed: &nb.switch_ports,
     });
-    Routed { routers, ports: ports.ports, peers, facing, problems }
+    Routed { routers, ports: ports.ports, peers, distributed, facing, problems }
 }
 
 impl Routed {
@@ -110,7 +119,7 @@ impl Routed {
     ) -> RouterBindings {
         let vtep_switches =
             switch_ports.filter(|port| port.kind == PortKind::Vtep).map(|port| port.switch).distinct();
-        let distributed = Distributed { routers: nb.router.builder().union(&[]), vtep_switches };
+        let distributed = Distributed { routers: self.distributed.clone(), vtep_switches };
         router_binding::router_bindings(router_binding::Inputs {
             ports: &self.ports,
             rows: &nb.router_port,
