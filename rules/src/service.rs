@@ -15,7 +15,6 @@ use crate::flow::row::Placed;
 use crate::northd::Northbound;
 use crate::ovsdb::Uuid;
 use crate::problem::Problem;
-use crate::switch::router_side::RouterSide;
 use crate::topology::switch_port::PortConfig;
 
 /// The services of switches.
@@ -32,17 +31,15 @@ pub fn services(
     nb: &Northbound,
     ports: &Relation<PortConfig>,
     by_switch: &Index<Uuid, PortConfig>,
-    routers: &Relation<RouterSide>,
 ) -> Services {
     let (dhcp, dhcp_problems) = dhcp::dhcp(&nb.switch, ports, &nb.dhcp_options);
-    let proxies = proxy_arp::proxies(&nb.switch, routers);
+    let proxies = proxy_arp::proxies(&nb.switch, ports);
     let manners = arp_nd::manners(&nb.switch, &proxies.switches);
     let answers = arp_nd::answers(by_switch, &manners);
-    let router_answers = arp_nd::router_answers(ports, routers, &manners);
     let virtual_ports = virtual_port::virtual_ports(ports);
     let builder = ports.builder();
     Services {
-        placed: builder.union(&[dhcp, proxies.placed, answers, router_answers, virtual_ports]),
+        placed: builder.union(&[dhcp, proxies.placed, answers, virtual_ports]),
         problems: dhcp_problems.concat(&proxies.problems),
     }
 }

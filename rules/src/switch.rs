@@ -40,6 +40,7 @@ pub mod class;
 pub mod conntrack_bypass;
 pub mod defaults;
 pub mod external_port;
+pub mod facing;
 pub mod fdb;
 pub mod flood_group;
 pub mod forwarding_group;
@@ -50,7 +51,8 @@ pub mod path_mtu;
 pub mod placed;
 pub mod port;
 pub mod port_security;
-pub mod router_side;
+pub mod protocol_redirect;
+pub mod router_arp;
 pub mod switch_link;
 pub mod vtep;
 

@@ -11,7 +11,6 @@ use crate::ovsdb::{Text, Uuid};
 use crate::schema::nb;
 use crate::switch::placed::place;
 use crate::switch::port::{Port, PortKind};
-use crate::switch::router_side::RouterSide;
 use crate::topology::switch_port::PortConfig;
 use crate::value::addresses::Addresses;
 
@@ -66,34 +65,11 @@ pub fn manners(switches: &Relation<nb::LogicalSwitch>, proxied: &Relation<Uuid>)
     manners.index_by(|manners| manners.switch)
 }
 
-/// Answers on behalf of all ports but those of routers.
+/// Answers on behalf of all ports.
 ///
 /// Cost: a port costs itself; the first or last proxy of a switch, its ports.
 pub fn answers(ports: &Index<Uuid, PortConfig>, manners: &Index<Uuid, Manners>) -> Relation<Placed> {
-    ports.join_flat(manners, |port, manners| {
-        let flows = if port.kind == PortKind::Router { Vec::new() } else { answer(port, manners) };
-        place(manners.switch, flows)
-    })
-}
-
-/// Answers on behalf of ports that lead to routers, whose addresses are theirs too.
-///
-/// Cost: a port costs itself; the first or last proxy of a switch, its router ports.
-pub fn router_answers(
-    ports: &Relation<PortConfig>,
-    routers: &Relation<RouterSide>,
-    manners: &Index<Uuid, Manners>,
-) -> Relation<Placed> {
-    let ports = ports
-        .filter(|port| port.kind == PortKind::Router)
-        .index_by(|port| port.port.row)
-        .join_optional(&routers.index_by(|side| side.port.row), |port, side| {
-            let addresses = side.map_or(&port.addresses, |side| &side.addresses).clone();
-            Some(PortConfig { addresses, ..port.clone() })
-        });
-    ports
-        .index_by(|port| port.switch)
-        .join_flat(manners, |port, manners| place(manners.switch, answer(port, manners)))
+    ports.join_flat(manners, |port, manners| place(manners.switch, answer(port, manners)))
 }
 
 fn answer(config: &PortConfig, manners: &Manners) -> Vec<Flow> {

@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::schema::nb;
 use crate::switch::placed::place;
 use crate::switch::port::Port;
-use crate::switch::router_side::RouterSide;
+use crate::topology::switch_port::PortConfig;
 use crate::value::addresses::{Addresses, scan_ips};
 use crate::value::ip::{Ip4Net, Ip6Net};
 
@@ -44,24 +44,33 @@ pub struct Proxies {
 /// the eyes of others.
 ///
 /// Cost: a port costs itself.
-pub fn proxies(switches: &Relation<nb::LogicalSwitch>, routers: &Relation<RouterSide>) -> Proxies {
-    let told = routers.filter(|side| side.arp_proxy.is_some());
-    let read_side = |side: &RouterSide| read(side.arp_proxy.as_deref()?);
-    let problems = told.filter(move |side| read_side(side).is_none()).map(|side| {
-        let (text, port) = (side.arp_proxy.as_deref().unwrap_or_default(), &side.port.name);
-        Problem::new(format!("Invalid arp_proxy option: '{text}' at lsp '{port}'"))
+pub fn proxies(switches: &Relation<nb::LogicalSwitch>, ports: &Relation<PortConfig>) -> Proxies {
+    let told = ports.filter(|port| port.options.arp_proxy.is_some());
+    let problems = told.filter(|port| of_port(port).is_none()).map(|port| {
+        let (text, name) = (port.options.arp_proxy.as_deref().unwrap_or_default(), &port.port.name);
+        Problem::new(format!("Invalid arp_proxy option: '{text}' at lsp '{name}'"))
     });
-    let proxies = told.filter(move |side| read_side(side).is_some());
+    let proxies = told.filter(|port| of_port(port).is_some());
     let opaque = switches.filter(|row| row.other_config.get_bool("vlan-passthru", false)).map(|row| row.uuid);
     let answering = proxies
-        .filter(|side| !side.unknown)
-        .index_by(|side| side.switch)
+        .filter(|port| !port.unknown)
+        .index_by(|port| port.switch)
         .antijoin(&opaque.index_by(|switch| *switch));
-    let placed = answering.flat_map(move |side| {
-        let proxy = read_side(side).unwrap_or_default();
-        place(side.switch, flows(&side.port, &proxy, side.mac)).collect::<Vec<_>>()
+    let placed = answering.flat_map(|port| {
+        let both = of_port(port).zip(port.facing.as_ref());
+        let flows = both.map(|(proxy, facing)| flows(&port.port, &proxy, facing.addresses.given.mac));
+        place(port.switch, flows.unwrap_or_default()).collect::<Vec<_>>()
     });
-    Proxies { placed, switches: proxies.map(|side| side.switch).distinct(), problems }
+    Proxies { placed, switches: proxies.map(|port| port.switch).distinct(), problems }
+}
+
+fn of_port(port: &PortConfig) -> Option<Addresses> {
+    read(port.options.arp_proxy.as_deref()?)
+}
+
+/// The address with which a port answers for others, if it is not that of the router port.
+pub fn own_mac(port: &PortConfig) -> Option<Mac> {
+    of_port(port).map(|proxy| proxy.mac).filter(|mac| *mac != Mac::ZERO)
 }
 
 /// The flows of one port: answers to questions that come from no router, with the address of the

@@ -6,7 +6,6 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::port::{Port, PortKind};
-use super::router_side::RouterSide;
 use crate::flow::drop::DropConfig;
 use crate::flow::row::Placed;
 use crate::flow::text::{ip6, solicited_node};
@@ -30,7 +29,7 @@ struct Entrance {
 /// The drops of all switches with external, localnet and router ports.
 ///
 /// Cost: a port of one of these kinds costs its pairs with those of the other two.
-pub fn drops(ports: &Relation<PortConfig>, routers: &Relation<RouterSide>) -> Relation<Placed> {
+pub fn drops(ports: &Relation<PortConfig>) -> Relation<Placed> {
     let external = ports.filter(|port| port.kind == PortKind::External).map(|port| {
         let (port, switch, addresses) = (port.clone(), port.switch, port.addresses.clone());
         Entrance { localnet: port.port.clone(), drop: port.config.drop, port: port.port, switch, addresses }
@@ -41,7 +40,7 @@ pub fn drops(ports: &Relation<PortConfig>, routers: &Relation<RouterSide>) -> Re
         &localnet.index_by(|(switch, _)| *switch),
         |entrance, (_, localnet)| Entrance { localnet: localnet.clone(), ..entrance.clone() },
     );
-    let owned = routers.map(|side| (side.switch, side.addresses.clone()));
+    let owned = ports.filter(|port| port.facing.is_some()).map(|port| (port.switch, port.addresses.clone()));
     entrances.index_by(|entrance| entrance.switch).join_flat(
         &owned.index_by(|(switch, _)| *switch),
         |entrance, (switch, owned)| {

@@ -1,16 +1,10 @@
 //! Ports to the physical network (D12). What enters there is marked where the sender is learned;
 //! ARP requests are kept to the chassis that hosts the gateway, or each chassis would answer.
 
-use northflow_engine::Relation;
-
-use super::port::{Port, PortKind};
-use super::router_side::RouterSide;
+use super::port::Port;
 use crate::flow::register::EXTERNAL_ARP;
-use crate::flow::row::Placed;
 use crate::flow::text::quote;
-use crate::flow::{Flow, On, Stage};
-use crate::ovsdb::{Text, Uuid};
-use crate::topology::switch_port::PortConfig;
+use crate::flow::{Flow, Stage};
 
 /// The action that marks a packet as entered through a localnet port.
 pub const MARK: &str = "flags.localnet = 1; ";
@@ -45,25 +39,6 @@ pub fn pass_nat_arp(external_ip: std::net::Ipv4Addr, logical_port: &str) -> Flow
 /// Drops the other marked requests; never sampled.
 pub fn drop_arp() -> Flow {
     Flow::new(Stage::LsInApplyPortSec, 70, format!("{EXTERNAL_ARP} == 1"), "drop;").written_in(SOURCE)
-}
-
-/// The flows of all switches that have both a way to the physical network and a router that is
-/// reached on one chassis.
-///
-/// Cost: a port of either kind costs itself; the first of one kind on a switch, those of the other.
-pub fn flows(ports: &Relation<PortConfig>, routers: &Relation<RouterSide>) -> Relation<Placed> {
-    let outward = ports
-        .filter(|port| matches!(port.kind, PortKind::Localnet | PortKind::L2Gateway))
-        .map(|port| (port.switch, port.port.clone()));
-    let inward = routers.flat_map(|side| Some((side.switch, side.gateway()?.clone())));
-    let by_outward = outward.index_by(|(switch, _): &(Uuid, Port)| *switch);
-    let by_inward = inward.index_by(|(switch, _): &(Uuid, Text)| *switch);
-    let place = |switch: &Uuid, flow| Placed { on: On::Datapath(*switch), flow };
-    let marked = by_outward.semijoin(&by_inward).map(move |(switch, port)| place(switch, mark_arp(port)));
-    let passed = by_inward.semijoin(&by_outward).flat_map(move |(switch, gateway)| {
-        [pass_arp(Some(gateway)), drop_arp()].map(|flow| place(switch, flow))
-    });
-    marked.concat(&passed)
 }
 
 #[cfg(test)]

@@ -1,17 +1,11 @@
 //! Hardware VTEP gateways (D13). They know no pipeline: what they send goes straight to the
 //! lookup of its destination, and their ARP to whoever owns the address.
 
-use northflow_engine::Relation;
-
 use super::class::SwitchSet;
-use super::port::PortKind;
-use super::router_side::RouterSide;
 use crate::flow::priority::HIGHEST;
 use crate::flow::register::FROM_RAMP;
-use crate::flow::row::Placed;
 use crate::flow::text::quote;
-use crate::flow::{Flow, On, Stage};
-use crate::topology::switch_port::PortConfig;
+use crate::flow::{Flow, Stage};
 
 const SOURCE: &str = "switch/vtep.rs";
 
@@ -35,21 +29,6 @@ pub fn fixed() -> Vec<(SwitchSet, Flow)> {
 pub fn gateway(redirect: &str) -> Flow {
     let matches = format!("{FROM_RAMP} == 1 && is_chassis_resident({})", quote(redirect));
     Flow::new(Stage::LsInHairpin, 2000, matches, "next;").written_in(SOURCE)
-}
-
-/// The flows of distributed gateway ports behind switches with a port of type vtep.
-///
-/// Cost: a gateway port costs itself; the first VTEP of a switch, the gateway ports behind it.
-pub fn gateways(ports: &Relation<PortConfig>, routers: &Relation<RouterSide>) -> Relation<Placed> {
-    let switches = ports.filter(|port| port.kind == PortKind::Vtep).map(|port| port.switch);
-    routers
-        .filter(|side| side.redirect.is_some())
-        .index_by(|side| side.switch)
-        .semijoin(&switches.index_by(|switch| *switch))
-        .flat_map(|side| {
-            let flow = gateway(side.redirect.as_deref()?);
-            Some(Placed { on: On::Datapath(side.switch), flow })
-        })
 }
 
 #[cfg(test)]
