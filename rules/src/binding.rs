@@ -113,6 +113,9 @@ pub struct OutputTable {
     /// The columns by which a row that is already in the database is known to be this one; their
     /// row references count as what they refer to. Empty unless the role is [`Role::Own`].
     pub natural_key: &'static [&'static str],
+    /// Whether a row is known by its identifier alone, which others rely on: that of a row of the
+    /// northbound database.
+    pub known_by_uuid: bool,
     /// Columns that are given to a new row and then left alone.
     pub at_insert: &'static [&'static str],
     /// The identifier of a row; for an element that of the row it belongs to.
@@ -133,6 +136,7 @@ impl OutputTable {
             info: TableInfo::of::<T>(),
             role,
             natural_key,
+            known_by_uuid: false,
             at_insert: &[],
             uuid: |rec| rec.get::<T>().uuid(),
             encode: |rec| rec.get::<T>().encode(),
@@ -147,6 +151,7 @@ impl OutputTable {
             info,
             role: Role::Elements,
             natural_key: &[],
+            known_by_uuid: false,
             at_insert: &[],
             uuid: |rec| rec.get::<SetElement>().row,
             encode: |rec| vec![("", Datum::scalar(rec.get::<SetElement>().element.clone()))],
@@ -160,6 +165,11 @@ impl OutputTable {
         encode: fn(&Rec) -> Vec<(&'static str, Datum)>,
     ) -> OutputTable {
         OutputTable { uuid, encode, ..self }
+    }
+
+    /// The same output, whose rows are known by their identifiers alone.
+    pub const fn known_by_uuid(self) -> OutputTable {
+        OutputTable { known_by_uuid: true, ..self }
     }
 
     /// The same output, with columns that only a new row is given.

@@ -13,6 +13,8 @@ pub mod text;
 
 use serde::{Deserialize, Serialize};
 
+use crate::acl::GroupSet;
+use crate::acl::sample::Collecting;
 use crate::lb::attach::BalancedSet;
 use crate::ovsdb::{Text, Uuid};
 use crate::router::RouterSet;
@@ -32,6 +34,10 @@ pub enum On {
     BalancedSwitches(BalancedSet),
     /// Every router that has a load balancer, likewise.
     BalancedRouters(BalancedSet),
+    /// Every switch that a port group reaches and that sees its ACLs alike.
+    PortGroup(GroupSet),
+    /// Every switch with ACLs that sample alike.
+    Sampling(Collecting),
 }
 
 /// What makes two logical flows the same flow: what a chassis acts on.

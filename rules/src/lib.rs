@@ -4,6 +4,7 @@
 //! logging. [`northd::program`] is the whole of it; each feature of OVN has one file.
 #![deny(missing_docs)]
 
+pub mod acl;
 pub mod binding;
 pub mod flow;
 pub mod global;

@@ -5,6 +5,8 @@ mod tables;
 
 use northflow_engine::{Builder, Relation};
 
+use crate::acl;
+use crate::acl::filtering::Filtering;
 use crate::flow;
 use crate::flow::On;
 use crate::flow::drop::DropConfig;
@@ -26,9 +28,10 @@ use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
 use crate::switch::{mirror, placed, switch_link};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
+use crate::topology::port_group::PlacedMember;
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
-use crate::topology::switch_port::{FlowConfig, SwitchPort};
+use crate::topology::switch_port::{FlowConfig, PortConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
 use crate::topology::{
     container, ha_chassis, ipam, port_binding, port_check, port_group, port_key, switch_port, up,
@@ -46,9 +49,11 @@ pub fn program(program: &Builder) {
     let global = global(program, &nb, &sb, &mut parts);
     let network = topology(program, &nb, &sb, &global, &mut parts);
     let balanced = load_balancing(program, &nb, &sb, &global, &network, &mut parts);
-    switches(program, &nb, &sb, &global, &network, &balanced, &mut parts);
-    routers(&global, &network, &mut parts);
-    groups(program, &nb, &global, &network, &mut parts);
+    let members = port_group::placed(&nb.port_group_ports, &network.ports);
+    let filtering = acls(program, &nb, &sb, &global, &members, &balanced, &mut parts);
+    let ports = switches(program, &nb, &sb, &global, &network, &filtering, &mut parts);
+    routers(&nb, &sb, &global, &network, &balanced, &ports, &mut parts);
+    groups(program, &nb, &global, &network, &members, &mut parts);
     stale(program, &nb, &sb, &network);
     parts.output(program, &network);
 }
@@ -191,10 +196,12 @@ fn topology(
     }
 }
 
-/// What load balancing tells the rules for switches.
+/// What load balancing tells the rules for switches and routers.
 struct Balanced {
     /// Switches that have a load balancer with a VIP.
     switches: Relation<Uuid>,
+    /// Routers that have a load balancer which works on every chassis.
+    distributed_routers: Relation<Uuid>,
 }
 
 /// Load balancers: their flows and their rows.
@@ -252,7 +259,35 @@ fn load_balancing(
     program.output("sb.Load_Balancer", &rows.load_balancers);
     parts.dp_groups.push(rows.groups);
     parts.dp_group_datapaths.push(rows.group_datapaths);
-    Balanced { switches: on_switches.with_vip(&nb.load_balancer_vips) }
+    Balanced {
+        switches: on_switches.with_vip(&nb.load_balancer_vips),
+        distributed_routers: routers.distributed(&nb.load_balancer),
+    }
+}
+
+/// ACLs: their flows, and what each switch does with packets.
+fn acls(
+    program: &Builder,
+    nb: &Northbound,
+    sb: &Southbound,
+    global: &Global,
+    members: &Relation<PlacedMember>,
+    balanced: &Balanced,
+    parts: &mut Parts,
+) -> Relation<Filtering> {
+    let inputs = acl::placed::Inputs {
+        reach: port_group::reach(members),
+        balanced: balanced.switches.clone(),
+        meters: program.union(&[]),
+        settings: acl::settings(&global.options, &global.drop),
+        features: global.features.clone(),
+    };
+    let acls = acl::placed::acls(nb, sb, &inputs);
+    program.output("sb.ACL_ID", &acls.numbers);
+    parts.placed.push(acls.placed);
+    parts.members.push(acls.members);
+    parts.problems.push(acls.problems);
+    acls.filtering
 }
 
 /// Flows of switches, and the multicast groups that they name.
@@ -262,9 +297,9 @@ fn switches(
     sb: &Southbound,
     global: &Global,
     network: &Network,
-    balanced: &Balanced,
+    filtering: &Relation<Filtering>,
     parts: &mut Parts,
-) {
+) -> Relation<PortConfig> {
     let ignore_down = global.options.map(|row| row.options.get_bool("ignore_lsp_down", true));
     let config = single(&global.drop).join(&single(&ignore_down), |drop, ignore_down| FlowConfig {
         drop: *drop,
@@ -277,8 +312,8 @@ fn switches(
         &network.dynamic_addresses,
         &config,
     );
-    parts.placed.push(placed::flows(&nb.switch, &ports, &balanced.switches, &config));
-    parts.members.push(placed::members(&nb.switch, &ports, &balanced.switches));
+    parts.placed.push(placed::flows(&nb.switch, &ports, filtering, &config));
+    parts.members.push(placed::members(&nb.switch, &ports));
     let services = service::services(nb, &ports);
     parts.placed.push(services.placed);
     parts.problems.push(services.problems);
@@ -290,17 +325,45 @@ fn switches(
     let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
     program.output("sb.Multicast_Group", &groups);
     program.output("sb.Multicast_Group.ports", &group_ports);
+    ports
 }
 
 /// Flows of routers.
-fn routers(global: &Global, network: &Network, parts: &mut Parts) {
-    parts.placed.push(router::placed::flows(&network.router_ports, &global.drop));
-    parts.members.push(router::placed::members(&network.routed.routers));
+fn routers(
+    nb: &Northbound,
+    sb: &Southbound,
+    global: &Global,
+    network: &Network,
+    balanced: &Balanced,
+    switch_configs: &Relation<PortConfig>,
+    parts: &mut Parts,
+) {
+    let inputs = router::placed::Inputs {
+        routed: &network.routed,
+        ports: &network.router_ports,
+        switch_ports: &network.ports,
+        switch_configs,
+        distributed: &balanced.distributed_routers,
+        shared: &global.drop.builder().union(&[]),
+        drop: &global.drop,
+        features: &global.features,
+    };
+    let pipeline = router::placed::pipeline(nb, sb, inputs);
+    parts.placed.push(pipeline.placed);
+    parts.members.push(pipeline.members);
+    parts.problems.push(pipeline.problems);
 }
 
 /// Port groups and address sets, which matches refer to by name.
-fn groups(program: &Builder, nb: &Northbound, global: &Global, network: &Network, parts: &mut Parts) {
-    let members = port_group::members(&nb.port_group, &nb.port_group_ports, &network.ports);
+fn groups(
+    program: &Builder,
+    nb: &Northbound,
+    global: &Global,
+    network: &Network,
+    members: &Relation<PlacedMember>,
+    parts: &mut Parts,
+) {
+    let members = port_group::members(&nb.port_group, members);
     let (groups, ports) = port_group::port_groups(&members, &network.datapaths.keys);
     program.output("sb.Port_Group", &groups);
     program.output("sb.Port_Group.ports", &ports);

@@ -22,7 +22,7 @@
 //! | `forwarding_group::flows` | arp_rsp 50; l2_lkup 50 | the group's switches | the group |
 //! | `vtep::fixed` | hairpin 1000; arp_rsp 65535 | WithVtep | - |
 //! | `vtep::gateway` | hairpin 2000 | one switch | a vtep port and a distributed gateway port on it |
-//! | `defaults::fixed` | every other stage: pass; conntrack entry and commit; network functions; ACL defaults | All, Unfiltered, Filtered, WithoutAcl | drop sampling |
+//! | `defaults::fixed` | every other stage: pass; conntrack entry; network functions | All | drop sampling |
 //! | `service::arp_nd::port` | arp_rsp 50, 100 | the port's switch | port: kind, `unknown`, up, addresses, one option; switch: VLANs, proxy, meter `nd-na`; ignore_lsp_down |
 //! | `service::arp_nd::localnet` | arp_rsp 100 | the port's switch | a localnet port; the switch has no proxy |
 //! | `service::virtual_port::port` | arp_rsp 100 | the port's switch | virtual port: IP; parent on the same switch |

@@ -2,7 +2,7 @@
 //!
 //! What has no meaning of its own is replaced by what it stands for: row identifiers by the natural
 //! key of the row, datapath groups by the datapaths in them, tunnel keys by whose they are (how they
-//! were given out depends on history; [`Keys`] checks them apart). A column that holds its type's
+//! were given out depends on history; [`Keys`] checks them apart), and so are the numbers of ACLs. A column that holds its type's
 //! default is left out, for a writer may leave it out too. `external_ids:source` names a line of the
 //! writer's own code, and `stage-hint` one of several rows behind a flow; of datapath groups with equal members one counts.
 //! Nothing else is ignored.
@@ -27,7 +27,8 @@ pub struct Normal {
     pub hints: BTreeMap<String, String>,
 }
 
-/// Tunnel keys: those of datapaths under the empty space, those of ports under their datapath.
+/// Tunnel keys: those of datapaths under the empty space, those of ports under their datapath. Numbers
+/// of ACLs are under the name of their table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
     /// Number by space and owner.
@@ -39,7 +40,7 @@ pub fn southbound(dump: &Dump) -> Normal {
     let names = Names::new(dump);
     let mut normal = Normal::default();
     for (table, rows) in dump.iter().filter(|(table, _)| !NOT_COMPARED.contains(&&***table)) {
-        for row in rows.values() {
+        for (uuid, row) in rows {
             match &**table {
                 "Datapath_Binding" => {
                     let owner = names.datapath(text_of(row, "nb_uuid"));
@@ -49,6 +50,11 @@ pub fn southbound(dump: &Dump) -> Normal {
                     let space = names.resolve(row.get("datapath"));
                     let owner = text_of(row, "logical_port");
                     normal.keys.numbers.insert((space, owner), number(row, "tunnel_key"));
+                }
+                "ACL_ID" => {
+                    normal.keys.numbers.insert((table.to_string(), uuid.to_string()), number(row, "id"));
+                    normal.rows.push(format!("{table} {uuid}"));
+                    continue;
                 }
                 _ => {}
             }
@@ -70,21 +76,28 @@ pub fn southbound(dump: &Dump) -> Normal {
 }
 
 /// What rows are called.
+#[derive(Default)]
 struct Names {
     rows: BTreeMap<Uuid, String>,
     /// Datapath keys with the datapaths that have them, for names made of keys.
     datapath_keys: BTreeMap<i64, String>,
+    /// ACLs by the number they have.
+    acls: BTreeMap<i64, Uuid>,
 }
+
+/// How actions give a packet the number of its ACL.
+const SET_ACL: &str = "reg2[16..31] = ";
 
 impl Names {
     fn new(dump: &Dump) -> Names {
-        let mut names = Names { rows: BTreeMap::new(), datapath_keys: BTreeMap::new() };
+        let mut names = Names::default();
         let rows = |table: &str| dump.get(table).into_iter().flatten();
         for (uuid, row) in rows("Datapath_Binding") {
             let name = names.datapath(text_of(row, "nb_uuid"));
             names.datapath_keys.insert(number(row, "tunnel_key"), name.clone());
             names.rows.insert(*uuid, name);
         }
+        names.acls = rows("ACL_ID").map(|(uuid, row)| (number(row, "id"), *uuid)).collect();
         let by_column = [
             ("Port_Binding", "logical_port"),
             ("Chassis", "name"),
@@ -133,11 +146,24 @@ impl Names {
             if table == "Port_Group" && &**column == "name" {
                 shown = self.group_name(shown);
             }
+            if table == "Logical_Flow" && &**column == "actions" {
+                shown = self.acl_number(shown);
+            }
             if !shown.is_empty() {
                 line += &format!(" {column}={shown}");
             }
         }
         line
+    }
+
+    /// Actions with the ACL in place of its number.
+    fn acl_number(&self, actions: String) -> String {
+        let Some((before, rest)) = actions.split_once(SET_ACL) else { return actions };
+        let end = rest.find(';').unwrap_or(rest.len());
+        match rest[..end].parse().ok().and_then(|number: i64| self.acls.get(&number)) {
+            Some(acl) => format!("{before}{SET_ACL}{acl}{}", &rest[end..]),
+            None => actions,
+        }
     }
 
     /// `<key>_<group>` with the datapath in place of its key.
@@ -190,7 +216,7 @@ impl Names {
 /// Columns that northflow writes back to the northbound database, in comparable form: one line for
 /// each row that has any of them.
 pub fn northbound(dump: &Dump) -> Vec<String> {
-    let names = Names { rows: BTreeMap::new(), datapath_keys: BTreeMap::new() };
+    let names = Names::default();
     let mut lines = Vec::new();
     for (table, columns) in
         [("NB_Global", &["options"][..]), ("Logical_Switch_Port", &["dynamic_addresses", "tag", "up"][..])]

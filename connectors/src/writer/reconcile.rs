@@ -96,6 +96,13 @@ impl Writer {
     /// then those that are there by their natural key, at last those that are there under their identifier.
     fn pair(&self, table: usize, wanted: &[Uuid], there: &BTreeMap<Uuid, Row>) -> HashMap<Uuid, Uuid> {
         let output = self.tables[table].output;
+        if output.known_by_uuid {
+            return wanted
+                .iter()
+                .filter(|uuid| there.contains_key(*uuid))
+                .map(|uuid| (*uuid, *uuid))
+                .collect();
+        }
         let mut by_key: HashMap<Vec<Datum>, Vec<Uuid>> = HashMap::new();
         for (uuid, row) in there {
             by_key.entry(natural_key(output, row)).or_default().push(*uuid);

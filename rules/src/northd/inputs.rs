@@ -134,6 +134,8 @@ pub struct Southbound {
     pub fdb: Relation<sb::Fdb>,
     /// Learned neighbours.
     pub mac_binding: Relation<sb::MacBinding>,
+    /// Numbers of ACLs.
+    pub acl_id: Relation<sb::AclId>,
     /// What came of probes.
     pub service_monitor: Relation<sb::ServiceMonitorState>,
 }
@@ -211,6 +213,7 @@ impl Southbound {
             encap: program.input("sb.Encap"),
             fdb: program.input("sb.FDB"),
             mac_binding: program.input("sb.MAC_Binding"),
+            acl_id: program.input("sb.ACL_ID"),
             service_monitor: program.input("sb.Service_Monitor"),
         }
     }

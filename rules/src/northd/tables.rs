@@ -67,6 +67,7 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::of::<sb::Encap>("sb.Encap"),
     InputTable::of::<sb::Fdb>("sb.FDB"),
     InputTable::of::<sb::MacBinding>("sb.MAC_Binding"),
+    InputTable::of::<sb::AclId>("sb.ACL_ID"),
     InputTable::of::<sb::ServiceMonitorState>("sb.Service_Monitor"),
 ];
 
@@ -94,6 +95,7 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::elements::<sb::AddressSet>("sb.Address_Set.addresses", &["addresses"]),
     OutputTable::of::<sb::PortGroup>("sb.Port_Group", Role::Own, &["name"]),
     OutputTable::elements::<sb::PortGroup>("sb.Port_Group.ports", &["ports"]),
+    OutputTable::of::<sb::AclId>("sb.ACL_ID", Role::Own, &[]).known_by_uuid(),
     OutputTable::of::<sb::IpMulticast>("sb.IP_Multicast", Role::Own, &["datapath"]),
     OutputTable::of::<sb::LoadBalancer>("sb.Load_Balancer", Role::Own, &["name"]),
     OutputTable::of::<sb::ServiceMonitor>(

@@ -127,6 +127,13 @@ table! {
         ports: Vec<Text> = "ports",
     }
 
+    /// The number of an ACL whose connections outlive a change of the ACL; the identifier of the row is
+    /// that of the ACL. Owned by northflow.
+    pub struct AclId in Southbound "ACL_ID" {
+        /// The number.
+        id: i64 = "id",
+    }
+
     /// The multicast snooping settings of a switch. Owned by northflow; `seq_no`, which tells chassis
     /// to forget what they learned, is not.
     pub struct IpMulticast in Southbound "IP_Multicast" {

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::acl::AclStage;
+
 /// A class of switches; the doc of each says who is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SwitchSet {
@@ -29,6 +31,47 @@ pub enum SwitchSet {
     Balanced,
     /// No ACLs, on the switch or through a port group.
     WithoutAcl,
+    /// An ACL that is allow-related.
+    Stateful,
+    /// An ACL that is allow-related, or load balancers with a VIP: connections are tracked.
+    Tracked,
+    /// Tracked, and other_config:enable-stateless-acl-with-lb is not true.
+    TrackedStrictly,
+    /// Tracked, and other_config:enable-stateless-acl-with-lb is true: what conntrack calls invalid
+    /// may be of a connection that it was not shown.
+    TrackedLeniently,
+    /// ACLs, by the last round of evaluation in a stage.
+    AclTiers {
+        /// The stage.
+        stage: AclStage,
+        /// The highest tier of its ACLs.
+        highest: u8,
+    },
+    /// ACLs, and no meter limits what is sent on rejection (`reject` of LogicalSwitch.copp).
+    RejectUnmetered {
+        /// The stage.
+        stage: AclStage,
+        /// Whether an ACL of the stage has a tier above 0.
+        tiered: bool,
+    },
+    /// ACLs, and a meter limits what is sent on rejection.
+    RejectMetered {
+        /// The stage.
+        stage: AclStage,
+        /// Whether an ACL of the stage has a tier above 0.
+        tiered: bool,
+        /// A hash of the meter's name.
+        meter: u128,
+    },
+    /// An EVPN network, and an ACL that is allow-related.
+    RemoteStateful,
+    /// An EVPN network, and no ACL that is allow-related.
+    RemoteStateless,
+    /// DNS records with names in them.
+    NamesServed {
+        /// Whether connections are tracked.
+        tracked: bool,
+    },
     /// Some port is of type vtep.
     WithVtep,
     /// By where IP multicast goes beside the ports of the switch.

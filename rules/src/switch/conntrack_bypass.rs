@@ -2,13 +2,15 @@
 //! cross the same chassis at a router port, so that one would see half a connection; behind
 //! localnet and switch ports the other end keeps track.
 
+use serde::{Deserialize, Serialize};
+
 use super::port::{Port, PortKind};
 use crate::flow::{Flow, Stage};
 
 const SOURCE: &str = "switch/conntrack_bypass.rs";
 
 /// What filters packets on the port's switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Filter {
     /// An ACL, on the switch or through a port group, is allow-related.
     pub stateful_acl: bool,

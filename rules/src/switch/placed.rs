@@ -2,10 +2,11 @@
 
 use northflow_engine::Relation;
 
-use super::class::{SwitchOptions, filter_sets, unknown_sets};
+use super::class::{SwitchOptions, unknown_sets};
 use super::flood_group::{Group, Membership, groups};
 use super::port::{Port, PortKind};
 use super::{SwitchSet, admission, conntrack_bypass, fdb, fixed_flows, l2_lookup, path_mtu};
+use crate::acl::filtering::Filtering;
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::{Flow, On};
 use crate::ovsdb::{Atom, Text, Uuid};
@@ -15,14 +16,14 @@ use crate::topology::datapath_uuid;
 use crate::topology::switch_port::{FlowConfig, PortConfig};
 use crate::topology::tunnel_key::Assigned;
 
-/// Every flow of every switch. `balanced` names the switches that have a load balancer with a VIP.
+/// Every flow of every switch but those of ACLs. `filtering` says what each switch does with packets.
 ///
 /// Cost: a port costs its own flows; that a switch has its first port with the address `unknown`
 /// costs the ports that clone to it.
 pub fn flows(
     switches: &Relation<nb::LogicalSwitch>,
     ports: &Relation<PortConfig>,
-    balanced: &Relation<Uuid>,
+    filtering: &Relation<Filtering>,
     config: &Relation<FlowConfig>,
 ) -> Relation<Placed> {
     let fixed = config.flat_map(|config| {
@@ -39,12 +40,15 @@ pub fn flows(
     let answered = by_switch.join_flat(&passthru.index_by(|(switch, _)| *switch), |port, (_, passthru)| {
         place(port.switch, answers(port, *passthru))
     });
+    let filters = filtering.map(|filtering| {
+        let filter = conntrack_bypass::Filter { stateful_acl: filtering.related, vip: filtering.vip };
+        (filtering.switch, filter)
+    });
     let bypass = ports
         .filter(|port| matches!(port.kind, PortKind::Switch | PortKind::Localnet))
         .index_by(|port| port.switch)
-        .join_optional(&balanced.index_by(|switch| *switch), |port, balanced| {
-            let filter = conntrack_bypass::Filter { stateful_acl: false, vip: balanced.is_some() };
-            place(port.switch, conntrack_bypass::port(&port.port, port.kind, false, filter))
+        .join_flat(&filters.index_by(|(switch, _)| *switch), |port, (_, filter)| {
+            place(port.switch, conntrack_bypass::port(&port.port, port.kind, false, *filter))
         });
     let builder = ports.builder();
     builder.union(&[fixed, own, delivered, answered, bypass, virtual_ports(ports)])
@@ -136,15 +140,11 @@ fn options(row: &nb::LogicalSwitch) -> SwitchOptions {
     }
 }
 
-/// Which classes each switch is in.
+/// Which classes each switch is in, but for those that ACLs and load balancers decide.
 ///
 /// Cost: a switch costs its own memberships; a port costs nothing unless it is the first or last
 /// of its switch to have a trait that decides a class.
-pub fn members(
-    switches: &Relation<nb::LogicalSwitch>,
-    ports: &Relation<PortConfig>,
-    balanced: &Relation<Uuid>,
-) -> Relation<SetMember> {
+pub fn members(switches: &Relation<nb::LogicalSwitch>, ports: &Relation<PortConfig>) -> Relation<SetMember> {
     let member = |datapath| move |set| SetMember { set: On::Switches(set), datapath };
     let by_options = switches.flat_map(move |row| {
         // No control-plane meters yet.
@@ -153,9 +153,6 @@ pub fn members(
     });
     let ids = switches.map(|row| (row.uuid, row.other_config.contains("dynamic-routing-vni")));
     let ids = ids.index_by(|(switch, _)| *switch).named("switch");
-    let by_filter = ids.join_optional(&balanced.index_by(|switch| *switch), move |(switch, _), vip| {
-        filter_sets(false, vip.is_some()).into_iter().map(member(*switch)).collect::<Vec<_>>()
-    });
     let by_unknown = ids.join_optional(
         &unknown_switches(ports).index_by(|switch| *switch),
         move |(switch, evpn), unknown| {
@@ -172,7 +169,7 @@ pub fn members(
     let by_flood = ids.join_optional(&floods, move |(switch, _), flood| {
         Some(member(*switch)(SwitchSet::Multicast { relay: false, flood: flood.is_some() }))
     });
-    ports.builder().union(&[by_options, by_filter, by_unknown, by_vtep, by_flood])
+    ports.builder().union(&[by_options, by_unknown, by_vtep, by_flood])
 }
 
 /// The groups of a port.

@@ -9,7 +9,8 @@ use crate::service::{arp_nd, virtual_port};
 
 /// The fixed flows of a switch in the classes given, one line each.
 fn fixed_lines(sets: &[SwitchSet]) -> BTreeSet<String> {
-    let flows = fixed_flows(DropConfig::default()).into_iter();
+    let acls = crate::acl::fixed_flows(crate::acl::Settings::default());
+    let flows = fixed_flows(DropConfig::default()).into_iter().chain(acls);
     let flows: Vec<Flow> = flows.filter(|(set, _)| sets.contains(set)).map(|(_, f)| f).collect();
     let lines = lines(&flows);
     let set: BTreeSet<String> = lines.iter().cloned().collect();

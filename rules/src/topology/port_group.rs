@@ -20,27 +20,50 @@ pub struct GroupMember {
     pub port: Text,
 }
 
+/// A port of a switch in a group, which is named by its row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PlacedMember {
+    /// The northbound row of the group.
+    pub group: Uuid,
+    /// The northbound row of the switch.
+    pub switch: Uuid,
+    /// The name of the port.
+    pub port: Text,
+}
+
+/// A switch with a port in a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Reach {
+    /// The northbound row of the group.
+    pub group: Uuid,
+    /// The northbound row of the switch.
+    pub switch: Uuid,
+}
+
 /// The members of all groups, each with its switch. A member that belongs to no switch is left out.
 ///
-/// Cost: a member costs itself; a changed port, the groups that it is in; a renamed group, its ports.
-pub fn members(
-    groups: &Relation<nb::PortGroup>,
-    listed: &Relation<Link>,
-    ports: &Relation<SwitchPort>,
-) -> Relation<GroupMember> {
-    let placed =
-        listed.index_by(|link| link.member).join(&ports.index_by(|port| port.port.row), |link, port| {
-            (link.owner, port.switch, port.port.name.clone())
-        });
+/// Cost: a member costs itself; a changed port, the groups that it is in.
+pub fn placed(listed: &Relation<Link>, ports: &Relation<SwitchPort>) -> Relation<PlacedMember> {
+    listed.index_by(|link| link.member).join(&ports.index_by(|port| port.port.row), |link, port| {
+        PlacedMember { group: link.owner, switch: port.switch, port: port.port.name.clone() }
+    })
+}
+
+/// Which switches each group reaches.
+///
+/// Cost: a member costs nothing unless it is the first or last of its group on a switch.
+pub fn reach(placed: &Relation<PlacedMember>) -> Relation<Reach> {
+    placed.map(|member| Reach { group: member.group, switch: member.switch }).distinct()
+}
+
+/// The members of all groups by the names of the groups.
+///
+/// Cost: a member costs itself; a renamed group, its ports.
+pub fn members(groups: &Relation<nb::PortGroup>, placed: &Relation<PlacedMember>) -> Relation<GroupMember> {
     let names = groups.map(|group| (group.uuid, group.name.clone()));
-    placed.index_by(|(group, _, _)| *group).join(
-        &names.index_by(|(group, _)| *group),
-        |(_, datapath, port), (_, group)| GroupMember {
-            datapath: *datapath,
-            group: group.clone(),
-            port: port.clone(),
-        },
-    )
+    placed.index_by(|member| member.group).join(&names.index_by(|(group, _)| *group), |member, (_, group)| {
+        GroupMember { datapath: member.switch, group: group.clone(), port: member.port.clone() }
+    })
 }
 
 /// One southbound row for each switch and group with a member there, named `<key>_<group>`, and the
@@ -80,7 +103,7 @@ mod tests {
     fn each_switch_has_its_part_of_a_group() {
         let mut scenario = Scenario::start(|program| {
             let (groups, listed) = (program.input("groups"), program.input("listed"));
-            let members = members(&groups, &listed, &program.input("ports"));
+            let members = members(&groups, &placed(&listed, &program.input("ports")));
             let (rows, ports) = port_groups(&members, &program.input("keys"));
             program.output("rows", &rows);
             program.output("elements", &ports);
