@@ -37,6 +37,8 @@ pub enum On {
     Part(u128),
     /// Every router that has a load balancer, likewise.
     BalancedRouters(Holder),
+    /// Every switch that names a load balancer itself and has it balance stateless packets too.
+    BalancedStateless(Uuid),
     /// Every switch that a port group reaches and that sees its ACLs alike.
     PortGroup(GroupSet),
     /// Every switch with ACLs that sample alike.

@@ -12,6 +12,7 @@ pub mod hairpin;
 pub mod health;
 pub mod mapping;
 pub mod row;
+pub mod stateless;
 pub mod switch;
 pub mod vip;
 

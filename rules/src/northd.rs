@@ -242,6 +242,10 @@ fn load_balancing(
 
     parts.placed.push(switches.place(&services.flat_map(lb::switch::flows)));
     parts.members.push(switches.members.clone());
+    let stateless = nb.switch.filter(lb::stateless::wanted).map(|row| row.uuid);
+    let (placed, members) = lb::stateless::placed(&services, &on_switches.direct, &stateless);
+    parts.placed.push(placed);
+    parts.members.push(members);
 
     let live = network.datapaths.keys.map(|assigned| assigned.owner);
     let own_column = global.features.map(|features| features.ls_dpg_column);

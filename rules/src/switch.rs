@@ -69,6 +69,7 @@ pub fn fixed_flows(drop: DropConfig) -> Vec<(SwitchSet, Flow)> {
         vtep::fixed(),
         defaults::fixed(drop),
         crate::lb::switch::fixed(),
+        crate::lb::stateless::fixed(),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -11,6 +11,7 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::{AclStage, Tracking, View};
+use crate::lb::stateless;
 use crate::ovsdb::Uuid;
 use crate::schema::{Link, nb};
 use crate::switch::SwitchSet;
@@ -145,7 +146,7 @@ impl SwitchTraits {
         let vni = row.other_config.get_number::<i64>("dynamic-routing-vni");
         SwitchTraits {
             switch: row.uuid,
-            lenient: row.other_config.get_bool("enable-stateless-acl-with-lb", false),
+            lenient: stateless::wanted(row),
             remote: vni.is_some_and(|vni| (0..1 << 24).contains(&vni)),
         }
     }

@@ -353,3 +353,80 @@ fn samplings(nb: &Northbound, features: &Relation<ChassisFeatures>) -> Relation<
         (*acl, if *established { Extra::Established(sampling) } else { Extra::New(sampling) })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::row::FlowRow;
+    use crate::global::testing::Scenario;
+    use crate::schema::Link;
+
+    const SWITCHES: u128 = 30;
+    const GROUP: Uuid = Uuid(9000);
+
+    fn switch(number: u128) -> nb::LogicalSwitch {
+        nb::LogicalSwitch { uuid: Uuid(number), name: format!("s{number}").into(), ..Default::default() }
+    }
+
+    /// Port `number` of the switch whose number is the remainder.
+    fn port(scenario: &mut Scenario, number: u128) {
+        let uuid = Uuid(number + 1000);
+        let name = format!("p{number}").into();
+        scenario.insert("nb.Logical_Switch_Port", nb::LogicalSwitchPort { uuid, name, ..Default::default() });
+        scenario.insert("nb.Logical_Switch.ports", Link { owner: Uuid(number % 100), member: uuid });
+    }
+
+    fn join(scenario: &mut Scenario, number: u128) {
+        scenario.insert("nb.Port_Group.ports", Link { owner: GROUP, member: Uuid(number + 1000) });
+    }
+
+    fn acl(scenario: &mut Scenario, number: u128, owner: Option<Uuid>, action: &str, matches: &str) {
+        let uuid = Uuid(number);
+        let (direction, action, match_) = ("to-lport".into(), action.into(), matches.into());
+        scenario.insert("nb.ACL", nb::Acl { uuid, direction, action, match_, ..Default::default() });
+        match owner {
+            Some(owner) => scenario.insert("nb.Logical_Switch.acls", Link { owner, member: uuid }),
+            None => scenario.insert("nb.Port_Group.acls", Link { owner: GROUP, member: uuid }),
+        };
+    }
+
+    fn matching(scenario: &Scenario, text: &str) -> usize {
+        let flows = scenario.rows::<FlowRow>("sb.Logical_Flow");
+        flows.iter().filter(|flow| flow.spell_out().match_.contains(text)).count()
+    }
+
+    #[test]
+    fn a_group_costs_what_changes_of_it() {
+        let mut scenario = Scenario::start(crate::northd::program);
+        scenario.insert("nb.NB_Global", nb::NbGlobal { uuid: Uuid(99999), ..Default::default() });
+        scenario.insert("nb.Port_Group", nb::PortGroup { uuid: GROUP, name: "g".into() });
+        for number in 1..=SWITCHES {
+            scenario.insert("nb.Logical_Switch", switch(number));
+            port(&mut scenario, number);
+            port(&mut scenario, number + 100);
+            join(&mut scenario, number);
+        }
+        acl(&mut scenario, 8000, None, "drop", "ip4");
+        scenario.step();
+        assert_eq!(matching(&scenario, "(ip4)"), 1, "one flow for all switches");
+
+        acl(&mut scenario, 8001, None, "drop", "ip6");
+        assert_eq!(scenario.step(), 1, "one more is one flow more");
+        join(&mut scenario, 101);
+        assert_eq!(scenario.step(), 1, "a port is an element of its switch's part of the group");
+
+        // A switch that tracks connections sees the ACLs otherwise than the rest.
+        acl(&mut scenario, 8002, Some(Uuid(1)), "allow-related", "arp");
+        scenario.step();
+        assert_eq!(matching(&scenario, "(ip4)"), 3);
+        acl(&mut scenario, 8003, None, "drop", "udp");
+        assert_eq!(scenario.step(), 3);
+        // Tracking on one more switch moves it from set to set, and writes no flow of the group.
+        acl(&mut scenario, 8004, Some(Uuid(2)), "allow-related", "1");
+        scenario.step();
+        assert_eq!(matching(&scenario, "(ip4)"), 3);
+        acl(&mut scenario, 8005, None, "allow-related", "tcp");
+        scenario.step();
+        assert_eq!(matching(&scenario, "(ip4)"), 2, "now all track");
+    }
+}

@@ -29,6 +29,8 @@ pub enum SwitchSet {
     Filtered,
     /// Load balancers with a VIP.
     Balanced,
+    /// A load balancer that it names itself, and other_config:enable-stateless-acl-with-lb is true.
+    BalancedStateless,
     /// No ACLs, on the switch or through a port group.
     WithoutAcl,
     /// An ACL that is allow-related.
