@@ -99,6 +99,8 @@ const GLOBAL_OPTIONS: &[&str] = &[
     "ignore_lsp_down=true",
     "debug_drop_collector_set=12",
     "debug_drop_domain_id=7",
+    // A domain that is too large leaves the reference with what it had before.
+    "debug_drop_domain_id=12",
     "vxlan_mode=false",
     "unheard_of=1",
 ];

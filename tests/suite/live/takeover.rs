@@ -14,6 +14,8 @@ const KEPT: &[&str] = &[
     "Datapath_Binding",
     "DHCP_Options",
     "DHCPv6_Options",
+    "HA_Chassis",
+    "HA_Chassis_Group",
     "Logical_DP_Group",
     "Logical_Flow",
     "Multicast_Group",

@@ -176,6 +176,17 @@ pub fn network(switches: usize) -> Vec<String> {
         add(format!("lsp-set-options s{s}net network_name=physnet{s}"));
         add(format!("pg-add g{s} s{s}p0 s{s}p1"));
         add(format!("create Address_Set name=as{s} addresses=10.0.{s}.1"));
+        if s % 5 == 0 {
+            add(format!("lsp-add s{s} s{s}ext"));
+            add(format!("lsp-set-type s{s}ext external"));
+            add(format!("--id=@c{s} create HA_Chassis chassis_name=ch{s} priority={s}"));
+            add(format!("--id=@h{s} create HA_Chassis_Group name=h{s} ha_chassis=@c{s}"));
+            add(format!("set Logical_Switch_Port s{s}ext ha_chassis_group=@h{s}"));
+            let options =
+                format!("options:server_id=10.0.{s}.9 options:server_mac=junk options:lease_time=60");
+            add(format!("--id=@d{s} create DHCP_Options cidr=10.0.{s}.0/24 {options}"));
+            add(format!("set Logical_Switch_Port s{s}p1 dhcpv4_options=@d{s}"));
+        }
     }
     // One argument with the addresses of a port, as the shell would give it.
     for word in &mut words {
