@@ -81,6 +81,8 @@ struct Names {
     rows: BTreeMap<Uuid, String>,
     /// Datapath keys with the datapaths that have them, for names made of keys.
     datapath_keys: BTreeMap<i64, String>,
+    /// Port keys with the ports that have them on their datapath, for flows that name keys.
+    port_keys: BTreeMap<(String, i64), String>,
     /// ACLs by the number they have.
     acls: BTreeMap<i64, Uuid>,
 }
@@ -98,6 +100,10 @@ impl Names {
             names.rows.insert(*uuid, name);
         }
         names.acls = rows("ACL_ID").map(|(uuid, row)| (number(row, "id"), *uuid)).collect();
+        for row in rows("Port_Binding").map(|(_, row)| row) {
+            let key = (names.resolve(row.get("datapath")), number(row, "tunnel_key"));
+            names.port_keys.insert(key, text_of(row, "logical_port"));
+        }
         let by_column = [
             ("Port_Binding", "logical_port"),
             ("Chassis", "name"),
@@ -143,6 +149,9 @@ impl Names {
                 continue;
             }
             let mut shown = self.show(column, datum);
+            if table == "Logical_Flow" && matches!(&**column, "actions" | "match") {
+                shown = self.reply_port(shown, &self.resolve(row.get("logical_datapath")));
+            }
             if table == "Port_Group" && &**column == "name" {
                 shown = self.group_name(shown);
             }
@@ -164,6 +173,20 @@ impl Names {
             Some(acl) => format!("{before}{SET_ACL}{acl}{}", &rest[end..]),
             None => actions,
         }
+    }
+
+    /// A flow of `datapath` with the port in place of its key, where a connection remembers its port.
+    fn reply_port(&self, text: String, datapath: &str) -> String {
+        for mark in ["ecmp_reply_port = ", "ecmp_reply_port == "] {
+            let Some(at) = text.find(mark).map(|at| at + mark.len()) else { continue };
+            let end = text[at..].find(|c: char| !c.is_ascii_digit()).map_or(text.len(), |end| at + end);
+            let port =
+                text[at..end].parse().ok().and_then(|key| self.port_keys.get(&(datapath.to_owned(), key)));
+            if let Some(port) = port {
+                return format!("{}the key of {port}{}", &text[..at], &text[end..]);
+            }
+        }
+        text
     }
 
     /// `<key>_<group>` with the datapath in place of its key.

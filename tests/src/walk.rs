@@ -5,6 +5,8 @@
 //! same walk. Edits whose outcome depends on the order in which the reference happens to look at
 //! several new rows (numbers taken from one pool) have a check of their own.
 
+mod router;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A small generator of random numbers (SplitMix64: Steele, Lea and Flood, 2014).
@@ -39,6 +41,9 @@ struct Model {
     sets: BTreeSet<String>,
     chassis: BTreeSet<String>,
     mirrors: BTreeSet<String>,
+    routers: BTreeSet<String>,
+    /// Ports of routers with their router.
+    router_ports: BTreeMap<String, String>,
     /// Ports that have a binding, as of the last check.
     bound: BTreeSet<String>,
     made: usize,
@@ -97,6 +102,9 @@ const GLOBAL_OPTIONS: &[&str] = &[
     "unheard_of=1",
 ];
 
+/// How many commands there are to choose from, the frequent ones several times.
+const CHOICES: usize = 140;
+
 /// The scenario of `seed`, `steps` commands long.
 pub fn scenario(seed: u64, steps: usize) -> String {
     let mut random = Random(seed);
@@ -105,7 +113,7 @@ pub fn scenario(seed: u64, steps: usize) -> String {
     for step in 1..=steps {
         // Try until something fits what is there.
         let line = loop {
-            let choice = random.below(100);
+            let choice = random.below(CHOICES);
             if let Some(line) = model.command(choice, &mut random) {
                 break line;
             }
@@ -277,6 +285,7 @@ impl Model {
                 let name = random.pick(&self.mirrors.iter().cloned().collect::<Vec<_>>())?.clone();
                 format!("nbctl --may-exist lsp-attach-mirror {} {name}", self.port(random)?)
             }
+            100..=139 => self.router_command(random)?,
             _ => {
                 let (port, parent) = (self.port(random)?, self.port(random)?);
                 self.bound.remove(&port);
