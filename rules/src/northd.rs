@@ -26,7 +26,7 @@ use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
-use crate::switch::{mirror, placed, protocol_redirect, switch_link};
+use crate::switch::{external_port, mirror, placed, protocol_redirect, switch_link};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::port_group::PlacedMember;
 use crate::topology::routed::{self, Routed};
@@ -284,12 +284,14 @@ fn switches(
         &network.routed.facing,
         &config,
     );
-    parts.placed.push(placed::flows(&nb.switch, &ports, filtering, &config));
+    let by_switch = ports.index_by(|port| port.switch).named("switch.port");
+    parts.placed.push(placed::flows(&ports, &by_switch, filtering, &config));
     parts.members.push(placed::members(&nb.switch, &ports));
-    let services = service::services(nb, &ports);
+    let services = service::services(nb, &ports, &by_switch);
     parts.placed.push(services.placed);
     parts.problems.push(services.problems);
 
+    parts.placed.push(external_port::drops(&ports));
     parts.placed.push(forwarding_groups(&nb.switch_forwarding_groups, &nb.forwarding_group));
     parts.problems.push(port_check::problems(&network.ports, &nb.switch_port, &sb.chassis));
     parts.problems.push(switch_link::problems(&network.ports, &nb.switch_port, &network.routed.ports));

@@ -6,6 +6,7 @@
 //! several new rows (numbers taken from one pool) have a check of their own.
 
 mod router;
+mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,6 +48,7 @@ struct Model {
     /// Ports that have a binding, as of the last check.
     bound: BTreeSet<String>,
     made: usize,
+    services: service::Services,
 }
 
 const TYPES: &[&str] = &[
@@ -102,9 +104,6 @@ const GLOBAL_OPTIONS: &[&str] = &[
     "unheard_of=1",
 ];
 
-/// How many commands there are to choose from, the frequent ones several times.
-const CHOICES: usize = 140;
-
 /// The scenario of `seed`, `steps` commands long.
 pub fn scenario(seed: u64, steps: usize) -> String {
     let mut random = Random(seed);
@@ -113,8 +112,15 @@ pub fn scenario(seed: u64, steps: usize) -> String {
     for step in 1..=steps {
         // Try until something fits what is there.
         let line = loop {
-            let choice = random.below(CHOICES);
-            if let Some(line) = model.command(choice, &mut random) {
+            let line = match random.below(6) {
+                0 => service::command(&mut model, &mut random),
+                1 => model.router_command(&mut random),
+                _ => {
+                    let choice = random.below(100);
+                    model.command(choice, &mut random)
+                }
+            };
+            if let Some(line) = line {
                 break line;
             }
         };
@@ -285,7 +291,6 @@ impl Model {
                 let name = random.pick(&self.mirrors.iter().cloned().collect::<Vec<_>>())?.clone();
                 format!("nbctl --may-exist lsp-attach-mirror {} {name}", self.port(random)?)
             }
-            100..=139 => self.router_command(random)?,
             _ => {
                 let (port, parent) = (self.port(random)?, self.port(random)?);
                 self.bound.remove(&port);

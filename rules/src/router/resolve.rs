@@ -17,10 +17,10 @@ use crate::flow::register::{NEXT_HOP_IP4, NEXT_HOP_IP6, NEXT_HOP_IS_IP4};
 use crate::flow::row::Placed;
 use crate::flow::{Flow, On, Stage};
 use crate::ovsdb::Uuid;
-use crate::switch::port::{Port, PortAddress, PortKind};
+use crate::switch::port::{Port, PortKind};
 use crate::topology::peer::{Peer, Peers};
 use crate::topology::switch_port::PortConfig;
-use crate::value::addresses::RouterAddresses;
+use crate::value::addresses::{Addresses, RouterAddresses};
 use crate::value::ip::text6;
 use crate::value::mac::Mac;
 
@@ -98,7 +98,7 @@ struct Seeker {
 struct Host {
     switch: Uuid,
     port: Port,
-    address: PortAddress,
+    address: Addresses,
 }
 
 /// How routers find what is on the switches behind their ports.
@@ -166,8 +166,8 @@ fn host_flows(seeker: &Seeker, host: &Host) -> Vec<Flow> {
         IpAddr::V4(ip) => !seeker.bridged && seeker.addresses.given.ip4.iter().any(|net| net.contains(*ip)),
         IpAddr::V6(ip) => seeker.addresses.ip6().any(|net| net.contains(*ip)),
     };
-    let ip4 = host.address.ip4.iter().copied().map(IpAddr::V4);
-    let ip6 = host.address.ip6.iter().copied().map(IpAddr::V6);
+    let ip4 = host.address.ips4().map(IpAddr::V4);
+    let ip6 = host.address.ips6().map(IpAddr::V6);
     let flow = |address: IpAddr| {
         let (next_hop, text) = match address {
             IpAddr::V4(ip) => (NEXT_HOP_IP4, ip.to_string()),

@@ -8,6 +8,7 @@ use super::port::PortKind;
 use super::{l2_lookup, localnet, path_mtu, router_arp, vtep};
 use crate::flow::row::Placed;
 use crate::flow::{Flow, On};
+use crate::service::proxy_arp;
 use crate::topology::facing::Facing;
 use crate::topology::switch_port::PortConfig;
 
@@ -73,7 +74,7 @@ fn port_flows(port: &PortConfig, facing: &Facing) -> Vec<Flow> {
         &port.port,
         port.enabled,
         mac,
-        None,
+        proxy_arp::own_mac(port),
         &facing.residence(),
         port.config.drop,
     ));

@@ -1,8 +1,9 @@
 //! Path MTU on tunnels (D04). A chassis whose tunnel is too narrow gets a too-big error from its
 //! own kernel, with the ports of the packet that caused it: turned round, it reaches the sender.
 
-use super::port::{Port, PortAddress, PortKind};
+use super::port::{Port, PortKind};
 use crate::flow::{Flow, Stage};
+use crate::value::addresses::Addresses;
 
 /// Matches an ICMP or ICMPv6 too-big error that came off a tunnel.
 pub const TUNNELLED_TOO_BIG: &str = "((ip4 && icmp4.type == 3 && icmp4.code == 4) || \
@@ -18,12 +19,12 @@ const SOURCE: &str = "switch/path_mtu.rs";
 /// addresses go back to the port that they name, where the port is not here itself.
 ///
 /// Cost: an address change touches its own flow.
-pub fn port(port: &Port, kind: PortKind, addresses: &[PortAddress]) -> Vec<Flow> {
+pub fn port(port: &Port, kind: PortKind, addresses: &[Addresses]) -> Vec<Flow> {
     if kind == PortKind::Router {
         return Vec::new();
     }
     let name = port.quoted();
-    let flow = |address: &PortAddress| {
+    let flow = |address: &Addresses| {
         let matches = format!(
             "{TOO_BIG} && eth.src == {} && outport == {name} && !is_chassis_resident({name}) \
              && flags.tunnel_rx == 1",
@@ -63,7 +64,7 @@ mod tests {
 
     #[test]
     fn an_error_turns_round_at_each_address() {
-        let address = PortAddress::read("0a:00:00:00:00:01 10.0.0.1").unwrap();
+        let address = Addresses::read("0a:00:00:00:00:01 10.0.0.1").unwrap();
         assert_eq!(
             lines(&port(&named("p1"), PortKind::Vif, std::slice::from_ref(&address))),
             [format!(

@@ -4,7 +4,6 @@ use northflow_engine::{Index, Relation};
 use serde::{Deserialize, Serialize};
 
 use super::facing::Facing;
-use super::ipam::Entry;
 use super::port_identity;
 use super::port_key::Claimant;
 use super::tunnel_key::Assigned;
@@ -13,7 +12,8 @@ use crate::flow::stage::DatapathType;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::{Link, nb};
-use crate::switch::port::{Port, PortAddress, PortKind};
+use crate::switch::port::{Port, PortKind};
+use crate::value::addresses::{Addresses, PortAddress};
 
 /// A port on its switch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ pub struct PortConfig {
     pub secured: bool,
     /// Its addresses, the dynamic one last; those of the router port that it faces where it has the
     /// address `router`.
-    pub addresses: Vec<PortAddress>,
+    pub addresses: Vec<Addresses>,
     /// The router port behind it.
     pub facing: Option<Facing>,
     /// The options that rules for flows read.
@@ -112,6 +112,8 @@ pub struct PortOptions {
     pub mcast_flood_reports: bool,
     /// `enable_router_port_acl`.
     pub enable_router_port_acl: bool,
+    /// `arp_proxy`, of a port with a router port behind it.
+    pub arp_proxy: Option<Text>,
     /// `virtual-ip`, of a virtual port.
     pub virtual_ip: Option<Text>,
     /// `virtual-parents`, of a virtual port.
@@ -257,14 +259,13 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
     let kind = PortKind::read(&row.type_);
     let options = &row.options;
     let flag = |key| options.get_bool(key, false);
-    let own = row.addresses.iter().filter(|address| Entry::read(address).is_none());
-    let own = own.filter_map(|address| PortAddress::read(address));
-    let dynamic = placement.dynamic.as_deref().and_then(PortAddress::read);
+    let own = row.addresses.iter().filter_map(|text| PortAddress::read(text).fixed());
+    let dynamic = placement.dynamic.as_deref().and_then(Addresses::read);
     let routed = row.addresses.iter().any(|address| &**address == "router");
-    let routed = placement.facing.as_ref().filter(|_| routed).map(|facing| PortAddress {
+    let routed = placement.facing.as_ref().filter(|_| routed).map(|facing| Addresses {
         mac: facing.addresses.given.mac,
-        ip4: facing.addresses.given.ip4.iter().map(|net| net.address).collect(),
-        ip6: facing.addresses.ip6().map(|net| net.address).collect(),
+        ip4: facing.addresses.given.ip4.clone(),
+        ip6: facing.addresses.ip6().copied().collect(),
     });
     PortConfig {
         port: Port { row: row.uuid, name: row.name.clone() },
@@ -277,8 +278,10 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
         up: row.up == Some(true) && !placement.config.ignore_down,
         unknown: kind == PortKind::Switch || row.addresses.iter().any(|address| &**address == "unknown"),
         secured: row.port_security.iter().any(|element| {
-            let element = element.strip_prefix("VRRPv3 ").unwrap_or(element);
-            PortAddress::read(element).is_some()
+            // Whatever follows the mark of virtual routers is skipped.
+            let element =
+                element.strip_prefix("VRRPv3").map_or(&**element, |rest| rest.get(1..).unwrap_or_default());
+            Addresses::read(element).is_some()
         }),
         addresses: own.chain(dynamic).chain(routed).collect(),
         facing: placement.facing.clone(),
@@ -293,6 +296,7 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
             mcast_flood: flag("mcast_flood"),
             mcast_flood_reports: flag("mcast_flood_reports"),
             enable_router_port_acl: flag("enable_router_port_acl"),
+            arp_proxy: options.get("arp_proxy").filter(|_| placement.facing.is_some()).cloned(),
             virtual_ip: options.get("virtual-ip").filter(|_| kind == PortKind::Virtual).cloned(),
             virtual_parents: options
                 .text("virtual-parents")
