@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use northflow_rules::ovsdb::{Atom, Datum, Uuid};
 
+use crate::chassis::identifiers;
 use crate::dump::{Dump, Row};
 
 /// Tables that controllers write, or that are nobody's.
@@ -81,6 +82,8 @@ struct Names {
     rows: BTreeMap<Uuid, String>,
     /// Datapath keys with the datapaths that have them, for names made of keys.
     datapath_keys: BTreeMap<i64, String>,
+    /// Ports by datapath key and key.
+    port_keys: BTreeMap<(i64, i64), String>,
     /// ACLs by the number they have.
     acls: BTreeMap<i64, Uuid>,
 }
@@ -96,6 +99,16 @@ impl Names {
             let name = names.datapath(text_of(row, "nb_uuid"));
             names.datapath_keys.insert(number(row, "tunnel_key"), name.clone());
             names.rows.insert(*uuid, name);
+        }
+        for (_, row) in rows("Port_Binding") {
+            let datapath = match row.get("datapath").map(identifiers).as_deref() {
+                Some([datapath]) => dump.get("Datapath_Binding").and_then(|rows| rows.get(datapath)),
+                _ => None,
+            };
+            let key = datapath.map(|datapath| number(datapath, "tunnel_key"));
+            if let Some(key) = key {
+                names.port_keys.insert((key, number(row, "tunnel_key")), text_of(row, "logical_port"));
+            }
         }
         names.acls = rows("ACL_ID").map(|(uuid, row)| (number(row, "id"), *uuid)).collect();
         let by_column = [
@@ -143,6 +156,16 @@ impl Names {
                 continue;
             }
             let mut shown = self.show(column, datum);
+            // Where an address was learned is said by keys.
+            if table == "FDB"
+                && let Some(port) = self.port_keys.get(&(number(row, "dp_key"), number(row, "port_key")))
+            {
+                shown = match &**column {
+                    "dp_key" => String::new(),
+                    "port_key" => format!("Port_Binding:{port}"),
+                    _ => shown,
+                };
+            }
             if table == "Port_Group" && &**column == "name" {
                 shown = self.group_name(shown);
             }
