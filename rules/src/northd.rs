@@ -26,16 +26,14 @@ use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
-use crate::switch::{mirror, placed, switch_link};
+use crate::switch::{external_port, mirror, placed, protocol_redirect, switch_link};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::port_group::PlacedMember;
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
-use crate::topology::switch_port::{FlowConfig, SwitchPort};
+use crate::topology::switch_port::{FlowConfig, PortConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{
-    container, ha_chassis, ipam, port_binding, port_check, port_group, port_key, switch_port, up,
-};
+use crate::topology::{bindings, container, ipam, port_check, port_group, port_key, switch_port};
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
@@ -51,8 +49,8 @@ pub fn program(program: &Builder) {
     let balanced = load_balancing(program, &nb, &sb, &global, &network, &mut parts);
     let members = port_group::placed(&nb.port_group_ports, &network.ports);
     let filtering = acls(program, &nb, &sb, &global, &members, &balanced, &mut parts);
-    switches(program, &nb, &sb, &global, &network, &filtering, &mut parts);
-    routers(&global, &network, &mut parts);
+    let ports = switches(program, &nb, &sb, &global, &network, &filtering, &mut parts);
+    routers(&nb, &sb, &global, &network, &ports, &mut parts);
     groups(program, &nb, &global, &network, &members, &mut parts);
     stale(program, &nb, &sb, &network);
     parts.output(program, &network);
@@ -145,32 +143,10 @@ fn topology(
     let routed = routed::routed(nb, &datapaths, router_ports, &ports);
     let claimants = switch_port::claimants(&ports, &nb.switch_port).concat(&routed.claimants(nb));
     let keys = port_key::port_keys(&claimants, &datapaths.keys, &sb.port, &sb.datapath, &global.limits);
-    let stand_ins = ha_chassis::external_ports(&ports, &nb.switch_port, &nb.ha_chassis_group);
-    let sources = stand_ins.map(|stand_in| ha_chassis::Source::Group(stand_in.source));
-    let groups =
-        ha_chassis::groups(&sources, &nb.ha_chassis_group, &nb.ha_chassis, &nb.gateway_chassis, &sb.chassis);
-    program.output("sb.HA_Chassis", &groups.members);
-    program.output("sb.HA_Chassis_Group", &groups.groups);
-    let bindings = port_binding::port_bindings(
-        &ports,
-        &nb.switch_port,
-        &nb.switch,
-        &keys.keys,
-        &sb.chassis,
-        &sb.port,
-        &stand_ins,
-    );
-    let of_routers = routed.bindings(nb, sb, &keys, &ports);
-    let rows = bindings.rows.concat(&of_routers.rows);
-    program.output("sb.Port_Binding", &rows);
-    program.output("sb.Port_Binding.options", &port_binding::unlike(&rows, &sb.port));
-    program.output("sb.Port_Binding.chassis", &bindings.chassis.concat(&of_routers.chassis));
+    parts.problems.extend(bindings::output(program, nb, sb, &ports, &routed, &keys));
     let router_ports = routed.configs(nb, &keys, &global.drop);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
-    let up = up::ports_up(&ports, &nb.switch_port, &sb.port, &sb.chassis);
-    program.output("nb.Logical_Switch_Port.up", &up);
-    program.output("sb.Port_Binding.up", &up::bindings_down(&rows, &sb.port));
     program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
 
     let mac_prefix = identity::mac_prefix(&global.options).map(|prefix| prefix.0);
@@ -185,7 +161,7 @@ fn topology(
     let ipam = ipam::ipam(&ports, inputs);
     program.output("nb.Logical_Switch_Port.dynamic_addresses", &ipam.writes);
     parts.problems.extend([datapaths.problems.clone(), switch_ports.problems, routed.problems.clone()]);
-    parts.problems.extend([keys.problems, of_routers.problems, ipam.problems]);
+    parts.problems.extend([keys.problems, ipam.problems]);
     Network {
         datapaths,
         ports,
@@ -196,7 +172,7 @@ fn topology(
     }
 }
 
-/// What load balancing tells the rules for switches.
+/// What load balancing tells the rules for switches and routers.
 struct Balanced {
     /// Switches that have a load balancer with a VIP.
     switches: Relation<Uuid>,
@@ -294,7 +270,7 @@ fn switches(
     network: &Network,
     filtering: &Relation<Filtering>,
     parts: &mut Parts,
-) {
+) -> Relation<PortConfig> {
     let ignore_down = global.options.map(|row| row.options.get_bool("ignore_lsp_down", true));
     let config = single(&global.drop).join(&single(&ignore_down), |drop, ignore_down| FlowConfig {
         drop: *drop,
@@ -305,14 +281,17 @@ fn switches(
         &nb.switch_port,
         &network.port_keys,
         &network.dynamic_addresses,
+        &network.routed.facing,
         &config,
     );
-    parts.placed.push(placed::flows(&nb.switch, &ports, filtering, &config));
+    let by_switch = ports.index_by(|port| port.switch).named("switch.port");
+    parts.placed.push(placed::flows(&ports, &by_switch, filtering, &config));
     parts.members.push(placed::members(&nb.switch, &ports));
-    let services = service::services(nb, &ports);
+    let services = service::services(nb, &ports, &by_switch);
     parts.placed.push(services.placed);
     parts.problems.push(services.problems);
 
+    parts.placed.push(external_port::drops(&ports));
     parts.placed.push(forwarding_groups(&nb.switch_forwarding_groups, &nb.forwarding_group));
     parts.problems.push(port_check::problems(&network.ports, &nb.switch_port, &sb.chassis));
     parts.problems.push(switch_link::problems(&network.ports, &nb.switch_port, &network.routed.ports));
@@ -320,12 +299,36 @@ fn switches(
     let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
     program.output("sb.Multicast_Group", &groups);
     program.output("sb.Multicast_Group.ports", &group_ports);
+    ports
 }
 
 /// Flows of routers.
-fn routers(global: &Global, network: &Network, parts: &mut Parts) {
-    parts.placed.push(router::placed::flows(&network.router_ports, &global.drop));
-    parts.members.push(router::placed::members(&network.routed.routers));
+fn routers(
+    nb: &Northbound,
+    sb: &Southbound,
+    global: &Global,
+    network: &Network,
+    switch_configs: &Relation<PortConfig>,
+    parts: &mut Parts,
+) {
+    let inputs = router::placed::Inputs {
+        routed: &network.routed,
+        ports: &network.router_ports,
+        switch_ports: &network.ports,
+        switch_configs,
+        distributed: &network.routed.distributed,
+        shared: &global.drop.builder().union(&[]),
+        drop: &global.drop,
+        features: &global.features,
+    };
+    let pipeline = router::placed::pipeline(nb, sb, inputs);
+    parts.placed.push(pipeline.placed);
+    parts.members.push(pipeline.members);
+    parts.problems.push(pipeline.problems);
+    let watched = nb.bfd.map(|row| row.logical_port.clone());
+    let (placed, problems) = protocol_redirect::redirects(&network.router_ports, &network.ports, &watched);
+    parts.placed.push(placed);
+    parts.problems.push(problems);
 }
 
 /// Port groups and address sets, which matches refer to by name.
@@ -371,6 +374,9 @@ fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, network: &Network)
         .index_by(|(_, owner)| *owner)
         .semijoin(&nb.router.filter(|router| router.enabled != Some(false)).index_by(|router| router.uuid))
         .map(|(row, _)| *row);
-    let names = nb.router_port.map(|port| port.name.clone());
+    let names = network.routed.ports.flat_map(|port| {
+        let redirect = port.redirect.as_ref().map(|redirect| redirect.name.clone());
+        [Some(port.port.name.clone()), redirect].into_iter().flatten()
+    });
     program.output("sb.MAC_Binding.stale", &stale::mac_bindings(&sb.mac_binding, &routers, &names));
 }

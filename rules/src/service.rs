@@ -2,15 +2,18 @@
 
 pub mod arp_nd;
 pub mod dhcp;
+pub mod dhcp_relay;
 pub mod dhcpv4;
 pub mod dhcpv6;
 pub mod monitor;
+pub mod proxy_arp;
 pub mod virtual_port;
 
-use northflow_engine::Relation;
+use northflow_engine::{Index, Relation};
 
 use crate::flow::row::Placed;
 use crate::northd::Northbound;
+use crate::ovsdb::Uuid;
 use crate::problem::Problem;
 use crate::topology::switch_port::PortConfig;
 
@@ -23,8 +26,20 @@ pub struct Services {
     pub problems: Relation<Problem>,
 }
 
-/// The services that ports of switches are given.
-pub fn services(nb: &Northbound, ports: &Relation<PortConfig>) -> Services {
-    let (placed, problems) = dhcp::dhcp(&nb.switch, ports, &nb.dhcp_options);
-    Services { placed, problems }
+/// The services that ports of switches are given; `by_switch` are `ports` by switch.
+pub fn services(
+    nb: &Northbound,
+    ports: &Relation<PortConfig>,
+    by_switch: &Index<Uuid, PortConfig>,
+) -> Services {
+    let (dhcp, dhcp_problems) = dhcp::dhcp(&nb.switch, ports, &nb.dhcp_options);
+    let proxies = proxy_arp::proxies(&nb.switch, ports);
+    let manners = arp_nd::manners(&nb.switch, &proxies.switches);
+    let answers = arp_nd::answers(by_switch, &manners);
+    let virtual_ports = virtual_port::virtual_ports(ports);
+    let builder = ports.builder();
+    Services {
+        placed: builder.union(&[dhcp, proxies.placed, answers, virtual_ports]),
+        problems: dhcp_problems.concat(&proxies.problems),
+    }
 }

@@ -20,6 +20,7 @@
 //! | `localnet::*` | check_port_sec 75; apply_port_sec 70, 75, 85 | the port's switch | a localnet or l2gateway port, and a gateway behind a router port |
 //! | `conntrack_bypass::port` | pre_lb, pre_acl 110, both pipelines | the port's switch | port: kind (router: with peer); stateful ACL, VIP on the switch |
 //! | `forwarding_group::flows` | arp_rsp 50; l2_lkup 50 | the group's switches | the group |
+//! | `external_port::drops` | external_port 100 | the port's switch | an external, a localnet and a router port: addresses |
 //! | `vtep::fixed` | hairpin 1000; arp_rsp 65535 | WithVtep | - |
 //! | `vtep::gateway` | hairpin 2000 | one switch | a vtep port and a distributed gateway port on it |
 //! | `defaults::fixed` | every other stage: pass; conntrack entry; network functions | All | drop sampling |
@@ -38,6 +39,8 @@ pub mod admission;
 pub mod class;
 pub mod conntrack_bypass;
 pub mod defaults;
+pub mod external_port;
+pub mod facing;
 pub mod fdb;
 pub mod flood_group;
 pub mod forwarding_group;
@@ -48,6 +51,8 @@ pub mod path_mtu;
 pub mod placed;
 pub mod port;
 pub mod port_security;
+pub mod protocol_redirect;
+pub mod router_arp;
 pub mod switch_link;
 pub mod vtep;
 

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::{Flow, On};
 use crate::ovsdb::{Text, Uuid};
-use crate::schema::{Link, MapEntry};
+use crate::schema::{Link, MapEntry, nb};
 
 /// The northbound row by which a datapath has a load balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -132,6 +132,20 @@ pub struct BalancerFlow {
 }
 
 impl References {
+    /// The datapaths that have a load balancer which works on every chassis (Load_Balancer
+    /// options:distributed), well-formed or not.
+    ///
+    /// Cost: such a load balancer costs the datapaths that have it.
+    pub fn distributed(&self, lbs: &Relation<nb::LoadBalancer>) -> Relation<Uuid> {
+        let lbs = lbs.filter(|lb| lb.options.get_bool("distributed", false)).map(|lb| lb.uuid);
+        let lbs = lbs.index_by(|lb| *lb);
+        let groups = self.group_members.index_by(|link| link.member).semijoin(&lbs).map(|link| link.owner);
+        let grouped =
+            self.grouped.index_by(|link| link.member).semijoin(&groups.distinct().index_by(|group| *group));
+        let direct = self.direct.index_by(|link| link.member).semijoin(&lbs);
+        direct.concat(&grouped).map(|link| link.owner).distinct()
+    }
+
     /// The datapaths that have a load balancer with a VIP, well-formed or not. `vips` holds the entries
     /// of Load_Balancer.vips.
     ///

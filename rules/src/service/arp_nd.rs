@@ -1,12 +1,18 @@
 //! Answers to ARP requests and neighbour solicitations for addresses of ports (G01, G04, N05), so
 //! that they need not be flooded. Unicast ones pass: they ask whether the owner is alive.
 
+use northflow_engine::{Index, Relation};
 use serde::{Deserialize, Serialize};
 
+use crate::flow::row::Placed;
 use crate::flow::text::{ip6, solicited_node};
 use crate::flow::{Flow, Stage};
-use crate::ovsdb::Text;
-use crate::switch::port::{Port, PortAddress, PortKind};
+use crate::ovsdb::{Text, Uuid};
+use crate::schema::nb;
+use crate::switch::placed::place;
+use crate::switch::port::{Port, PortKind};
+use crate::topology::switch_port::PortConfig;
+use crate::value::addresses::Addresses;
 
 const STAGE: Stage = Stage::LsInArpRsp;
 
@@ -37,7 +43,52 @@ pub struct Answering {
     pub meter: Option<Text>,
 }
 
+/// How a switch answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Manners {
+    switch: Uuid,
+    vlan_passthru: bool,
+    proxy: bool,
+}
+
+/// How each switch answers; `proxied` are those with a proxy.
+///
+/// Cost: a switch costs itself.
+pub fn manners(switches: &Relation<nb::LogicalSwitch>, proxied: &Relation<Uuid>) -> Index<Uuid, Manners> {
+    let passthru = switches.map(|row| (row.uuid, row.other_config.get_bool("vlan-passthru", false)));
+    let manners = passthru.index_by(|(switch, _)| *switch).join_optional(
+        &proxied.index_by(|switch| *switch),
+        |(switch, vlan_passthru), proxied| {
+            Some(Manners { switch: *switch, vlan_passthru: *vlan_passthru, proxy: proxied.is_some() })
+        },
+    );
+    manners.index_by(|manners| manners.switch)
+}
+
+/// Answers on behalf of all ports.
+///
+/// Cost: a port costs itself; the first or last proxy of a switch, its ports.
+pub fn answers(ports: &Index<Uuid, PortConfig>, manners: &Index<Uuid, Manners>) -> Relation<Placed> {
+    ports.join_flat(manners, |port, manners| place(manners.switch, answer(port, manners)))
+}
+
+fn answer(config: &PortConfig, manners: &Manners) -> Vec<Flow> {
+    let Manners { vlan_passthru, proxy, .. } = *manners;
+    let ignore_down = config.config.ignore_down;
+    let answering = Answering { ignore_down, vlan_passthru, proxy, meter: None };
+    let mut flows = port(&config.port, Responder::of(config), &answering, &config.addresses);
+    if config.kind == PortKind::Localnet {
+        flows.extend(localnet(&config.port, proxy));
+    }
+    flows
+}
+
 impl Responder {
+    fn of(port: &PortConfig) -> Responder {
+        let disabled = port.options.disable_arp_nd_rsp;
+        Responder { kind: port.kind, unknown: port.unknown, disabled, up: port.up }
+    }
+
     fn answers(self, answering: &Answering) -> bool {
         let always = matches!(self.kind, PortKind::Router | PortKind::Localport);
         let up = answering.ignore_down || self.up || always;
@@ -53,19 +104,14 @@ impl Responder {
 ///
 /// Cost: an address change touches its own flows; the first proxy or the meter of a switch those
 /// of all its ports.
-pub fn port(
-    port: &Port,
-    responder: Responder,
-    answering: &Answering,
-    addresses: &[PortAddress],
-) -> Vec<Flow> {
+pub fn port(port: &Port, responder: Responder, answering: &Answering, addresses: &[Addresses]) -> Vec<Flow> {
     let mut flows = Vec::new();
     if !responder.answers(answering) {
         return flows;
     }
     for address in addresses {
         let mac = address.mac;
-        for ip in &address.ip4 {
+        for ip in address.ips4() {
             let request = format!("arp.tpa == {ip} && arp.op == 1");
             if answering.proxy {
                 flows.push(port.flow(STAGE, 50, format!("{request} && eth.dst == {mac}"), "next;"));
@@ -79,8 +125,8 @@ pub fn port(
             flows.push(port.flow(STAGE, 50, broadcast.as_str(), reply));
             flows.push(own_request(port, &broadcast));
         }
-        for ip in &address.ip6 {
-            let (node, ip) = (ip6(solicited_node(*ip)), ip6(*ip));
+        for ip in address.ips6() {
+            let (node, ip) = (ip6(solicited_node(ip)), ip6(ip));
             if answering.proxy {
                 let unicast = format!("nd_ns && ip6.dst == {ip} && nd.target == {ip}");
                 flows.push(port.flow(STAGE, 50, unicast, "next;").meter(answering.meter.clone()));
@@ -121,7 +167,7 @@ mod tests {
     const PLAIN: Answering = Answering { ignore_down: true, vlan_passthru: false, proxy: false, meter: None };
 
     fn flows(name: &str, responder: Responder, answering: &Answering) -> Vec<String> {
-        let address = PortAddress::read("0a:00:00:00:00:01 10.0.0.1 fd00::1").unwrap();
+        let address = Addresses::read("0a:00:00:00:00:01 10.0.0.1 fd00::1").unwrap();
         lines(&port(&named(name), responder, answering, &[address]))
     }
 

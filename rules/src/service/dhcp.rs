@@ -19,8 +19,9 @@ use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::nb;
 use crate::switch::placed::place;
-use crate::switch::port::{Port, PortAddress, PortKind};
+use crate::switch::port::{Port, PortKind};
 use crate::topology::switch_port::PortConfig;
+use crate::value::addresses::Addresses;
 
 /// A port whose addresses are given out, and where its questions enter the switch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,7 +33,7 @@ pub struct Client {
     /// The port through which the client speaks: itself, or a localnet port if it is external.
     pub entry: Port,
     /// Its addresses.
-    pub addresses: Vec<PortAddress>,
+    pub addresses: Vec<Addresses>,
     /// options:hostname.
     pub hostname: Option<Text>,
     v4: Option<Uuid>,
@@ -136,7 +137,7 @@ pub(crate) mod tests {
             port: port("p1"),
             switch: Uuid(1),
             entry: port(entry.unwrap_or("p1")),
-            addresses: PortAddress::read(address).into_iter().collect(),
+            addresses: Addresses::read(address).into_iter().collect(),
             hostname: hostname.map(Text::from),
             v4: None,
             v6: None,

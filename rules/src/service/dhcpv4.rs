@@ -8,7 +8,7 @@ use crate::flow::register::{ACL_VERDICT_ALLOW, DHCP_RESULT};
 use crate::flow::{Flow, Stage};
 use crate::ovsdb::Text;
 use crate::schema::{Map, nb};
-use crate::switch::port::PortAddress;
+use crate::value::addresses::Addresses;
 use crate::value::ip;
 
 /// The flows of one client, and what is wrong with its options. Of the IPv4 addresses of a MAC
@@ -20,7 +20,7 @@ pub fn client(client: &Client, row: &nb::DhcpOptions, meter: Option<Text>) -> Se
     let Ok((network, mask)) = ip::parse4_masked(&row.cidr) else { return served };
     let inside = |offer: &Ipv4Addr| (offer.to_bits() ^ network.to_bits()) & mask.to_bits() == 0;
     for address in &client.addresses {
-        let Some(offer) = address.ip4.iter().find(|offer| inside(offer)) else { continue };
+        let Some(offer) = address.ips4().find(inside) else { continue };
         let Some(server) = Server::read(&row.options) else {
             served.complain(format!(
                 "Required DHCPv4 options not defined for lport - {}",
@@ -28,7 +28,7 @@ pub fn client(client: &Client, row: &nb::DhcpOptions, meter: Option<Text>) -> Se
             ));
             continue;
         };
-        let offer = Offer { address, ip: *offer, mask };
+        let offer = Offer { address, ip: offer, mask };
         let flows = offer.flows(client, &server, row, meter.clone());
         served.flows.extend(flows.map(|flow| flow.hint(row.uuid).written_in("service/dhcpv4.rs")));
         if client.is_local() {
@@ -68,7 +68,7 @@ impl Server<'_> {
 
 /// What a client is offered.
 struct Offer<'a> {
-    address: &'a PortAddress,
+    address: &'a Addresses,
     ip: Ipv4Addr,
     mask: Ipv4Addr,
 }

@@ -20,7 +20,7 @@ pub fn client(client: &Client, row: &nb::DhcpOptions, meter: Option<Text>) -> Se
     let Ok((network, mask)) = ip::parse6_masked(&row.cidr) else { return served };
     let inside = |offer: &Ipv6Addr| (offer.to_bits() ^ network.to_bits()) & mask.to_bits() == 0;
     for address in &client.addresses {
-        let Some(offer) = address.ip6.iter().find(|offer| inside(offer)) else { continue };
+        let Some(offer) = address.ips6().find(inside) else { continue };
         // The server is known by its MAC address; its IP address follows from that.
         let server = row.options.get("server_id").and_then(|id| Some((id, Mac::parse(id)?.link_local())));
         let Some((server_mac, server_ip)) = server else {
@@ -37,7 +37,7 @@ pub fn client(client: &Client, row: &nb::DhcpOptions, meter: Option<Text>) -> Se
             address.mac,
             client.residence()
         );
-        let put = format!("{DHCP_RESULT} = put_dhcpv6_opts({}); next;", options(row, *offer));
+        let put = format!("{DHCP_RESULT} = put_dhcpv6_opts({}); next;", options(row, offer));
         let answered = format!("{question} && {DHCP_RESULT}");
         let answer = format!(
             "eth.dst = eth.src; eth.src = {server_mac}; ip6.dst = ip6.src; ip6.src = {server_ip}; \

@@ -3,13 +3,14 @@
 
 use super::class::SwitchSet;
 use super::flood_group::Group;
-use super::port::{Port, PortAddress, PortKind};
+use super::port::{Port, PortKind};
 use crate::flow::drop::DropConfig;
 use crate::flow::priority::{DEFAULT, UNICAST};
 use crate::flow::register::NETWORK_FUNCTION_LOOPBACK;
 use crate::flow::text::{Mac, quote};
 use crate::flow::{Flow, Stage};
 use crate::ovsdb::Text;
+use crate::value::addresses::Addresses;
 
 const STAGE: Stage = Stage::LsInL2Lkup;
 
@@ -115,12 +116,12 @@ impl Delivery {
 ///
 /// Cost: an address change touches its own flow. `unknown` appearing on a switch touches the
 /// ports that clone to it.
-pub fn port(port: &Port, delivery: Delivery, addresses: &[PortAddress], drop: DropConfig) -> Vec<Flow> {
+pub fn port(port: &Port, delivery: Delivery, addresses: &[Addresses], drop: DropConfig) -> Vec<Flow> {
     if !delivery.is_listed() {
         return Vec::new();
     }
     let actions = delivery.actions(&port.quoted(), drop);
-    let flow = |address: &PortAddress| {
+    let flow = |address: &Addresses| {
         port.flow(STAGE, UNICAST, format!("eth.dst == {}", address.mac), actions.clone())
     };
     addresses.iter().map(flow).collect()
@@ -189,7 +190,7 @@ mod tests {
     };
 
     fn flows(delivery: Delivery) -> String {
-        let address = PortAddress::read("0a:00:00:00:00:03 10.0.0.3").unwrap();
+        let address = Addresses::read("0a:00:00:00:00:03 10.0.0.3").unwrap();
         lines(&port(&named("a"), delivery, &[address], DropConfig::default())).concat()
     }
 

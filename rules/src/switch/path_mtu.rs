@@ -1,15 +1,16 @@
 //! Path MTU on tunnels (D04). A chassis whose tunnel is too narrow gets a too-big error from its
 //! own kernel, with the ports of the packet that caused it: turned round, it reaches the sender.
 
-use super::port::{Port, PortAddress, PortKind};
-use crate::flow::text::Mac;
+use super::port::{Port, PortKind};
 use crate::flow::{Flow, Stage};
+use crate::value::addresses::Addresses;
 
 /// Matches an ICMP or ICMPv6 too-big error that came off a tunnel.
 pub const TUNNELLED_TOO_BIG: &str = "((ip4 && icmp4.type == 3 && icmp4.code == 4) || \
 (ip6 && icmp6.type == 2 && icmp6.code == 0)) && flags.tunnel_rx == 1";
 
-const TOO_BIG: &str = "((ip4 && icmp4.type == 3 && icmp4.code == 4) || \
+/// An ICMP or ICMPv6 too-big error.
+pub(crate) const TOO_BIG: &str = "((ip4 && icmp4.type == 3 && icmp4.code == 4) || \
 (ip6 && icmp6.type == 2 && icmp6.code == 0))";
 
 const SOURCE: &str = "switch/path_mtu.rs";
@@ -18,12 +19,12 @@ const SOURCE: &str = "switch/path_mtu.rs";
 /// addresses go back to the port that they name, where the port is not here itself.
 ///
 /// Cost: an address change touches its own flow.
-pub fn port(port: &Port, kind: PortKind, addresses: &[PortAddress]) -> Vec<Flow> {
+pub fn port(port: &Port, kind: PortKind, addresses: &[Addresses]) -> Vec<Flow> {
     if kind == PortKind::Router {
         return Vec::new();
     }
     let name = port.quoted();
-    let flow = |address: &PortAddress| {
+    let flow = |address: &Addresses| {
         let matches = format!(
             "{TOO_BIG} && eth.src == {} && outport == {name} && !is_chassis_resident({name}) \
              && flags.tunnel_rx == 1",
@@ -34,11 +35,11 @@ pub fn port(port: &Port, kind: PortKind, addresses: &[PortAddress]) -> Vec<Flow>
     addresses.iter().map(flow).collect()
 }
 
-/// The flow of a switch port whose peer is a router port with address `mac`. `gateway_router`:
-/// the router is bound to one chassis (Logical_Router.options:chassis).
+/// The flow of a switch port whose peer is a router port with address `mac`, which stands in the match
+/// as the CMS spells it. `gateway_router`: the router is bound to one chassis (Logical_Router.options:chassis).
 ///
 /// Cost: a change of the router port's address touches one flow.
-pub fn router_port(port: &Port, mac: Mac, gateway_router: bool) -> Flow {
+pub fn router_port(port: &Port, mac: &str, gateway_router: bool) -> Flow {
     let (matches, actions) = if gateway_router {
         let matches =
             format!("{TOO_BIG} && eth.src == {mac} && {} && flags.tunnel_rx == 1", port.is_outport());
@@ -63,7 +64,7 @@ mod tests {
 
     #[test]
     fn an_error_turns_round_at_each_address() {
-        let address = PortAddress::read("0a:00:00:00:00:01 10.0.0.1").unwrap();
+        let address = Addresses::read("0a:00:00:00:00:01 10.0.0.1").unwrap();
         assert_eq!(
             lines(&port(&named("p1"), PortKind::Vif, std::slice::from_ref(&address))),
             [format!(
@@ -75,7 +76,7 @@ mod tests {
 
     #[test]
     fn an_error_turns_round_at_a_router_port() {
-        let mac = Mac([0x0a, 0, 0, 0, 1, 1]);
+        let mac = "0a:00:00:00:01:01";
         assert_eq!(
             lines(&[router_port(&named("r"), mac, false), router_port(&named("r"), mac, true)]),
             [

@@ -1,28 +1,29 @@
 //! Where the flows of switches are: the functions of this folder over the relations of the network.
 
-use northflow_engine::Relation;
+use northflow_engine::{Index, Relation};
 
 use super::class::{SwitchOptions, unknown_sets};
 use super::flood_group::{Group, Membership, groups};
 use super::port::{Port, PortKind};
-use super::{SwitchSet, admission, conntrack_bypass, fdb, fixed_flows, l2_lookup, path_mtu};
+use super::{SwitchSet, admission, conntrack_bypass, facing, fdb, fixed_flows, l2_lookup, path_mtu};
 use crate::acl::filtering::Filtering;
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::{Flow, On};
-use crate::ovsdb::{Atom, Text, Uuid};
+use crate::ovsdb::{Atom, Uuid};
 use crate::schema::{SetElement, nb, sb};
-use crate::service::{arp_nd, virtual_port};
 use crate::topology::datapath_uuid;
+use crate::topology::facing::Facing;
 use crate::topology::switch_port::{FlowConfig, PortConfig};
 use crate::topology::tunnel_key::Assigned;
 
-/// Every flow of every switch but those of ACLs. `filtering` says what each switch does with packets.
+/// The flows of switches that need to know of one port each. `by_switch` are `ports` by switch;
+/// `filtering` says what each switch does with packets.
 ///
 /// Cost: a port costs its own flows; that a switch has its first port with the address `unknown`
 /// costs the ports that clone to it.
 pub fn flows(
-    switches: &Relation<nb::LogicalSwitch>,
     ports: &Relation<PortConfig>,
+    by_switch: &Index<Uuid, PortConfig>,
     filtering: &Relation<Filtering>,
     config: &Relation<FlowConfig>,
 ) -> Relation<Placed> {
@@ -31,27 +32,22 @@ pub fn flows(
     });
     let own = ports.flat_map(|port| place(port.switch, own_flows(port)));
 
-    let by_switch = ports.index_by(|port| port.switch).named("switch.port");
     let unknown = unknown_switches(ports);
     let delivered = by_switch.join_optional(&unknown.index_by(|switch| *switch), |port, unknown| {
         place(port.switch, delivery(port, unknown.is_some()))
-    });
-    let passthru = switches.map(|row| (row.uuid, options(row).vlan_passthru));
-    let answered = by_switch.join_flat(&passthru.index_by(|(switch, _)| *switch), |port, (_, passthru)| {
-        place(port.switch, answers(port, *passthru))
     });
     let filters = filtering.map(|filtering| {
         let filter = conntrack_bypass::Filter { stateful_acl: filtering.related, vip: filtering.vip };
         (filtering.switch, filter)
     });
     let bypass = ports
-        .filter(|port| matches!(port.kind, PortKind::Switch | PortKind::Localnet))
+        .filter(|port| matches!(port.kind, PortKind::Switch | PortKind::Localnet) || port.facing.is_some())
         .index_by(|port| port.switch)
         .join_flat(&filters.index_by(|(switch, _)| *switch), |port, (_, filter)| {
-            place(port.switch, conntrack_bypass::port(&port.port, port.kind, false, *filter))
+            place(port.switch, conntrack_bypass::port(&port.port, port.kind, port.keeps_conntrack(), *filter))
         });
     let builder = ports.builder();
-    builder.union(&[fixed, own, delivered, answered, bypass, virtual_ports(ports)])
+    builder.union(&[fixed, own, delivered, bypass, facing::flows(ports)])
 }
 
 /// Flows of one switch.
@@ -63,6 +59,10 @@ pub(crate) fn place(switch: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Plac
 fn own_flows(port: &PortConfig) -> Vec<Flow> {
     let PortConfig { port: name, kind, .. } = port;
     let mut flows = admission::port(name, *kind, port.enabled, None, port.config.drop);
+    if let Some(redirect) = port.facing.as_ref().and_then(Facing::redirect) {
+        let redirect = Port { row: name.row, name: redirect.name };
+        flows.extend(admission::port(&redirect, *kind, port.enabled, None, port.config.drop));
+    }
     flows.extend(path_mtu::port(name, *kind, &port.addresses));
     flows.extend(fdb::port(
         name,
@@ -79,6 +79,9 @@ fn own_flows(port: &PortConfig) -> Vec<Flow> {
 
 /// How unicast reaches the port.
 fn delivery(port: &PortConfig, unknown_on_switch: bool) -> Vec<Flow> {
+    if port.facing.is_some() {
+        return Vec::new();
+    }
     let delivery = l2_lookup::Delivery {
         kind: port.kind,
         enabled: port.enabled,
@@ -88,44 +91,6 @@ fn delivery(port: &PortConfig, unknown_on_switch: bool) -> Vec<Flow> {
         unknown_on_switch,
     };
     l2_lookup::port(&port.port, delivery, &port.addresses, port.config.drop)
-}
-
-/// Answers to ARP and neighbour solicitations on the port's behalf.
-fn answers(port: &PortConfig, vlan_passthru: bool) -> Vec<Flow> {
-    let responder = arp_nd::Responder {
-        kind: port.kind,
-        unknown: port.unknown,
-        disabled: port.options.disable_arp_nd_rsp,
-        up: port.up,
-    };
-    let ignore_down = port.config.ignore_down;
-    let answering = arp_nd::Answering { ignore_down, vlan_passthru, proxy: false, meter: None };
-    let mut flows = arp_nd::port(&port.port, responder, &answering, &port.addresses);
-    if port.kind == PortKind::Localnet {
-        flows.extend(arp_nd::localnet(&port.port, false));
-    }
-    flows
-}
-
-/// A parent of a virtual port on the same switch may claim it by using its address.
-///
-/// Cost: a port costs itself and the virtual ports that name it.
-fn virtual_ports(ports: &Relation<PortConfig>) -> Relation<Placed> {
-    let claims = ports.flat_map(|port| {
-        let address = port.options.virtual_ip.as_deref().and_then(|ip| ip.parse().ok());
-        let claim = |(parent, address)| (port.switch, parent, port.port.clone(), address);
-        let parents = port.options.virtual_parents.iter().cloned();
-        let pairs = parents.filter_map(|parent| Some((parent, address?)));
-        pairs.map(claim).collect::<Vec<(Uuid, Text, Port, std::net::IpAddr)>>()
-    });
-    let parents = ports.map(|port| (port.switch, port.port.clone()));
-    claims.index_by(|(switch, parent, _, _)| (*switch, parent.clone())).join(
-        &parents.index_by(|(switch, parent)| (*switch, parent.name.clone())),
-        |(switch, _, port, address), (_, parent)| Placed {
-            on: On::Datapath(*switch),
-            flow: virtual_port::port(port, *address, parent),
-        },
-    )
 }
 
 /// Switches with a port that may hide any address.
@@ -194,7 +159,9 @@ pub fn multicast_groups(
 ) -> (Relation<sb::MulticastGroup>, Relation<SetElement>) {
     let live = ports.index_by(|port| port.switch).semijoin(&datapaths.index_by(|assigned| assigned.owner));
     let members = live.flat_map(|port| {
-        let (switch, binding) = (port.switch, port.binding);
+        // A chassis-redirect port takes its port's place, or what is sent there would not travel.
+        let redirect = port.facing.as_ref().and_then(Facing::redirect);
+        let (switch, binding) = (port.switch, redirect.map_or(port.binding, |redirect| redirect.binding));
         membership(port).into_iter().map(move |group| (switch, group, binding)).collect::<Vec<_>>()
     });
     let rows = members.map(|(switch, group, _)| (*switch, *group)).distinct();

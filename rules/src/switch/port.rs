@@ -1,12 +1,9 @@
 //! What the rules of this folder know of a switch port, in pieces: each rule takes those it needs.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use serde::{Deserialize, Serialize};
 
-use crate::flow::text::{Mac, quote};
+use crate::flow::text::quote;
 use crate::flow::{Flow, Stage};
-use crate::global::scan;
 use crate::ovsdb::{Text, Uuid};
 
 /// A Logical_Switch_Port or Logical_Router_Port by row and name.
@@ -103,34 +100,6 @@ impl PortKind {
     }
 }
 
-/// A MAC address and the IP addresses it goes with: one element of
-/// Logical_Switch_Port.addresses, or what takes the place of `dynamic` or `router` in it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct PortAddress {
-    /// The Ethernet address.
-    pub mac: Mac,
-    /// IPv4 addresses in the order given.
-    pub ip4: Vec<Ipv4Addr>,
-    /// IPv6 addresses in the order given.
-    pub ip6: Vec<Ipv6Addr>,
-}
-
-impl PortAddress {
-    /// Reads `MAC [IP[/LENGTH] ...]`. `None` if it does not begin with a MAC address; what
-    /// follows the first word that is no IP address is left out, as the reference does.
-    pub fn read(text: &str) -> Option<PortAddress> {
-        let (mac, _) = scan::bytes::<6>(text, 16, ':')?;
-        let mut address = PortAddress { mac: Mac(mac), ip4: Vec::new(), ip6: Vec::new() };
-        for ip in scan::port_addresses(text) {
-            match ip {
-                IpAddr::V4(ip) => address.ip4.push(ip),
-                IpAddr::V6(ip) => address.ip6.push(ip),
-            }
-        }
-        Some(address)
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -160,17 +129,5 @@ pub(crate) mod tests {
             line
         };
         flows.iter().map(line).collect()
-    }
-
-    #[test]
-    fn addresses_are_read_up_to_the_first_word_that_is_none() {
-        let read = |text| PortAddress::read(text).unwrap();
-        let all = read("0A:00:00:00:00:01 10.0.0.1 fd00::1 10.0.0.2/24");
-        assert_eq!(all.ip4, [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)]);
-        assert_eq!(all.ip6, ["fd00::1".parse::<Ipv6Addr>().unwrap()]);
-        assert!(read("0a:00:00:00:00:01 10.0.0.1/33 10.0.0.2").ip4.is_empty());
-        assert_eq!(PortAddress::read("10.0.0.1"), None);
-        assert_eq!(PortAddress::read("unknown"), None);
-        assert_eq!(PortAddress::read(""), None);
     }
 }

@@ -2,10 +2,11 @@ use std::collections::BTreeSet;
 
 use super::class::{SwitchOptions, filter_sets, unknown_sets};
 use super::port::tests::{lines, port as named};
-use super::port::{Port, PortAddress, PortKind};
+use super::port::{Port, PortKind};
 use super::*;
 use crate::flow::stage::{DatapathType, STAGES};
 use crate::service::{arp_nd, virtual_port};
+use crate::value::addresses::Addresses;
 
 /// The fixed flows of a switch in the classes given, one line each.
 fn fixed_lines(sets: &[SwitchSet]) -> BTreeSet<String> {
@@ -79,8 +80,7 @@ fn port_flows(row: &Row, localnet: &Port) -> Vec<Flow> {
     let port = named(row.name);
     let kind = PortKind::read(row.kind);
     let unknown = row.addresses.contains(&"unknown") || kind == PortKind::Switch;
-    let addresses: Vec<PortAddress> =
-        row.addresses.iter().filter_map(|text| PortAddress::read(text)).collect();
+    let addresses: Vec<Addresses> = row.addresses.iter().filter_map(|text| Addresses::read(text)).collect();
     let option = |name| row.option == name;
     let learning = fdb::Learning {
         kind,
@@ -117,8 +117,7 @@ fn port_flows(row: &Row, localnet: &Port) -> Vec<Flow> {
         flows.extend(arp_nd::localnet(&port, false));
     }
     if kind == PortKind::Virtual {
-        let address = row.option.parse().unwrap();
-        flows.push(virtual_port::port(&port, address, &named("b")));
+        flows.extend(virtual_port::port(&port, row.option, &named("b")));
     }
     flows
 }

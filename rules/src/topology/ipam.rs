@@ -19,7 +19,6 @@
 //! be had and takes it back when it reads it again, for ever if it is the broadcast address; here
 //! it is not given in the first place.
 
-mod entry;
 mod ip4;
 mod mac;
 mod pool;
@@ -30,8 +29,6 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
-pub use entry::Entry;
-
 use self::mac::{from_number, number};
 use self::pool::Pool;
 use super::switch_port::SwitchPort;
@@ -39,7 +36,8 @@ use crate::flow::text::{self, Mac};
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::{Link, nb};
-use crate::switch::port::{PortAddress, PortKind};
+use crate::switch::port::PortKind;
+use crate::value::addresses::{Addresses, DynamicAddress, PortAddress};
 
 /// What is assigned, and what follows from it.
 #[derive(Clone, Debug)]
@@ -74,7 +72,7 @@ pub struct Inputs<'a> {
 struct Ask {
     row: Uuid,
     name: Text,
-    entry: Entry,
+    entry: DynamicAddress,
     kept: Option<Kept>,
     /// Whether there are more such entries.
     several: bool,
@@ -191,9 +189,8 @@ fn served(ports: &Relation<SwitchPort>, pools: &Relation<Pool>) -> Relation<Serv
 }
 
 /// The addresses that a port has by configuration.
-fn configured(row: &nb::LogicalSwitchPort) -> impl Iterator<Item = PortAddress> + '_ {
-    let entries = row.addresses.iter().filter(|entry| Entry::read(entry).is_none());
-    entries.filter_map(|entry| PortAddress::read(entry))
+fn configured(row: &nb::LogicalSwitchPort) -> impl Iterator<Item = Addresses> + '_ {
+    row.addresses.iter().filter_map(|entry| PortAddress::read(entry).fixed())
 }
 
 /// The router ports that are in use.
@@ -217,7 +214,8 @@ fn ip4_claims(inputs: &Inputs<'_>, served: &Relation<Served>) -> Relation<(Uuid,
     let bits =
         |addresses: Vec<Ipv4Addr>| -> Vec<u32> { addresses.into_iter().map(Ipv4Addr::to_bits).collect() };
     let configured = inputs.switch_ports.flat_map(move |row| {
-        let addresses = bits(configured(row).flat_map(|address| address.ip4).collect());
+        let addresses =
+            bits(configured(row).flat_map(|address| address.ip4).map(|net| net.address).collect());
         (!addresses.is_empty()).then_some((row.uuid, addresses))
     });
     let configured = configured.index_by(|(row, _)| *row).join_flat(&served, |(_, addresses), served| {
@@ -280,12 +278,12 @@ fn writes(
 
 impl Ask {
     fn read(row: &nb::LogicalSwitchPort) -> Option<Ask> {
-        let mut entries = row.addresses.iter().filter_map(|entry| Entry::read(entry));
+        let mut entries = row.addresses.iter().filter_map(|entry| DynamicAddress::read(entry));
         let entry = entries.next()?;
-        let kept = row.dynamic_addresses.as_deref().and_then(PortAddress::read).map(|kept| Kept {
+        let kept = row.dynamic_addresses.as_deref().and_then(Addresses::read).map(|kept| Kept {
             mac: kept.mac,
-            ip4: kept.ip4.first().copied(),
-            ip6: kept.ip6.first().copied(),
+            ip4: kept.ips4().next(),
+            ip6: kept.ips6().next(),
         });
         Some(Ask { row: row.uuid, name: row.name.clone(), entry, kept, several: entries.next().is_some() })
     }
@@ -327,7 +325,7 @@ impl Customer {
 
     fn ip6(&self, prefix: Ipv6Addr, mac: Mac) -> Ipv6Addr {
         let derived = interface_address(prefix, mac);
-        if let Some(requested) = self.ask.entry.ip6 {
+        if let Some(requested) = self.ask.entry.ip6.address() {
             // The reference asks for the bits of the prefix, not for its length.
             let of_prefix = requested.to_bits() & prefix.to_bits() == prefix.to_bits();
             return if of_prefix { requested } else { derived };

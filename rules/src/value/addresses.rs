@@ -32,6 +32,16 @@ impl Addresses {
         Some((Addresses { mac, ip4, ip6 }, rest))
     }
 
+    /// The IPv4 addresses without their prefixes.
+    pub fn ips4(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+        self.ip4.iter().map(|net| net.address)
+    }
+
+    /// The IPv6 addresses without their prefixes.
+    pub fn ips6(&self) -> impl Iterator<Item = Ipv6Addr> + '_ {
+        self.ip6.iter().map(|net| net.address)
+    }
+
     /// Like [`Addresses::scan`], whatever follows.
     pub fn read(text: &str) -> Option<Addresses> {
         Addresses::scan(text).map(|(addresses, _)| addresses)
@@ -109,6 +119,17 @@ pub enum GivenIp6 {
     Bad,
 }
 
+impl GivenIp6 {
+    /// The address, the unspecified one where it is bad.
+    pub fn address(self) -> Option<Ipv6Addr> {
+        match self {
+            GivenIp6::None => None,
+            GivenIp6::Address(address) => Some(address),
+            GivenIp6::Bad => Some(Ipv6Addr::UNSPECIFIED),
+        }
+    }
+}
+
 impl PortAddress {
     /// Reads an element.
     pub fn read(text: &str) -> PortAddress {
@@ -123,6 +144,14 @@ impl PortAddress {
         match Addresses::scan(text) {
             Some((addresses, rest)) => PortAddress::Fixed { addresses, complete: rest.is_empty() },
             None => PortAddress::Bad,
+        }
+    }
+
+    /// The addresses, if they are neither to be assigned nor another port's.
+    pub fn fixed(self) -> Option<Addresses> {
+        match self {
+            PortAddress::Fixed { addresses, .. } => Some(addresses),
+            _ => None,
         }
     }
 
