@@ -345,6 +345,7 @@ fn routers(
     parts.placed.push(pipeline.placed);
     parts.members.push(pipeline.members);
     parts.problems.push(pipeline.problems);
+    parts.placed.push(router::route::flows(nb, &network.router_ports, &network.port_keys));
     let watched = nb.bfd.map(|row| row.logical_port.clone());
     let (placed, problems) = protocol_redirect::redirects(&network.router_ports, &network.ports, &watched);
     parts.placed.push(placed);

@@ -44,6 +44,7 @@ pub mod port;
 pub mod redirect;
 pub mod request;
 pub mod resolve;
+pub mod route;
 pub mod surroundings;
 
 use crate::flow::Flow;

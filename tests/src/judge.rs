@@ -1,20 +1,16 @@
 //! northflow against a recording: fed step by step, and fed at once.
 
-use northflow_connectors::change::{Edit, RowChange};
+use northflow_connectors::change::{Columns, Edit, RowChange};
 use northflow_connectors::memory::MemoryDatabase;
 use northflow_connectors::offline::Offline;
 use northflow_engine::Config;
 use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
 use northflow_rules::schema::Database;
 
+use crate::chassis::{self, Reference, References};
 use crate::dump;
 use crate::normalize::{self, Keys, Normal, compare_keys, difference};
 use crate::recording::{Check, Item, Recording, Step};
-
-/// Southbound tables and columns that northflow reads and others write.
-const OF_CHASSIS: &[&str] = &["Chassis", "Chassis_Private", "Encap", "FDB", "MAC_Binding"];
-const BINDING_COLUMNS: &[&str] =
-    &["chassis", "additional_chassis", "up", "virtual_parent", "encap", "options"];
 
 /// Plays a recording on northflow and says in what it differs; nothing if it agrees everywhere.
 pub fn judge(recording: &Recording, workers: usize) -> Result<Vec<String>, String> {
@@ -77,75 +73,86 @@ fn state(network: &Offline) -> Check {
 }
 
 fn play(network: &mut Offline, step: &Step) -> Result<(), String> {
-    let mut changes = step.changes.clone();
-    for (port, columns) in &step.bindings {
-        match binding(network.southbound(), port) {
-            Some(uuid) => changes.push(binding_change(uuid, columns.clone())),
-            // The port went while the reference was paused; here its binding is gone already.
-            None if !has_port(network.northbound(), port) => {}
-            None => return Err(format!("\"{}\": port {port} has no binding", step.line)),
-        }
-    }
-    network.apply(&changes).map_err(|error| error.to_string())?;
+    // A row that went while the reference was paused is gone here already.
+    let gone = |reference: &Reference| !is_wanted(network.northbound(), reference);
+    let changes = step.references.translate(&step.changes, network.southbound().tables(), gone);
+    let changes = changes.map_err(|error| format!("\"{}\": {error}", step.line))?;
+    apply(network, &changes)
+}
+
+/// Makes changes, and what the server would add to them.
+fn apply(network: &mut Offline, changes: &[RowChange]) -> Result<(), String> {
+    network.apply(changes).map_err(|error| error.to_string())?;
+    let forgotten = chassis::forgotten(network.southbound().tables());
+    network.apply(&forgotten).map_err(|error| error.to_string())?;
     Ok(())
 }
 
-fn binding_change(uuid: Uuid, columns: Vec<(Text, Datum)>) -> RowChange {
-    RowChange {
-        database: Database::Southbound,
-        table: "Port_Binding".into(),
-        uuid,
-        edit: Edit::Update(columns),
+/// Whether the northbound database has the switch, router or port behind a row.
+fn is_wanted(northbound: &MemoryDatabase, reference: &Reference) -> bool {
+    let key = |column: &str| {
+        reference.key.iter().find(|(name, _)| &**name == column).map_or(&[][..], |(_, datum)| match datum {
+            Datum::Set(atoms) => atoms,
+            Datum::Map(_) => &[],
+        })
+    };
+    let has = |table: &str, uuid| northbound.rows(table).any(|(row, _)| *row == uuid);
+    match (&*reference.table, key("nb_uuid"), key("logical_port")) {
+        ("Datapath_Binding", [Atom::Uuid(uuid)], _) => {
+            has("Logical_Switch", *uuid) || has("Logical_Router", *uuid)
+        }
+        ("Port_Binding", _, [name]) => {
+            let named = Datum::scalar(name.clone());
+            northbound.rows("Logical_Switch_Port").any(|(_, row)| row.get("name") == Some(&named))
+        }
+        _ => false,
     }
-}
-
-fn has_port(northbound: &MemoryDatabase, port: &str) -> bool {
-    let named = Datum::scalar(Atom::text(port));
-    northbound.rows("Logical_Switch_Port").any(|(_, row)| row.get("name") == Some(&named))
-}
-
-fn binding(southbound: &MemoryDatabase, port: &str) -> Option<Uuid> {
-    let named = Datum::scalar(Atom::text(port));
-    southbound
-        .rows("Port_Binding")
-        .find(|(_, row)| row.get("logical_port") == Some(&named))
-        .map(|(uuid, _)| *uuid)
 }
 
 /// Feeds an empty network the final contents of another: first all that does not refer to rows it
-/// has yet to make, then what chassis say of its ports.
+/// has yet to make, then what chassis say of these.
 fn feed_at_once(network: &mut Offline, from: &Offline) -> Result<(), String> {
-    let mut changes = Vec::new();
-    let mut insert = |database, table: &str, source: &MemoryDatabase| {
-        for (uuid, row) in source.rows(table) {
-            let columns = row.iter().map(|(name, datum)| (name.clone(), datum.clone())).collect();
-            changes.push(RowChange {
-                database,
-                table: table.into(),
-                uuid: *uuid,
-                edit: Edit::Insert(columns),
-            });
-        }
+    let there = from.southbound().tables();
+    let change = |database, table: &str, uuid: &Uuid, edit| {
+        let table = Text::from(table);
+        RowChange { database, table, uuid: *uuid, edit }
     };
-    for table in from.northbound().tables().keys() {
-        insert(Database::Northbound, table, from.northbound());
+    let mut changes = Vec::new();
+    for (table, rows) in from.northbound().tables() {
+        for (uuid, row) in rows {
+            changes.push(change(Database::Northbound, table, uuid, Edit::Insert(columns(row, |_| true))));
+        }
     }
-    for table in OF_CHASSIS {
-        insert(Database::Southbound, table, from.southbound());
-    }
-    network.apply(&changes).map_err(|error| error.to_string())?;
+    let mut references = References::default();
     let mut said = Vec::new();
-    for (_, row) in from.southbound().rows("Port_Binding") {
-        let Some(Datum::Set(name)) = row.get("logical_port") else { continue };
-        let [Atom::String(name)] = &name[..] else { continue };
-        let Some(uuid) = binding(network.southbound(), name) else { continue };
-        let columns = row
-            .iter()
-            .filter(|(column, _)| BINDING_COLUMNS.contains(&&***column))
-            .map(|(column, datum)| (column.clone(), datum.clone()))
-            .collect();
-        said.push(binding_change(uuid, columns));
+    for written in chassis::TABLES {
+        for (uuid, row) in there.get(written.table).into_iter().flatten() {
+            let insert = Edit::Insert(columns(row, |_| true));
+            let change = change(Database::Southbound, written.table, uuid, insert);
+            let mut own = References::default();
+            own.add(there, &change);
+            if own == References::default() {
+                changes.push(change);
+            } else {
+                references.add(there, &change);
+                said.push(change);
+            }
+        }
     }
-    network.apply(&said).map_err(|error| error.to_string())?;
-    Ok(())
+    for (table, theirs) in chassis::COLUMNS {
+        for (uuid, row) in there.get(*table).into_iter().flatten() {
+            let update = Edit::Update(columns(row, |name| theirs.contains(&name)));
+            let change = change(Database::Southbound, table, uuid, update);
+            references.add(there, &change);
+            said.push(change);
+        }
+    }
+    apply(network, &changes)?;
+    let said = references.translate(&said, network.southbound().tables(), |_| true)?;
+    apply(network, &said)
+}
+
+fn columns(row: &dump::Row, keep: impl Fn(&str) -> bool) -> Columns {
+    let kept = row.iter().filter(|(name, _)| keep(name));
+    kept.map(|(name, datum)| (name.clone(), datum.clone())).collect()
 }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use northflow_rules::ovsdb::{Atom, Datum, Uuid};
 
+use crate::chassis::identifiers;
 use crate::dump::{Dump, Row};
 
 /// Tables that controllers write, or that are nobody's.
@@ -81,6 +82,10 @@ struct Names {
     rows: BTreeMap<Uuid, String>,
     /// Datapath keys with the datapaths that have them, for names made of keys.
     datapath_keys: BTreeMap<i64, String>,
+    /// Port keys with the ports that have them on their datapath, for flows that name keys.
+    keyed_ports: BTreeMap<(String, i64), String>,
+    /// Ports by datapath key and key.
+    port_keys: BTreeMap<(i64, i64), String>,
     /// ACLs by the number they have.
     acls: BTreeMap<i64, Uuid>,
 }
@@ -97,7 +102,21 @@ impl Names {
             names.datapath_keys.insert(number(row, "tunnel_key"), name.clone());
             names.rows.insert(*uuid, name);
         }
+        for (_, row) in rows("Port_Binding") {
+            let datapath = match row.get("datapath").map(identifiers).as_deref() {
+                Some([datapath]) => dump.get("Datapath_Binding").and_then(|rows| rows.get(datapath)),
+                _ => None,
+            };
+            let key = datapath.map(|datapath| number(datapath, "tunnel_key"));
+            if let Some(key) = key {
+                names.port_keys.insert((key, number(row, "tunnel_key")), text_of(row, "logical_port"));
+            }
+        }
         names.acls = rows("ACL_ID").map(|(uuid, row)| (number(row, "id"), *uuid)).collect();
+        for row in rows("Port_Binding").map(|(_, row)| row) {
+            let key = (names.resolve(row.get("datapath")), number(row, "tunnel_key"));
+            names.keyed_ports.insert(key, text_of(row, "logical_port"));
+        }
         let by_column = [
             ("Port_Binding", "logical_port"),
             ("Chassis", "name"),
@@ -147,6 +166,19 @@ impl Names {
                 continue;
             }
             let mut shown = self.show(column, datum);
+            if table == "Logical_Flow" && matches!(&**column, "actions" | "match") {
+                shown = self.reply_port(shown, &self.resolve(row.get("logical_datapath")));
+            }
+            // Where an address was learned is said by keys.
+            if table == "FDB"
+                && let Some(port) = self.port_keys.get(&(number(row, "dp_key"), number(row, "port_key")))
+            {
+                shown = match &**column {
+                    "dp_key" => String::new(),
+                    "port_key" => format!("Port_Binding:{port}"),
+                    _ => shown,
+                };
+            }
             if table == "Port_Group" && &**column == "name" {
                 shown = self.group_name(shown);
             }
@@ -168,6 +200,20 @@ impl Names {
             Some(acl) => format!("{before}{SET_ACL}{acl}{}", &rest[end..]),
             None => actions,
         }
+    }
+
+    /// A flow of `datapath` with the port in place of its key, where a connection remembers its port.
+    fn reply_port(&self, text: String, datapath: &str) -> String {
+        for mark in ["ecmp_reply_port = ", "ecmp_reply_port == "] {
+            let Some(at) = text.find(mark).map(|at| at + mark.len()) else { continue };
+            let end = text[at..].find(|c: char| !c.is_ascii_digit()).map_or(text.len(), |end| at + end);
+            let port =
+                text[at..end].parse().ok().and_then(|key| self.keyed_ports.get(&(datapath.to_owned(), key)));
+            if let Some(port) = port {
+                return format!("{}the key of {port}{}", &text[..at], &text[end..]);
+            }
+        }
+        text
     }
 
     /// `<key>_<group>` with the datapath in place of its key.

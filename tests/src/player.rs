@@ -7,17 +7,15 @@
 //! (faults of its incremental paths), and the judge is what a fresh run gives.
 
 use northflow_connectors::change::{Edit, RowChange};
-use northflow_rules::ovsdb::{Atom, Datum, Text};
+use northflow_rules::ovsdb::{Datum, Text};
 use northflow_rules::schema::Database;
 use serde_json::{Value, json};
 
+use crate::chassis::{self, References};
 use crate::dump::{self, Dump, to_json};
 use crate::normalize;
 use crate::recording::{Check, Item, Recording, Step};
 use crate::reference::{Databases, Process, Reference};
-
-/// Southbound tables whose rows controllers insert.
-const OF_CHASSIS: &[&str] = &["Chassis", "Chassis_Private", "Encap", "FDB", "MAC_Binding"];
 
 /// The line of the step that a check point records.
 const SYNC: &str = "sync";
@@ -125,31 +123,34 @@ impl Player {
             self.southbound = dump::of_server(self.reference, &self.databases, Database::Southbound)?;
         }
         let mut changes = dump::difference(Database::Northbound, &northbound, &self.northbound);
-        let mut bindings = Vec::new();
         for change in dump::difference(Database::Southbound, &southbound, &self.southbound) {
             match &change.edit {
-                Edit::Update(columns) if &*change.table == "Port_Binding" => {
-                    let row = &self.southbound["Port_Binding"][&change.uuid];
-                    bindings.push((name_of(row), columns.clone()));
+                Edit::Update(columns)
+                    if chassis::columns_of(&change.table)
+                        .is_some_and(|theirs| columns.iter().all(|(name, _)| theirs.contains(&&**name))) =>
+                {
+                    changes.push(change);
                 }
                 // The server forgets a chassis that goes.
                 Edit::Update(columns)
                     if &*change.table == "HA_Chassis"
                         && columns.iter().all(|(name, _)| &**name == "chassis") => {}
-                _ if OF_CHASSIS.contains(&&*change.table) => changes.push(change),
+                _ if chassis::written(&change.table).is_some() => changes.push(change),
                 _ => {
                     return Err(format!("\"{line}\" changes table {}, which is the program's", change.table));
                 }
             }
         }
-        Ok(Step { line: line.to_owned(), changes, bindings })
+        let mut references = References::default();
+        changes.iter().for_each(|change| references.add(&southbound, change));
+        Ok(Step { line: line.to_owned(), changes, references })
     }
 
     /// Lets the reference follow; gives the change of `nb_cfg` that this takes, and the result.
     fn check(&mut self) -> Result<(Step, Check), String> {
         let before = self.northbound.clone();
         self.follow()?;
-        let mut step = Step { line: SYNC.to_owned(), changes: Vec::new(), bindings: Vec::new() };
+        let mut step = Step { line: SYNC.to_owned(), changes: Vec::new(), references: References::default() };
         for mut change in dump::difference(Database::Northbound, &before, &self.northbound) {
             if let Edit::Update(columns) = &mut change.edit {
                 columns.retain(|(name, _)| &**name == "nb_cfg");
@@ -197,16 +198,11 @@ impl Player {
     }
 
     fn make(&self, step: &Step) -> Result<(), String> {
+        let changes = step.references.translate(&step.changes, &self.southbound, |_| false)?;
         for database in [Database::Northbound, Database::Southbound] {
-            let changes = step.changes.iter().filter(|change| change.database == database);
+            let changes = changes.iter().filter(|change| change.database == database);
             let mut operations: Vec<Value> = vec![json!(database.name())];
             operations.extend(changes.map(operation));
-            if database == Database::Southbound {
-                operations.extend(step.bindings.iter().map(|(port, columns)| {
-                    json!({ "op": "update", "table": "Port_Binding",
-                            "where": [["logical_port", "==", &**port]], "row": row(columns) })
-                }));
-            }
             if operations.len() == 1 {
                 continue;
             }
@@ -244,16 +240,6 @@ fn operation(change: &RowChange) -> Value {
             json!({ "op": "update", "table": table, "where": condition, "row": row(columns) })
         }
         Edit::Elements { .. } | Edit::Delete => json!({ "op": "delete", "table": table, "where": condition }),
-    }
-}
-
-fn name_of(row: &dump::Row) -> Text {
-    match row.get("logical_port") {
-        Some(Datum::Set(atoms)) => match &atoms[..] {
-            [Atom::String(name)] => name.clone(),
-            _ => "".into(),
-        },
-        _ => "".into(),
     }
 }
 

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use northflow_connectors::change::{Columns, Edit, RowChange};
-use northflow_rules::ovsdb::{Text, Uuid};
+use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
 use northflow_rules::schema::Database;
 use serde_json::{Map, Value, json};
 
+use crate::chassis::{Reference, References};
 use crate::dump::{datum, to_json};
 use crate::normalize::{Keys, Normal};
 
@@ -38,11 +39,10 @@ pub enum Item {
 pub struct Step {
     /// The line.
     pub line: String,
-    /// Changes of rows that have an identifier of their own.
+    /// Its changes. Rows of the program have the identifiers that the reference gave them.
     pub changes: Vec<RowChange>,
-    /// Columns that chassis wrote, by the name of the port whose binding it is: that row's
-    /// identifier is the business of whoever made it.
-    pub bindings: Vec<(Text, Columns)>,
+    /// What these identifiers stand for.
+    pub references: References,
 }
 
 /// A check point.
@@ -141,21 +141,43 @@ impl Recording {
 }
 
 fn step_json(step: &Step) -> Value {
-    let binding = |(port, columns): &(Text, Columns)| json!([&**port, columns_json(columns)]);
+    let row = |(uuid, reference): (&Uuid, &Reference)| {
+        (uuid.to_string(), json!([&*reference.table, columns_json(&reference.key)]))
+    };
+    let number = |(row, column, referent): &(Uuid, Text, Uuid)| {
+        json!([row.to_string(), &**column, referent.to_string()])
+    };
+    let References { rows, numbers } = &step.references;
     json!({
         "step": step.line,
         "changes": step.changes.iter().map(change_json).collect::<Vec<_>>(),
-        "bindings": step.bindings.iter().map(binding).collect::<Vec<_>>(),
+        "rows": rows.iter().map(row).collect::<Map<_, _>>(),
+        "numbers": numbers.iter().map(number).collect::<Vec<_>>(),
     })
 }
 
 fn step_of(value: &Value) -> Option<Step> {
-    let binding = |value: &Value| Some((Text::from(value.get(0)?.as_str()?), columns_of(value.get(1)?)?));
-    Some(Step {
-        line: value["step"].as_str()?.to_owned(),
-        changes: value["changes"].as_array()?.iter().map(change_of).collect::<Option<_>>()?,
-        bindings: value["bindings"].as_array()?.iter().map(binding).collect::<Option<_>>()?,
-    })
+    let mut changes: Vec<RowChange> =
+        value["changes"].as_array()?.iter().map(change_of).collect::<Option<_>>()?;
+    let mut references = References::default();
+    for (uuid, value) in value["rows"].as_object().into_iter().flatten() {
+        let reference = Reference { table: value.get(0)?.as_str()?.into(), key: columns_of(value.get(1)?)? };
+        references.rows.insert(Uuid::parse(uuid)?, reference);
+    }
+    for value in value["numbers"].as_array().into_iter().flatten() {
+        let text = |number: usize| value.get(number)?.as_str();
+        references.numbers.push((Uuid::parse(text(0)?)?, text(1)?.into(), Uuid::parse(text(2)?)?));
+    }
+    // The older form for columns of ports.
+    for value in value["bindings"].as_array().into_iter().flatten() {
+        let (port, columns) = (value.get(0)?.as_str()?, columns_of(value.get(1)?)?);
+        let key = vec![("logical_port".into(), Datum::scalar(Atom::text(port)))];
+        let uuid = Uuid(references.rows.len() as u128 + 1);
+        let (database, table) = (Database::Southbound, Text::from("Port_Binding"));
+        changes.push(RowChange { database, table: table.clone(), uuid, edit: Edit::Update(columns) });
+        references.rows.insert(uuid, Reference { table, key });
+    }
+    Some(Step { line: value["step"].as_str()?.to_owned(), changes, references })
 }
 
 /// Lines and how often each is there.

@@ -6,6 +6,7 @@
 //! several new rows (numbers taken from one pool) have a check of their own.
 
 mod acl;
+mod router;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,9 @@ struct Model {
     acls: Vec<acl::Acl>,
     /// How many sample collectors there are.
     collectors: usize,
+    routers: BTreeSet<String>,
+    /// Ports of routers with their router.
+    router_ports: BTreeMap<String, String>,
     /// Ports that have a binding, as of the last check.
     bound: BTreeSet<String>,
     made: usize,
@@ -115,9 +119,10 @@ pub fn scenario(seed: u64, steps: usize) -> String {
     for step in 1..=steps {
         // Try until something fits what is there.
         let line = loop {
-            let line = match random.below(6) {
+            let line = match random.below(7) {
                 0 => service::command(&mut model, &mut random),
                 1 => model.acl_command(&mut random),
+                2 => model.router_command(&mut random),
                 _ => {
                     let choice = random.below(100);
                     model.command(choice, &mut random)

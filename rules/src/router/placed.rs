@@ -227,7 +227,10 @@ fn transit(sb: &Southbound, inputs: Inputs<'_>) -> Relation<Uuid> {
     let away = bound
         .index_by(|(_, chassis): &(Text, Uuid)| *chassis)
         .semijoin(&remote.map(|chassis| chassis.uuid).index_by(|chassis| *chassis));
-    let names = inputs.routed.ports.map(|port| (port.port.name.clone(), port.router));
+    let names = inputs.routed.ports.flat_map(|port| {
+        let redirect = port.redirect.as_ref().map(|redirect| (redirect.name.clone(), port.router));
+        [Some((port.port.name.clone(), port.router)), redirect].into_iter().flatten()
+    });
     let routers = names
         .index_by(|(name, _): &(Text, Uuid)| name.clone())
         .semijoin(&away.index_by(|(name, _)| name.clone()));

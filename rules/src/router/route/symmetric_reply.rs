@@ -1,0 +1,54 @@
+//! Replies that go back the way that the request came (I17): the connection remembers the port and the
+//! neighbour.
+
+use northflow_engine::Relation;
+
+use crate::flow::register::ECMP_COMMIT;
+use crate::flow::row::Placed;
+use crate::flow::text::quote;
+use crate::flow::{Flow, On, Stage};
+use crate::ovsdb::{Text, Uuid};
+use crate::topology::router_port::RouterPortConfig;
+use crate::topology::tunnel_key::Assigned;
+
+const SOURCE: &str = "router/route/symmetric_reply.rs";
+
+/// The flows that remember where a connection leaves, of ports and chassis-redirect ports.
+///
+/// Cost: a port or its key costs its own flow.
+pub fn remember(ports: &Relation<RouterPortConfig>, keys: &Relation<Assigned>) -> Relation<Placed> {
+    let owners = ports.flat_map(|port| {
+        let router = port.router.row;
+        let own = (port.port.row, port.port.name.clone(), router);
+        let redirect = port.redirect.as_ref();
+        let redirect = redirect.map(|redirect| (redirect.owner, redirect.name.clone(), router));
+        [Some(own), redirect].into_iter().flatten()
+    });
+    owners.index_by(|(owner, ..): &(Uuid, Text, Uuid)| *owner).join(
+        &keys.index_by(|assigned| assigned.owner),
+        |(_, name, router), assigned| Placed { on: On::Datapath(*router), flow: flow(name, assigned.key) },
+    )
+}
+
+fn flow(port: &str, key: u32) -> Flow {
+    let matches = format!("{ECMP_COMMIT} == 1 && ip && outport == {}", quote(port));
+    let actions = format!(
+        "ct_commit {{ ct_label.ecmp_reply_eth = eth.dst; ct_mark.ecmp_reply_port = {key};}}; output;"
+    );
+    Flow::new(Stage::LrInEcmpStatefulEgr, 100, matches, actions).written_in(SOURCE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::port::tests::lines;
+
+    #[test]
+    fn a_connection_remembers_its_port() {
+        assert_eq!(
+            lines(&[flow("cr-a", 7)]),
+            ["lr_in_ecmp_stateful_egr 100 | reg9[10] == 1 && ip && outport == \"cr-a\" | ct_commit { \
+                 ct_label.ecmp_reply_eth = eth.dst; ct_mark.ecmp_reply_port = 7;}; output;"]
+        );
+    }
+}
