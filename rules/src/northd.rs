@@ -22,6 +22,7 @@ use crate::multicast;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::router;
+use crate::router::aging;
 use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
@@ -39,7 +40,7 @@ use crate::topology::{
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
-pub use tables::{HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
+pub use tables::{EXPIRED, EXPIRIES, HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
 
 /// Builds the whole program: every input of [`INPUTS`], every output of [`OUTPUTS`].
 pub fn program(program: &Builder) {
@@ -54,7 +55,7 @@ pub fn program(program: &Builder) {
     let ports = switches(program, &nb, &sb, &global, &network, &filtering, &mut parts);
     routers(&nb, &sb, &global, &network, &balanced, &ports, &mut parts);
     groups(program, &nb, &global, &network, &members, &mut parts);
-    stale(program, &nb, &sb, &network);
+    stale(program, &nb, &sb, &global, &network);
     parts.output(program, &network);
 }
 
@@ -379,8 +380,12 @@ fn groups(
     parts.problems.push(sets.problems);
 }
 
-/// Learned rows whose port or datapath is gone.
-fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, network: &Network) {
+/// Learned rows whose port or datapath is gone, or whose time is over.
+fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global, network: &Network) {
+    let due = aging::mac_bindings(&sb.mac_binding, &nb.router, &sb.datapath, &global.features)
+        .concat(&aging::fdb(&sb.fdb, &nb.switch, &network.datapaths.keys, &global.features));
+    program.output(EXPIRIES, &due);
+    let over = aging::over(&due, &program.input(EXPIRED)).index_by(|expiry| expiry.row).named("aging.over");
     let keys = network.port_keys.index_by(|port| port.space).join(
         &network.datapaths.keys.index_by(|datapath| datapath.owner),
         |port, datapath| PortKey {
@@ -390,7 +395,8 @@ fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, network: &Network)
             port_key: port.key,
         },
     );
-    program.output("sb.FDB.stale", &stale::fdb(&sb.fdb, &keys));
+    let aged = sb.fdb.index_by(|row| row.uuid).semijoin(&over);
+    program.output("sb.FDB.stale", &stale::fdb(&sb.fdb.concat(&aged.negate()), &keys).concat(&aged));
 
     let owners = sb.datapath.flat_map(|row| Some((row.uuid, datapath::owner(row)?)));
     let routers = owners
@@ -398,5 +404,7 @@ fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, network: &Network)
         .semijoin(&nb.router.filter(|router| router.enabled != Some(false)).index_by(|router| router.uuid))
         .map(|(row, _)| *row);
     let names = nb.router_port.map(|port| port.name.clone());
-    program.output("sb.MAC_Binding.stale", &stale::mac_bindings(&sb.mac_binding, &routers, &names));
+    let aged = sb.mac_binding.index_by(|row| row.uuid).semijoin(&over);
+    let rest = sb.mac_binding.concat(&aged.negate());
+    program.output("sb.MAC_Binding.stale", &stale::mac_bindings(&rest, &routers, &names).concat(&aged));
 }

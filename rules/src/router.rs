@@ -29,6 +29,7 @@
 
 pub mod admission;
 pub mod advertisement;
+pub mod aging;
 pub mod arp_nd;
 pub mod class;
 pub mod defaults;

@@ -189,3 +189,69 @@ fn unreachable(port: &PortContext, family: &Family, address: &str) -> Vec<Flow> 
         flow(70, "", error(family.no_protocol), family.meter),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::port::tests::{gateway, port as plain};
+
+    fn at(flows: &[Flow], priority: u16) -> Vec<String> {
+        let of = flows.iter().filter(|flow| flow.key.priority == priority);
+        of.map(|flow| flow.key.matches.to_string()).collect()
+    }
+
+    #[test]
+    fn own_and_broadcast_addresses_are_forged_senders() {
+        let flows = super::port(&plain(&["10.0.0.1/24", "10.1.0.1/16"]));
+        assert_eq!(
+            at(&flows, 100),
+            ["ip4.src == {10.0.0.1, 10.0.0.255, 10.1.0.1, 10.1.255.255} && reg9[0] == 0"]
+        );
+    }
+
+    #[test]
+    fn echo_requests_are_answered() {
+        let flows = super::port(&plain(&["10.0.0.1/24", "10.1.0.1/16"]));
+        assert_eq!(
+            at(&flows, 90),
+            [
+                "ip4.dst == {10.0.0.1, 10.1.0.1} && icmp4.type == 8 && icmp4.code == 0",
+                "ip6.dst == fe80::800:ff:fe00:101 && icmp6.type == 128 && icmp6.code == 0",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_sender_of_an_expired_packet_is_told_by_a_neighbour() {
+        let told = |port: &PortContext| {
+            let flows = super::port(port);
+            let of = flows.iter().filter(|flow| matches!(flow.key.priority, 30 | 31));
+            of.map(|flow| flow.key.actions.to_string()).collect::<Vec<String>>()
+        };
+        assert_eq!(
+            told(&plain(&["10.0.0.1/24"])),
+            [
+                "icmp4 {eth.dst <-> eth.src; icmp4.type = 11; /* Time exceeded */ icmp4.code = 0; /* TTL exceeded in transit */ ip4.dst = ip4.src; ip4.src = 10.0.0.1 ; ip.ttl = 254; outport = \"p\"; flags.loopback = 1; output; };",
+                "icmp4 {eth.dst <-> eth.src; icmp4.type = 11; /* Time exceeded */ icmp4.code = 0; /* TTL exceeded in transit */ ip4.dst = ip4.src; ip4.src = 10.0.0.1; ip.ttl = 254; outport = \"p\"; flags.loopback = 1; output; };",
+                "icmp6 {eth.dst <-> eth.src; ip6.dst = ip6.src; ip6.src = fe80::800:ff:fe00:101; ip.ttl = 254; icmp6.type = 3; /* Time exceeded */ icmp6.code = 0; /* TTL exceeded in transit */ outport = \"p\"; flags.loopback = 1; output; };",
+            ]
+        );
+        let at_gateway = told(&gateway(&["10.0.0.1/24", "fd00::1/64"]));
+        assert!(at_gateway[0].contains("ip4.dst <-> ip4.src ; ip.ttl = 254; "));
+        assert!(at_gateway[2].contains("ip6.dst <-> ip6.src ; ip.ttl = 254; "));
+        assert_eq!(at_gateway.len(), 4);
+    }
+
+    #[test]
+    fn only_routers_that_translate_nothing_say_unreachable() {
+        let count = |port: &PortContext| {
+            let flows = super::port(port);
+            at(&flows, 80).len() + at(&flows, 70).len()
+        };
+        let mut port = plain(&["10.0.0.1/24"]);
+        assert_eq!(count(&port), 8);
+        assert_eq!(count(&gateway(&["10.0.0.1/24"])), 0);
+        port.config.router.options.chassis = Some("gw".into());
+        assert_eq!(count(&port), 0);
+    }
+}

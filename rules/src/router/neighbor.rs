@@ -107,3 +107,47 @@ pub fn port(port: &PortContext) -> Vec<Flow> {
     }
     flows
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::port::tests::{gateway, port as plain};
+    use crate::switch::port::tests::lines;
+
+    #[test]
+    fn requests_of_the_own_networks_tell_of_neighbours() {
+        let mut port = plain(&["10.0.0.1/24"]);
+        assert_eq!(
+            lines(&super::port(&port)),
+            [
+                "lr_in_lookup_neighbor 100 | inport == \"p\" && arp.spa == 10.0.0.0/24 && arp.op == 1 | reg9[2] = lookup_arp(inport, arp.spa, arp.sha); next; [hint]"
+            ]
+        );
+        port.config.router.options.always_learn_from_arp_request = false;
+        assert_eq!(
+            lines(&super::port(&port)),
+            [
+                "lr_in_lookup_neighbor 110 | inport == \"p\" && arp.spa == 10.0.0.0/24 && arp.tpa == 10.0.0.1 && arp.op == 1 | reg9[2] = lookup_arp(inport, arp.spa, arp.sha); reg9[3] = 1; next; [hint]",
+                "lr_in_lookup_neighbor 100 | inport == \"p\" && arp.spa == 10.0.0.0/24 && arp.op == 1 | reg9[2] = lookup_arp(inport, arp.spa, arp.sha); reg9[3] = lookup_arp_ip(inport, arp.spa); next; [hint]",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_all_hear_is_learned_at_the_gateway() {
+        assert_eq!(
+            lines(&super::port(&gateway(&[]))),
+            [
+                "lr_in_lookup_neighbor 120 | inport == \"p\" && (nd_na || nd_ns) && eth.mcast && !is_chassis_resident(\"cr-p\") | reg9[2] = 1; next; [hint]"
+            ]
+        );
+    }
+
+    #[test]
+    fn transit_routers_tell_other_zones() {
+        let told = |flow: &Flow| flow.key.actions.contains("flood_remote; next;");
+        assert!(answers(true, true).iter().all(told));
+        assert!(answers(false, true).iter().all(told));
+        assert!(!answers(false, false).iter().any(told));
+    }
+}

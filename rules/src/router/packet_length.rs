@@ -116,3 +116,45 @@ impl Report {
         parts.into_iter().filter_map(flow).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::port::PeerSwitch;
+    use crate::router::port::tests::{before_switch, port as plain};
+    use crate::switch::port::tests::lines;
+
+    const NEW: Features = Features { ct_state_save: true, ct_commit_nat_v2: true };
+    const OLD: Features = Features { ct_state_save: false, ct_commit_nat_v2: false };
+
+    #[test]
+    fn packets_are_compared_with_the_limit_and_the_header() {
+        let tagged = PeerSwitch { tagged: true, ..PeerSwitch::default() };
+        let mut port = before_switch(plain(&[]), tagged);
+        assert!(super::port(&port, NEW).is_empty());
+        port.config.options.gateway_mtu = Some(1400);
+        port.config.options.gateway_mtu_bypass = Some("tcp".into());
+        assert_eq!(
+            lines(&super::port(&port, NEW)),
+            [
+                "lr_in_chk_pkt_len 50 | outport == \"p\" | reg9[1] = check_pkt_larger(1418); reg4[0..7] = ct_state_save(); next; [hint]",
+                "lr_in_chk_pkt_len 55 | outport == \"p\" && (arp || tcp) | reg4[0..7] = ct_state_save(); next; [hint]",
+                "lr_in_ip_input 150 | inport == \"p\" && ip6 && reg9[1] && reg9[0] == 0 | icmp6_error {reg9[0] = 1; reg9[1] = 0; eth.dst = 0a:00:00:00:01:01; ip6.dst = ip6.src; ip6.src = fe80::800:ff:fe00:101; ip.ttl = 255; icmp6.type = 2; /* Packet Too Big. */ icmp6.code = 0; icmp6.frag_mtu = 1400; next(pipeline=ingress, table=0); }; [hint]",
+                "lr_out_post_snat 100 | icmp && flags.icmp_snat == 1 | ct_commit_nat(snat); [hint]",
+            ]
+        );
+        assert_eq!(super::port(&port, OLD).len(), 3);
+    }
+
+    #[test]
+    fn replies_of_translated_connections_are_translated_back() {
+        let state = |features| {
+            let flows = pair(&plain(&["10.0.0.1/24"]), "\"q\"", 1400, features);
+            assert_eq!(flows.len(), 4);
+            flows[0].key.matches.to_string()
+        };
+        let asked = "inport == \"p\" && outport == \"q\" && ip4 && reg9[1] && reg9[0] == 0 && ";
+        assert_eq!(state(NEW), format!("{asked}reg4[5] && reg4[3] && reg4[7]"));
+        assert_eq!(state(OLD), format!("{asked}ct.trk && ct.rpl && ct.dnat"));
+    }
+}

@@ -53,3 +53,23 @@ fn multicast_mac(group: Ipv6Addr) -> Mac {
     let [.., a, b, c, d] = group.octets();
     Mac([0x33, 0x33, a, b, c, d])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::port::tests::lines;
+
+    #[test]
+    fn ip6_next_hops_of_routes_are_solicited_at_their_group() {
+        let flow = static_route("FD01::0:A").unwrap();
+        assert_eq!(
+            lines(&[flow]),
+            [
+                "lr_in_arp_request 200 | eth.dst == 00:00:00:00:00:00 && reg9[9] == 0 && xxreg0 == FD01::0:A | nd_ns { eth.dst = 33:33:ff:00:00:0a; ip6.dst = ff02::1:ff00:a; nd.target = FD01::0:A; output; }; next;"
+            ]
+        );
+        for other in ["10.0.0.1", "fd01::/64", "discard", ""] {
+            assert_eq!(static_route(other), None, "{other}");
+        }
+    }
+}

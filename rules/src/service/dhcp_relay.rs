@@ -171,3 +171,38 @@ fn router_side(port: &PortContext, server: &str) -> Vec<Flow> {
         ),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::port::tests::port as plain;
+    use crate::switch::port::tests::{lines, port as named};
+
+    #[test]
+    fn a_client_sends_to_the_router() {
+        let target =
+            Target { switch: Uuid(1), through: "s-r".into(), mac: Mac::parse("0a:00:00:00:01:01").unwrap() };
+        let flow = client(&named("c"), Mac::parse("0a:00:00:00:00:01").unwrap(), &target);
+        assert_eq!(
+            lines(&[flow]),
+            [
+                "ls_in_l2_lkup 100 | inport == \"c\" && eth.src == 0a:00:00:00:00:01 && ip4.src == 0.0.0.0 && ip4.dst == 255.255.255.255 && udp.src == 68 && udp.dst == 67 | eth.dst = 0a:00:00:00:01:01; outport = \"s-r\"; next; /* DHCP_RELAY_REQ */ [port c] [hint]"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_relay_has_the_first_address_of_its_port() {
+        assert!(router_side(&plain(&["fd00::1/64"]), "172.16.0.9").is_empty());
+        let flows = lines(&router_side(&plain(&["10.0.0.1/24", "10.0.1.1/24"]), "172.16.0.9"));
+        assert_eq!(flows.len(), 7);
+        assert_eq!(
+            flows[0],
+            "lr_in_ip_input 110 | inport == \"p\" && ip4.src == 0.0.0.0 && ip4.dst == 255.255.255.255 && ip.frag == 0 && udp.src == 68 && udp.dst == 67 | reg9[7] = dhcp_relay_req_chk(10.0.0.1, 172.16.0.9);next; /* DHCP_RELAY_REQ */ [hint]"
+        );
+        assert_eq!(
+            flows[5],
+            "lr_in_dhcp_relay_resp 100 | ip4.src == 172.16.0.9 && reg2 == 10.0.0.1 && udp.src == 67 && udp.dst == 67 && reg9[8] | ip4.src = 10.0.0.1; udp.dst = 68; outport = \"p\"; output; /* DHCP_RELAY_RESP */ [hint]"
+        );
+    }
+}
