@@ -18,6 +18,8 @@ use crate::global::{
     address_set, chassis, config_seq, dhcp_catalog, drop_sampling, identity, rbac, settings, single,
 };
 use crate::lb;
+use crate::meter::copp::DatapathMeter;
+use crate::meter::{self, copp};
 use crate::multicast;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
@@ -73,7 +75,9 @@ impl Parts {
     /// Logical flows, the groups of datapaths that rows refer to, and all problems.
     fn output(mut self, program: &Builder, network: &Network) {
         let live = network.datapaths.keys.map(|assigned| assigned.owner);
-        let rows = flow::row::rows(&program.union(&self.placed), &program.union(&self.members), &live);
+        let metered =
+            copp::metered(&program.union(&self.placed), &program.union(&self.members), &network.meters);
+        let rows = flow::row::rows(&metered.placed, &metered.members, &live);
         program.output("sb.Logical_Flow", &rows.flows);
         self.dp_groups.push(rows.groups);
         self.dp_group_datapaths.push(rows.group_datapaths);
@@ -123,6 +127,7 @@ struct Network {
     ports: Relation<SwitchPort>,
     port_keys: Relation<Assigned>,
     dynamic_addresses: Relation<(Uuid, Text)>,
+    meters: Relation<DatapathMeter>,
     routed: Routed,
     router_ports: Relation<RouterPortConfig>,
 }
@@ -192,9 +197,18 @@ fn topology(
         ports,
         port_keys: keys.keys,
         dynamic_addresses: ipam.addresses,
+        meters: meters(program, nb),
         routed,
         router_ports,
     }
+}
+
+/// Meters, and which of them limit what datapaths send to controllers.
+fn meters(program: &Builder, nb: &Northbound) -> Relation<DatapathMeter> {
+    let rows = meter::row::rows(&nb.meter, &nb.meter_band, &nb.acl);
+    program.output("sb.Meter", &rows.meters);
+    program.output("sb.Meter_Band", &rows.bands);
+    copp::datapath_meters(&nb.copp, &nb.meter, &nb.switch, &nb.router)
 }
 
 /// What load balancing tells the rules for switches and routers.
@@ -221,16 +235,19 @@ fn load_balancing(
     let balancers = lb::balancers(&nb.load_balancer, &nb.load_balancer_vips, &settings);
     parts.problems.push(balancers.problems);
 
+    // The server may keep a reference to a row that went in the transaction that changed the referrer.
+    let lbs = nb.load_balancer.map(|row| row.uuid).index_by(|lb| *lb);
+    let lb_groups = nb.load_balancer_group.map(|row| row.uuid).index_by(|group| *group);
+    let existing = |links: &Relation<Link>, rows| links.index_by(|link| link.member).semijoin(rows);
     let references = |direct: &Relation<Link>, grouped: &Relation<Link>| lb::attach::References {
-        direct: direct.clone(),
-        grouped: grouped.clone(),
-        group_members: nb.load_balancer_group_members.clone(),
+        direct: existing(direct, &lbs),
+        grouped: existing(grouped, &lb_groups),
+        group_members: existing(&nb.load_balancer_group_members, &lbs),
     };
     let on_switches = references(&nb.switch_load_balancers, &nb.switch_load_balancer_groups);
     let on_routers = references(&nb.router_load_balancers, &nb.router_load_balancer_groups);
-    let meters = program.union(&[]);
-    let switches = on_switches.attach(&meters, On::BalancedSwitches);
-    let routers = on_routers.attach(&meters, On::BalancedRouters);
+    let switches = on_switches.attach(On::BalancedSwitches);
+    let routers = on_routers.attach(On::BalancedRouters);
 
     let ports = monitor::port_states(&network.ports, &nb.switch_port, &sb.port, &sb.chassis);
     let inputs = lb::health::Inputs {
@@ -279,7 +296,6 @@ fn acls(
     let inputs = acl::placed::Inputs {
         reach: port_group::reach(members),
         balanced: balanced.switches.clone(),
-        meters: program.union(&[]),
         settings: acl::settings(&global.options, &global.drop),
         features: global.features.clone(),
     };

@@ -97,6 +97,8 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::elements::<sb::PortGroup>("sb.Port_Group.ports", &["ports"]),
     OutputTable::of::<sb::AclId>("sb.ACL_ID", Role::Own, &[]).known_by_uuid(),
     OutputTable::of::<sb::IpMulticast>("sb.IP_Multicast", Role::Own, &["datapath"]),
+    OutputTable::of::<sb::MeterBand>("sb.Meter_Band", Role::Own, &["action", "rate", "burst_size"]),
+    OutputTable::of::<sb::Meter>("sb.Meter", Role::Own, &["name"]),
     OutputTable::of::<sb::LoadBalancer>("sb.Load_Balancer", Role::Own, &["name"]),
     OutputTable::of::<sb::ServiceMonitor>(
         "sb.Service_Monitor",

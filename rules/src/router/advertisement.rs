@@ -2,11 +2,11 @@
 //! ovn-nb(5), Logical_Router_Port `ipv6_ra_configs` and options:prefix_delegation).
 
 use super::RouterSet;
-use super::meters::Protocol;
 use super::port::PortContext;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::ND_RA_OPTIONS;
 use crate::flow::{Flow, Stage};
+use crate::meter::copp::Punt;
 use crate::problem::Problem;
 use crate::schema::Map;
 use crate::topology::peer::Peer;
@@ -53,9 +53,7 @@ pub fn port(port: &PortContext) -> Vec<Flow> {
         prefixes.concat()
     );
     let asked = format!("{inport} && ip6.dst == ff02::2 && nd_rs");
-    flows.push(
-        port.flow(Stage::LrInNdRaOptions, 50, asked, options).meter(port.meters.of(Protocol::NdRaOpts)),
-    );
+    flows.push(port.flow(Stage::LrInNdRaOptions, 50, asked, options).punts(Punt::NdRaOptions));
     let made = format!("{inport} && ip6.dst == ff02::2 && nd_ra && {ND_RA_OPTIONS}");
     let send = format!(
         "eth.dst = eth.src; eth.src = {mac}; ip6.dst = ip6.src; ip6.src = {}; outport = inport; \

@@ -1,10 +1,10 @@
 //! Answers to ARP requests and neighbour solicitations for addresses that a router has (I05).
 
-use super::meters::Protocol;
 use super::port::PortContext;
 use crate::flow::register::INPORT_ETH_ADDR;
 use crate::flow::text::quote;
 use crate::flow::{Flow, Stage};
+use crate::meter::copp::Punt;
 use crate::value::ip::{solicited_node, text6};
 
 const STAGE: Stage = Stage::LrInIpInput;
@@ -53,7 +53,7 @@ pub fn port(port: &PortContext) -> Vec<Flow> {
         let (target, node) = (text6(net.address), text6(solicited_node(net.address)));
         let asked = format!("{inport} && ip6.dst == {{{target}, {node}}} && nd_ns && nd.target == {target}");
         let matches = asked + resident.as_deref().unwrap_or_default();
-        flows.push(port.flow(STAGE, 90, matches, reply.as_str()).meter(port.meters.of(Protocol::NdNa)));
+        flows.push(port.flow(STAGE, 90, matches, reply.as_str()).punts(Punt::NdNa));
     }
     flows
 }

@@ -1,11 +1,11 @@
 //! Packets that are too large for what is behind a gateway port (I27; ovn-nb(5), Logical_Router_Port
 //! options:gateway_mtu and options:gateway_mtu_bypass).
 
-use super::meters::Protocol;
 use super::port::PortContext;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::{CT_STATE, EGRESS_LOOPBACK, PACKET_LARGER};
 use crate::flow::{Flow, Stage};
+use crate::meter::copp::Punt;
 use crate::value::ip::text6;
 
 use super::RouterSet;
@@ -96,14 +96,14 @@ impl Report {
         let too_big4 = "icmp4.type = 3; /* Destination Unreachable. */ \
                         icmp4.code = 4; /* Frag Needed and DF was Set. */ ";
         let too_big6 = "icmp6.type = 2; /* Packet Too Big. */ icmp6.code = 0; ";
-        let parts = [(ip4, '4', too_big4, Protocol::Icmp4Error), (ip6, '6', too_big6, Protocol::Icmp6Error)];
+        let parts = [(ip4, '4', too_big4, Punt::Icmp4Error), (ip6, '6', too_big6, Punt::Icmp6Error)];
         let mac = port.mac();
         let admission = Stage::LrInAdmission.table();
         let (mark, state) = match self.translated {
             "" => ("", String::new()),
             state => ("flags.icmp_snat = 1; ", format!(" && {state}")),
         };
-        let flow = |(address, v, too_big, meter): (Option<String>, char, &str, Protocol)| {
+        let flow = |(address, v, too_big, punt): (Option<String>, char, &str, Punt)| {
             let matches = format!("{matches} && ip{v} && {PACKET_LARGER} && {EGRESS_LOOPBACK} == 0{state}");
             let actions = format!(
                 "icmp{v}_error {{{mark}{EGRESS_LOOPBACK} = 1; {PACKET_LARGER} = 0; eth.dst = {mac}; \
@@ -111,7 +111,7 @@ impl Report {
                  next(pipeline=ingress, table={admission}); }};",
                 address?, self.mtu,
             );
-            Some(port.flow(self.stage, self.priority, matches, actions).meter(port.meters.of(meter)))
+            Some(port.flow(self.stage, self.priority, matches, actions).punts(punt))
         };
         parts.into_iter().filter_map(flow).collect()
     }

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::meters::Meters;
 use crate::flow::text::quote;
 use crate::flow::{Flow, Stage};
 use crate::ovsdb::Text;
@@ -23,8 +22,6 @@ pub struct PortContext {
     /// A load balancer of the router works on every chassis (Load_Balancer options:distributed), so
     /// that nothing of the router waits for its gateway.
     pub distributed: bool,
-    /// The meters of the router.
-    pub meters: Meters,
 }
 
 /// The switch behind a router port, and the switch port between them.
@@ -149,7 +146,6 @@ pub(crate) mod tests {
             mac_text: mac.into(),
             switch: None,
             distributed: false,
-            meters: Meters::default(),
         }
     }
 

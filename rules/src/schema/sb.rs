@@ -209,6 +209,26 @@ table! {
         options: Map = "options",
     }
 
+    /// A limit of packets or bits per second. Owned by northflow.
+    pub struct Meter in Southbound "Meter" {
+        /// Its name, unique.
+        name: Text = "name",
+        /// `kbps` or `pktps`.
+        unit: Text = "unit",
+        /// The limits, rows of [`MeterBand`].
+        bands: Vec<Uuid> = "bands",
+    }
+
+    /// A limit of a meter. Owned by northflow.
+    pub struct MeterBand in Southbound "Meter_Band" {
+        /// What happens above it: `drop`.
+        action: Text = "action",
+        /// The limit, in the unit of the meter.
+        rate: i64 = "rate",
+        /// How much may exceed it at once, in kilobits or packets.
+        burst_size: i64 = "burst_size",
+    }
+
     /// What a chassis probes. The other columns are those of [`ServiceMonitorState`],
     /// [`ServiceMonitorChassis`] and [`ServiceMonitorStatus`].
     pub struct ServiceMonitor in Southbound "Service_Monitor" {

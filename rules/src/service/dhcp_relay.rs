@@ -12,8 +12,8 @@ use crate::flow::register::{DHCP_RELAY_DESTINATION, DHCP_RELAY_REQUEST, DHCP_REL
 use crate::flow::row::Placed;
 use crate::flow::{Flow, On, Stage};
 use crate::lb::vip;
+use crate::meter::copp::Punt;
 use crate::ovsdb::{Text, Uuid};
-use crate::router::meters::Protocol;
 use crate::router::port::PortContext;
 use crate::schema::nb;
 use crate::switch::port::{Port, PortKind};
@@ -125,7 +125,6 @@ fn router_side(port: &PortContext, server: &str) -> Vec<Flow> {
         return Vec::new();
     };
     let (inport, name) = (port.is_inport(), port.config.port.quoted());
-    let meter = port.meters.of(Protocol::Dhcpv4Relay);
     let flow =
         |stage, priority, matches, actions| port.flow(stage, priority, matches, actions).written_in(SOURCE);
 
@@ -147,7 +146,8 @@ fn router_side(port: &PortContext, server: &str) -> Vec<Flow> {
     let (valid, invalid) = (DHCP_RELAY_RESPONSE, format!("{DHCP_RELAY_RESPONSE} == 0"));
     use Stage::{LrInDhcpRelayReq, LrInDhcpRelayResp, LrInDhcpRelayRespChk, LrInIpInput};
     vec![
-        flow(LrInIpInput, 110, format!("{broadcast}ip.frag == 0 && {request}"), check).meter(meter.clone()),
+        flow(LrInIpInput, 110, format!("{broadcast}ip.frag == 0 && {request}"), check)
+            .punts(Punt::Dhcpv4Relay),
         flow(LrInDhcpRelayReq, 100, format!("{broadcast}{request} && {good}"), forward),
         flow(
             LrInDhcpRelayReq,
@@ -161,7 +161,7 @@ fn router_side(port: &PortContext, server: &str) -> Vec<Flow> {
             format!("{answer}ip.frag == 0 && {response}"),
             "next; /* DHCP_RELAY_RESP */".into(),
         ),
-        flow(LrInDhcpRelayRespChk, 100, format!("{answer}{response}"), check_answer).meter(meter),
+        flow(LrInDhcpRelayRespChk, 100, format!("{answer}{response}"), check_answer).punts(Punt::Dhcpv4Relay),
         flow(LrInDhcpRelayResp, 100, format!("{checked}{response} && {valid}"), deliver),
         flow(
             LrInDhcpRelayResp,
