@@ -29,16 +29,14 @@ use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
-use crate::switch::{mirror, placed, switch_link};
+use crate::switch::{mirror, placed, protocol_redirect, switch_link};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::port_group::PlacedMember;
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
 use crate::topology::switch_port::{FlowConfig, PortConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{
-    container, ha_chassis, ipam, port_binding, port_check, port_group, port_key, switch_port, up,
-};
+use crate::topology::{bindings, container, ipam, port_check, port_group, port_key, switch_port};
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
@@ -55,7 +53,7 @@ pub fn program(program: &Builder) {
     let members = port_group::placed(&nb.port_group_ports, &network.ports);
     let filtering = acls(program, &nb, &sb, &global, &members, &balanced, &mut parts);
     let ports = switches(program, &nb, &sb, &global, &network, &filtering, &mut parts);
-    routers(&nb, &sb, &global, &network, &balanced, &ports, &mut parts);
+    routers(&nb, &sb, &global, &network, &ports, &mut parts);
     groups(program, &nb, &global, &network, &members, &mut parts);
     stale(program, &nb, &sb, &global, &network);
     parts.output(program, &network);
@@ -151,32 +149,10 @@ fn topology(
     let routed = routed::routed(nb, &datapaths, router_ports, &ports);
     let claimants = switch_port::claimants(&ports, &nb.switch_port).concat(&routed.claimants(nb));
     let keys = port_key::port_keys(&claimants, &datapaths.keys, &sb.port, &sb.datapath, &global.limits);
-    let stand_ins = ha_chassis::external_ports(&ports, &nb.switch_port, &nb.ha_chassis_group);
-    let sources = stand_ins.map(|stand_in| ha_chassis::Source::Group(stand_in.source));
-    let groups =
-        ha_chassis::groups(&sources, &nb.ha_chassis_group, &nb.ha_chassis, &nb.gateway_chassis, &sb.chassis);
-    program.output("sb.HA_Chassis", &groups.members);
-    program.output("sb.HA_Chassis_Group", &groups.groups);
-    let bindings = port_binding::port_bindings(
-        &ports,
-        &nb.switch_port,
-        &nb.switch,
-        &keys.keys,
-        &sb.chassis,
-        &sb.port,
-        &stand_ins,
-    );
-    let of_routers = routed.bindings(nb, sb, &keys, &ports);
-    let rows = bindings.rows.concat(&of_routers.rows);
-    program.output("sb.Port_Binding", &rows);
-    program.output("sb.Port_Binding.options", &port_binding::unlike(&rows, &sb.port));
-    program.output("sb.Port_Binding.chassis", &bindings.chassis.concat(&of_routers.chassis));
+    parts.problems.extend(bindings::output(program, nb, sb, &ports, &routed, &keys));
     let router_ports = routed.configs(nb, &keys, &global.drop);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
-    let up = up::ports_up(&ports, &nb.switch_port, &sb.port, &sb.chassis);
-    program.output("nb.Logical_Switch_Port.up", &up);
-    program.output("sb.Port_Binding.up", &up::bindings_down(&rows, &sb.port));
     program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
 
     let mac_prefix = identity::mac_prefix(&global.options).map(|prefix| prefix.0);
@@ -191,7 +167,7 @@ fn topology(
     let ipam = ipam::ipam(&ports, inputs);
     program.output("nb.Logical_Switch_Port.dynamic_addresses", &ipam.writes);
     parts.problems.extend([datapaths.problems.clone(), switch_ports.problems, routed.problems.clone()]);
-    parts.problems.extend([keys.problems, of_routers.problems, ipam.problems]);
+    parts.problems.extend([keys.problems, ipam.problems]);
     Network {
         datapaths,
         ports,
@@ -215,8 +191,6 @@ fn meters(program: &Builder, nb: &Northbound) -> Relation<DatapathMeter> {
 struct Balanced {
     /// Switches that have a load balancer with a VIP.
     switches: Relation<Uuid>,
-    /// Routers that have a load balancer which works on every chassis.
-    distributed_routers: Relation<Uuid>,
 }
 
 /// Load balancers: their flows and their rows.
@@ -277,10 +251,7 @@ fn load_balancing(
     program.output("sb.Load_Balancer", &rows.load_balancers);
     parts.dp_groups.push(rows.groups);
     parts.dp_group_datapaths.push(rows.group_datapaths);
-    Balanced {
-        switches: on_switches.with_vip(&nb.load_balancer_vips),
-        distributed_routers: routers.distributed(&nb.load_balancer),
-    }
+    Balanced { switches: on_switches.with_vip(&nb.load_balancer_vips) }
 }
 
 /// ACLs: their flows, and what each switch does with packets.
@@ -327,6 +298,7 @@ fn switches(
         &nb.switch_port,
         &network.port_keys,
         &network.dynamic_addresses,
+        &network.routed.facing,
         &config,
     );
     parts.placed.push(placed::flows(&nb.switch, &ports, filtering, &config));
@@ -351,16 +323,16 @@ fn routers(
     sb: &Southbound,
     global: &Global,
     network: &Network,
-    balanced: &Balanced,
     switch_configs: &Relation<PortConfig>,
     parts: &mut Parts,
 ) {
     let inputs = router::placed::Inputs {
         routed: &network.routed,
         ports: &network.router_ports,
+        port_keys: &network.port_keys,
         switch_ports: &network.ports,
         switch_configs,
-        distributed: &balanced.distributed_routers,
+        distributed: &network.routed.distributed,
         shared: &global.drop.builder().union(&[]),
         drop: &global.drop,
         features: &global.features,
@@ -369,6 +341,10 @@ fn routers(
     parts.placed.push(pipeline.placed);
     parts.members.push(pipeline.members);
     parts.problems.push(pipeline.problems);
+    let watched = nb.bfd.map(|row| row.logical_port.clone());
+    let (placed, problems) = protocol_redirect::redirects(&network.router_ports, &network.ports, &watched);
+    parts.placed.push(placed);
+    parts.problems.push(problems);
 }
 
 /// Port groups and address sets, which matches refer to by name.
@@ -419,7 +395,10 @@ fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global, n
         .index_by(|(_, owner)| *owner)
         .semijoin(&nb.router.filter(|router| router.enabled != Some(false)).index_by(|router| router.uuid))
         .map(|(row, _)| *row);
-    let names = nb.router_port.map(|port| port.name.clone());
+    let names = network.routed.ports.flat_map(|port| {
+        let redirect = port.redirect.as_ref().map(|redirect| redirect.name.clone());
+        [Some(port.port.name.clone()), redirect].into_iter().flatten()
+    });
     let aged = sb.mac_binding.index_by(|row| row.uuid).semijoin(&over);
     let rest = sb.mac_binding.concat(&aged.negate());
     program.output("sb.MAC_Binding.stale", &stale::mac_bindings(&rest, &routers, &names).concat(&aged));

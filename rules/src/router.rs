@@ -16,6 +16,8 @@
 //! | `own_address::flows` | ip_input 60; arp_resolve 2 | the port's router | port, addresses shared with translations and services |
 //! | `service::dhcp_relay` | ip_input 110; dhcp_relay_* 1, 100; ls l2_lkup 100 | the port's router and switch | port, its relay, clients on the switch |
 //! | `advertisement::port` | nd_ra_options, nd_ra_response 50; ip_input 100 | the port's router | port |
+//! | `route::connected::port` | ip_routing, by the length of the prefix | the port's router | port |
+//! | `route::symmetric_reply::commits` | ecmp_stateful_egr 100 | the port's router | port, its tunnel key |
 //! | `resolve::fixed` | arp_resolve 0, 1, 500 | All | drop sampling |
 //! | `resolve::peer_flows` | arp_resolve 100 | the other router | port, its peer |
 //! | `resolve::switch_flows` | arp_resolve 100 | the port's router | port, addresses of switch ports and router ports on its switch |
@@ -43,6 +45,7 @@ pub mod port;
 pub mod redirect;
 pub mod request;
 pub mod resolve;
+pub mod route;
 pub mod surroundings;
 
 use crate::flow::Flow;
@@ -80,6 +83,7 @@ pub fn port_flows(port: &PortContext) -> Vec<Flow> {
         redirect::port(port),
         network_id::port(port),
         delivery::port(port),
+        route::connected::port(port),
     ];
     parts.into_iter().flatten().collect()
 }

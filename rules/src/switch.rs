@@ -37,6 +37,7 @@ pub mod admission;
 pub mod class;
 pub mod conntrack_bypass;
 pub mod defaults;
+pub mod facing;
 pub mod fdb;
 pub mod flood_group;
 pub mod forwarding_group;
@@ -47,6 +48,8 @@ pub mod path_mtu;
 pub mod placed;
 pub mod port;
 pub mod port_security;
+pub mod protocol_redirect;
+pub mod router_arp;
 pub mod switch_link;
 pub mod vtep;
 

@@ -1,7 +1,13 @@
 //! Datapaths and ports, and the numbers they are known by.
 
+pub mod announcement;
+pub mod bindings;
 pub mod container;
 pub mod datapath;
+pub mod delegated_prefix;
+pub mod facing;
+pub mod facing_binding;
+pub mod gateway;
 pub mod ha_chassis;
 pub mod ipam;
 pub mod peer;
@@ -16,6 +22,7 @@ pub mod routed;
 pub mod router;
 pub mod router_binding;
 pub mod router_port;
+pub mod static_neighbor;
 pub mod switch_port;
 pub mod tunnel_key;
 pub mod up;

@@ -222,9 +222,11 @@ impl Names {
 pub fn northbound(dump: &Dump) -> Vec<String> {
     let names = Names::default();
     let mut lines = Vec::new();
-    for (table, columns) in
-        [("NB_Global", &["options"][..]), ("Logical_Switch_Port", &["dynamic_addresses", "tag", "up"][..])]
-    {
+    for (table, columns) in [
+        ("NB_Global", &["options"][..]),
+        ("Logical_Switch_Port", &["dynamic_addresses", "tag", "up"]),
+        ("Logical_Router_Port", &["ipv6_prefix", "status"]),
+    ] {
         for (uuid, row) in dump.get(table).into_iter().flatten() {
             let wanted: BTreeSet<&str> = columns.iter().copied().collect();
             let held = row.iter().filter(|(name, datum)| wanted.contains(&***name) && !datum_is_empty(datum));

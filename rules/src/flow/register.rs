@@ -99,6 +99,8 @@ pub const DHCP_RELAY_DESTINATION: &str = "reg2";
 pub const CT_STATE: &str = "reg4[0..7]";
 /// The router port's own address towards the next hop.
 pub const SOURCE_IP4: &str = "reg5";
+/// See [`SOURCE_IP4`].
+pub const SOURCE_IP6: &str = "xxreg1";
 /// The route table that a packet is looked up in.
 pub const ROUTE_TABLE: &str = "reg7";
 /// The group of next hops that share the traffic; 0 is none.
@@ -119,3 +121,5 @@ pub const DHCP_RELAY_REQUEST: &str = "reg9[7]";
 pub const DHCP_RELAY_RESPONSE: &str = "reg9[8]";
 /// The next hop is an IPv4 address.
 pub const NEXT_HOP_IS_IP4: &str = "reg9[9]";
+/// The connection is to note down where its first packet came from.
+pub const ECMP_COMMIT: &str = "reg9[10]";

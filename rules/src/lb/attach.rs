@@ -81,6 +81,20 @@ pub struct BalancerFlow {
 }
 
 impl References {
+    /// The datapaths that have a load balancer which works on every chassis (Load_Balancer
+    /// options:distributed), well-formed or not.
+    ///
+    /// Cost: such a load balancer costs the datapaths that have it.
+    pub fn distributed(&self, lbs: &Relation<nb::LoadBalancer>) -> Relation<Uuid> {
+        let lbs = lbs.filter(|lb| lb.options.get_bool("distributed", false)).map(|lb| lb.uuid);
+        let lbs = lbs.index_by(|lb| *lb);
+        let groups = self.group_members.index_by(|link| link.member).semijoin(&lbs).map(|link| link.owner);
+        let grouped =
+            self.grouped.index_by(|link| link.member).semijoin(&groups.distinct().index_by(|group| *group));
+        let direct = self.direct.index_by(|link| link.member).semijoin(&lbs);
+        direct.concat(&grouped).map(|link| link.owner).distinct()
+    }
+
     /// The datapaths that have a load balancer with a VIP, well-formed or not. `vips` holds the entries
     /// of Load_Balancer.vips.
     ///
@@ -120,19 +134,6 @@ impl References {
 }
 
 impl Attachment {
-    /// The datapaths that have a load balancer which works on every chassis (Load_Balancer
-    /// options:distributed), well-formed or not.
-    ///
-    /// Cost: such a load balancer costs the datapaths that have it.
-    pub fn distributed(&self, lbs: &Relation<nb::LoadBalancer>) -> Relation<Uuid> {
-        let lbs = lbs.filter(|lb| lb.options.get_bool("distributed", false)).map(|lb| lb.uuid);
-        let holders = self.held.index_by(|held| held.lb).semijoin(&lbs.index_by(|lb| *lb));
-        let holders = holders.map(|held| held.holder).distinct();
-        let referred =
-            self.referred.index_by(|referred| referred.holder).semijoin(&holders.index_by(|holder| *holder));
-        referred.map(|referred| referred.datapath).distinct()
-    }
-
     /// Puts flows of load balancers where these are.
     ///
     /// Cost: a flow costs itself once for each holder; a holder that gets its first datapath costs the

@@ -78,6 +78,7 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::Mirror>("sb.Mirror", Role::Own, &["name"]),
     OutputTable::of::<sb::HaChassis>("sb.HA_Chassis", Role::Own, &["priority", "external_ids"]),
     OutputTable::of::<sb::HaChassisGroup>("sb.HA_Chassis_Group", Role::Own, &["name"]),
+    OutputTable::elements::<sb::HaChassisGroup>("sb.HA_Chassis_Group.ref_chassis", &["ref_chassis"]),
     OutputTable::of::<sb::PortBinding>("sb.Port_Binding", Role::Own, &["logical_port"])
         .given_at_insert(&["up", "options"]),
     OutputTable::of::<sb::LogicalDpGroup>("sb.Logical_DP_Group", Role::Own, &["datapaths"]),
@@ -95,6 +96,7 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::elements::<sb::AddressSet>("sb.Address_Set.addresses", &["addresses"]),
     OutputTable::of::<sb::PortGroup>("sb.Port_Group", Role::Own, &["name"]),
     OutputTable::elements::<sb::PortGroup>("sb.Port_Group.ports", &["ports"]),
+    OutputTable::of::<sb::StaticMacBinding>("sb.Static_MAC_Binding", Role::Own, &[]).known_by_uuid(),
     OutputTable::of::<sb::AclId>("sb.ACL_ID", Role::Own, &[]).known_by_uuid(),
     OutputTable::of::<sb::IpMulticast>("sb.IP_Multicast", Role::Own, &["datapath"]),
     OutputTable::of::<sb::MeterBand>("sb.Meter_Band", Role::Own, &["action", "rate", "burst_size"]),
@@ -120,6 +122,8 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<nb::NbGlobalOptions>("nb.NB_Global.options", Role::Set, &[]),
     OutputTable::of::<nb::PortUp>("nb.Logical_Switch_Port.up", Role::Set, &[]),
     OutputTable::of::<nb::PortTag>("nb.Logical_Switch_Port.tag", Role::Set, &[]),
+    OutputTable::of::<nb::RouterPortStatus>("nb.Logical_Router_Port.status", Role::Set, &[]),
+    OutputTable::of::<nb::RouterPortPrefix>("nb.Logical_Router_Port.ipv6_prefix", Role::Set, &[]),
     OutputTable::of::<nb::PortDynamicAddresses>("nb.Logical_Switch_Port.dynamic_addresses", Role::Set, &[]),
 ];
 

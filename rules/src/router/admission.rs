@@ -51,7 +51,7 @@ pub fn port(port: &PortContext) -> Vec<Flow> {
     if let Some(redirect) = port.redirect() {
         let matches = format!(
             "{TOO_BIG} && eth.dst == {} && !is_chassis_resident({redirect}) && flags.tunnel_rx == 1",
-            port.mac_text,
+            port.config.mac,
         );
         let actions = format!("outport <-> inport; inport = {}; next;", port.config.port.quoted());
         flows.push(Flow::new(STAGE, 120, matches, actions));

@@ -7,6 +7,7 @@ use super::class::{self, RouterSet};
 use super::own_address::{self, Shared};
 use super::packet_length::{self, Features};
 use super::port::PortContext;
+use super::route::symmetric_reply;
 use super::surroundings;
 use super::{fixed_flows, port_flows, port_problems, request, resolve};
 use crate::flow::drop::DropConfig;
@@ -21,6 +22,7 @@ use crate::service::dhcp_relay;
 use crate::topology::routed::Routed;
 use crate::topology::router_port::RouterPortConfig;
 use crate::topology::switch_port::{PortConfig, SwitchPort};
+use crate::topology::tunnel_key::Assigned;
 
 /// What the flows of routers are made of, beside the northbound rows.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,8 @@ pub struct Inputs<'a> {
     pub routed: &'a Routed,
     /// Ports of routers.
     pub ports: &'a Relation<RouterPortConfig>,
+    /// Tunnel keys of ports.
+    pub port_keys: &'a Relation<Assigned>,
     /// Ports of switches.
     pub switch_ports: &'a Relation<SwitchPort>,
     /// The same, as rules for flows see them.
@@ -62,7 +66,6 @@ pub struct Pipeline {
 /// nothing after start, but for a change of drop sampling.
 pub fn pipeline(nb: &Northbound, sb: &Southbound, inputs: Inputs<'_>) -> Pipeline {
     let around = surroundings::Inputs {
-        rows: &nb.router_port,
         switch_ports: inputs.switch_ports,
         switch_rows: &nb.switch_port,
         distributed: inputs.distributed,
@@ -82,6 +85,7 @@ pub fn pipeline(nb: &Northbound, sb: &Southbound, inputs: Inputs<'_>) -> Pipelin
         resolve::switch_flows(&contexts, &inputs.routed.peers, inputs.switch_configs),
         too_large(&contexts, inputs.features),
         static_routes(nb),
+        symmetric_reply::commits(inputs.ports, inputs.port_keys),
         dhcp_relay::flows(&contexts, &nb.dhcp_relay, &nb.switch, inputs.switch_configs, &routed),
     ];
     let placed = contexts.builder().union(&parts);

@@ -15,8 +15,6 @@ use crate::value::mac::Mac;
 pub struct PortContext {
     /// The port.
     pub config: RouterPortConfig,
-    /// Logical_Router_Port.mac as written.
-    pub mac_text: Text,
     /// The switch that it leads to.
     pub switch: Option<PeerSwitch>,
     /// A load balancer of the router works on every chassis (Load_Balancer options:distributed), so
@@ -138,12 +136,12 @@ pub(crate) mod tests {
                 binding: Uuid(2),
                 addresses: RouterAddresses::read(mac, networks.iter().copied()).0.unwrap(),
                 enabled: true,
+                mac: mac.into(),
                 redirect: None,
                 peer: None,
                 options: RouterPortOptions::default(),
                 drop: DropConfig::default(),
             },
-            mac_text: mac.into(),
             switch: None,
             distributed: false,
         }

@@ -4,7 +4,7 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::port::{PeerSwitch, PortContext};
-use crate::ovsdb::{Text, Uuid};
+use crate::ovsdb::Uuid;
 use crate::schema::nb;
 use crate::switch::port::PortKind;
 use crate::topology::peer::Peer;
@@ -16,8 +16,6 @@ use crate::value::mac::Mac;
 /// What surrounds router ports.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// Rows of router ports.
-    pub rows: &'a Relation<nb::LogicalRouterPort>,
     /// Ports of switches.
     pub switch_ports: &'a Relation<SwitchPort>,
     /// Their rows.
@@ -77,17 +75,10 @@ pub fn contexts(ports: &Relation<RouterPortConfig>, inputs: Inputs<'_>) -> Relat
         .join_optional(&inputs.distributed.index_by(|router| *router), |place, distributed| {
             Some(Around { place: place.clone(), distributed: distributed.is_some() })
         });
-    let texts = inputs.rows.map(|row| (row.uuid, row.mac.clone()));
-    let around = around
-        .index_by(|around: &Around| around.place.port)
-        .join(&texts.index_by(|(row, _)| *row), |around, (_, mac): &(Uuid, Text)| {
-            (around.clone(), mac.clone())
-        });
     ports.index_by(|port| port.port.row).named("router.port").join(
-        &around.index_by(|(around, _): &(Around, Text)| around.place.port),
-        |port, (around, mac)| PortContext {
+        &around.index_by(|around: &Around| around.place.port),
+        |port, around| PortContext {
             config: port.clone(),
-            mac_text: mac.clone(),
             switch: around.place.behind.map(|_| around.place.switch.clone()),
             distributed: around.distributed,
         },

@@ -62,6 +62,8 @@ table! {
         requested_additional_chassis: Vec<Uuid> = "requested_additional_chassis",
         /// The chassis that stand in for the port.
         ha_chassis_group: Option<Uuid> = "ha_chassis_group",
+        /// Addresses that chassis announce for the router behind the port.
+        nat_addresses: Vec<Text> = "nat_addresses",
         /// Whether the port is up: false for a new row, and then the chassis' business.
         up: Option<bool> = "up",
     }
@@ -175,6 +177,22 @@ table! {
         name: Text = "name",
         /// The chassis, rows of [`HaChassis`].
         ha_chassis: Vec<Uuid> = "ha_chassis",
+        /// The chassis that watch over them.
+        ref_chassis: Vec<Uuid> = "ref_chassis",
+    }
+
+    /// A neighbour of a router port that need not be asked for. Owned by northflow.
+    pub struct StaticMacBinding in Southbound "Static_MAC_Binding" {
+        /// The name of the router port that has the neighbour.
+        logical_port: Text = "logical_port",
+        /// The neighbour's IP address.
+        ip: Text = "ip",
+        /// The neighbour's MAC address.
+        mac: Text = "mac",
+        /// Whether it counts before what was learned.
+        override_dynamic_mac: bool = "override_dynamic_mac",
+        /// The datapath of the router.
+        datapath: Uuid = "datapath",
     }
 
     /// A place to which ports copy their traffic. Owned by northflow.

@@ -2,7 +2,6 @@
 //! own kernel, with the ports of the packet that caused it: turned round, it reaches the sender.
 
 use super::port::{Port, PortAddress, PortKind};
-use crate::flow::text::Mac;
 use crate::flow::{Flow, Stage};
 
 /// Matches an ICMP or ICMPv6 too-big error that came off a tunnel.
@@ -35,11 +34,11 @@ pub fn port(port: &Port, kind: PortKind, addresses: &[PortAddress]) -> Vec<Flow>
     addresses.iter().map(flow).collect()
 }
 
-/// The flow of a switch port whose peer is a router port with address `mac`. `gateway_router`:
-/// the router is bound to one chassis (Logical_Router.options:chassis).
+/// The flow of a switch port whose peer is a router port with address `mac`, which stands in the match
+/// as the CMS spells it. `gateway_router`: the router is bound to one chassis (Logical_Router.options:chassis).
 ///
 /// Cost: a change of the router port's address touches one flow.
-pub fn router_port(port: &Port, mac: Mac, gateway_router: bool) -> Flow {
+pub fn router_port(port: &Port, mac: &str, gateway_router: bool) -> Flow {
     let (matches, actions) = if gateway_router {
         let matches =
             format!("{TOO_BIG} && eth.src == {mac} && {} && flags.tunnel_rx == 1", port.is_outport());
@@ -76,7 +75,7 @@ mod tests {
 
     #[test]
     fn an_error_turns_round_at_a_router_port() {
-        let mac = Mac([0x0a, 0, 0, 0, 1, 1]);
+        let mac = "0a:00:00:00:01:01";
         assert_eq!(
             lines(&[router_port(&named("r"), mac, false), router_port(&named("r"), mac, true)]),
             [

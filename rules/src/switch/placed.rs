@@ -5,7 +5,7 @@ use northflow_engine::Relation;
 use super::class::{SwitchOptions, unknown_sets};
 use super::flood_group::{Group, Membership, groups};
 use super::port::{Port, PortKind};
-use super::{SwitchSet, admission, conntrack_bypass, fdb, fixed_flows, l2_lookup, path_mtu};
+use super::{SwitchSet, admission, conntrack_bypass, facing, fdb, fixed_flows, l2_lookup, path_mtu};
 use crate::acl::filtering::Filtering;
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::{Flow, On};
@@ -13,6 +13,7 @@ use crate::ovsdb::{Atom, Text, Uuid};
 use crate::schema::{SetElement, nb, sb};
 use crate::service::{arp_nd, virtual_port};
 use crate::topology::datapath_uuid;
+use crate::topology::facing::Facing;
 use crate::topology::switch_port::{FlowConfig, PortConfig};
 use crate::topology::tunnel_key::Assigned;
 
@@ -45,13 +46,13 @@ pub fn flows(
         (filtering.switch, filter)
     });
     let bypass = ports
-        .filter(|port| matches!(port.kind, PortKind::Switch | PortKind::Localnet))
+        .filter(|port| matches!(port.kind, PortKind::Switch | PortKind::Localnet) || port.facing.is_some())
         .index_by(|port| port.switch)
         .join_flat(&filters.index_by(|(switch, _)| *switch), |port, (_, filter)| {
-            place(port.switch, conntrack_bypass::port(&port.port, port.kind, false, *filter))
+            place(port.switch, conntrack_bypass::port(&port.port, port.kind, port.keeps_conntrack(), *filter))
         });
     let builder = ports.builder();
-    builder.union(&[fixed, own, delivered, answered, bypass, virtual_ports(ports)])
+    builder.union(&[fixed, own, delivered, answered, bypass, virtual_ports(ports), facing::flows(ports)])
 }
 
 /// Flows of one switch.
@@ -63,6 +64,10 @@ pub(crate) fn place(switch: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Plac
 fn own_flows(port: &PortConfig) -> Vec<Flow> {
     let PortConfig { port: name, kind, .. } = port;
     let mut flows = admission::port(name, *kind, port.enabled, None, port.config.drop);
+    if let Some(redirect) = port.facing.as_ref().and_then(Facing::redirect) {
+        let redirect = Port { row: name.row, name: redirect.name };
+        flows.extend(admission::port(&redirect, *kind, port.enabled, None, port.config.drop));
+    }
     flows.extend(path_mtu::port(name, *kind, &port.addresses));
     flows.extend(fdb::port(
         name,
@@ -79,6 +84,9 @@ fn own_flows(port: &PortConfig) -> Vec<Flow> {
 
 /// How unicast reaches the port.
 fn delivery(port: &PortConfig, unknown_on_switch: bool) -> Vec<Flow> {
+    if port.facing.is_some() {
+        return Vec::new();
+    }
     let delivery = l2_lookup::Delivery {
         kind: port.kind,
         enabled: port.enabled,
@@ -191,7 +199,9 @@ pub fn multicast_groups(
 ) -> (Relation<sb::MulticastGroup>, Relation<SetElement>) {
     let live = ports.index_by(|port| port.switch).semijoin(&datapaths.index_by(|assigned| assigned.owner));
     let members = live.flat_map(|port| {
-        let (switch, binding) = (port.switch, port.binding);
+        // A chassis-redirect port takes its port's place, or what is sent there would not travel.
+        let redirect = port.facing.as_ref().and_then(Facing::redirect);
+        let (switch, binding) = (port.switch, redirect.map_or(port.binding, |redirect| redirect.binding));
         membership(port).into_iter().map(move |group| (switch, group, binding)).collect::<Vec<_>>()
     });
     let rows = members.map(|(switch, group, _)| (*switch, *group)).distinct();

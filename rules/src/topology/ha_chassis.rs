@@ -148,7 +148,8 @@ pub fn groups(
         &lists.index_by(|(name, _)| name.clone()),
         |name, list| {
             let ha_chassis = list.map(|(_, members)| members.clone()).unwrap_or_default();
-            Some(sb::HaChassisGroup { uuid: group_uuid(name), name: name.clone(), ha_chassis })
+            let (uuid, ref_chassis) = (group_uuid(name), Vec::new());
+            Some(sb::HaChassisGroup { uuid, name: name.clone(), ha_chassis, ref_chassis })
         },
     );
     Groups { groups, members: rows }

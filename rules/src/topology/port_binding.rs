@@ -10,7 +10,6 @@ use super::tunnel_key::Assigned;
 use crate::ovsdb::{Text, Uuid};
 use crate::schema::{Map, nb, sb};
 use crate::switch::port::PortKind;
-use crate::switch::switch_link;
 
 /// What a port's row says that its binding repeats.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -153,16 +152,6 @@ pub fn port_bindings(
             &kept.index_by(|kept| kept.logical_port.clone()),
             |(keyed, columns, requested), kept| Some(binding(keyed, columns, requested, kept)),
         );
-    let rows = rows.index_by(|row| row.logical_port.clone()).join_optional(
-        &switch_link::joined(ports, nb_rows).index_by(|joint| joint.port.clone()),
-        |row, joint| {
-            let mut row = row.clone();
-            if let Some(joint) = joint {
-                row.options.insert("peer", joint.peer.clone());
-            }
-            Some(row)
-        },
-    );
     PortBindings { rows, chassis }
 }
 
@@ -317,6 +306,7 @@ fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option
         requested_chassis: requested.first.filter(|_| asks),
         requested_additional_chassis: if asks { requested.others.clone() } else { Vec::new() },
         ha_chassis_group: keyed.ha_chassis_group,
+        nat_addresses: Vec::new(),
         up: Some(false),
     }
 }

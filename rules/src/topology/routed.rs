@@ -3,6 +3,7 @@
 use northflow_engine::Relation;
 
 use super::datapath::Datapaths;
+use super::facing::{self, Facing};
 use super::peer::{self, Peers};
 use super::port_binding;
 use super::port_key::{Claimant, PortKeys};
@@ -12,7 +13,9 @@ use super::router_port::{self, RouterPort, RouterPortConfig};
 use super::switch_port::SwitchPort;
 use crate::flow::drop::DropConfig;
 use crate::flow::stage::DatapathType;
+use crate::lb::attach::References;
 use crate::northd::{Northbound, Southbound};
+use crate::ovsdb::Uuid;
 use crate::problem::Problem;
 use crate::switch::port::PortKind;
 
@@ -25,6 +28,10 @@ pub struct Routed {
     pub ports: Relation<RouterPort>,
     /// What leads where.
     pub peers: Peers,
+    /// Routers with a load balancer that works on every chassis.
+    pub distributed: Relation<Uuid>,
+    /// What switch ports face.
+    pub facing: Relation<Facing>,
     /// What is wrong.
     pub problems: Relation<Problem>,
 }
@@ -41,7 +48,22 @@ pub fn routed(
     let peers = peer::peers(switch_ports, &nb.switch_port, &ports.ports);
     let routers = router::routers(&nb.router, &datapaths.keys, &ports.ports);
     let problems = ports.problems.concat(&peers.problems);
-    Routed { routers, ports: ports.ports, peers, problems }
+    let balanced = References {
+        direct: nb.router_load_balancers.clone(),
+        grouped: nb.router_load_balancer_groups.clone(),
+        group_members: nb.load_balancer_group_members.clone(),
+    };
+    let distributed = balanced.distributed(&nb.load_balancer);
+    let facing = facing::facing(facing::Inputs {
+        peers: &peers,
+        router_ports: &ports.ports,
+        rows: &nb.router_port,
+        routers: &routers,
+        distributed: &distributed,
+        switch_ports,
+        listed: &nb.switch_ports,
+    });
+    Routed { routers, ports: ports.ports, peers, distributed, facing, problems }
 }
 
 impl Routed {
@@ -66,7 +88,13 @@ impl Routed {
             let (owner, name) = (redirect.owner, redirect.name.clone());
             Some(Claimant { owner, name, datapath: port.router, kind, requested: None })
         });
-        plain.concat(&redirects)
+        let of_switches = self.facing.flat_map(|facing| {
+            let redirect = facing.redirect()?;
+            let (owner, name) = (redirect.owner, redirect.name);
+            let kind = DatapathType::Switch;
+            Some(Claimant { owner, name, datapath: facing.switch, kind, requested: None })
+        });
+        nb.router.builder().union(&[plain, redirects, of_switches])
     }
 
     /// What rules for flows see of the ports.
@@ -87,10 +115,11 @@ impl Routed {
         sb: &Southbound,
         keys: &PortKeys,
         switch_ports: &Relation<SwitchPort>,
+        groups: &Relation<(Uuid, Uuid)>,
     ) -> RouterBindings {
         let vtep_switches =
             switch_ports.filter(|port| port.kind == PortKind::Vtep).map(|port| port.switch).distinct();
-        let distributed = Distributed { routers: nb.router.builder().union(&[]), vtep_switches };
+        let distributed = Distributed { routers: self.distributed.clone(), vtep_switches };
         router_binding::router_bindings(router_binding::Inputs {
             ports: &self.ports,
             rows: &nb.router_port,
@@ -99,6 +128,7 @@ impl Routed {
             keys: &keys.keys,
             chassis: &port_binding::chassis_names(&sb.chassis),
             distributed: &distributed,
+            groups,
             bindings: &sb.port,
         })
     }

@@ -68,6 +68,18 @@ struct Known {
     remote: Option<Uuid>,
 }
 
+/// A gateway port as the binding of its chassis-redirect port says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Gateway {
+    port: Uuid,
+    /// Whose key the chassis-redirect port has.
+    owner: Uuid,
+    /// Whether some traffic of the router need not pass the gateway's chassis.
+    distributed: bool,
+    /// The chassis that may be the gateway.
+    group: Option<Uuid>,
+}
+
 /// What decides whether a chassis-redirect port takes all traffic to its chassis.
 #[derive(Clone, Debug)]
 pub struct Distributed {
@@ -105,6 +117,8 @@ pub struct Inputs<'a> {
     pub chassis: &'a Relation<ChassisName>,
     /// What distributes routers.
     pub distributed: &'a Distributed,
+    /// The HA_Chassis_Group of each gateway port, by Logical_Router_Port.
+    pub groups: &'a Relation<(Uuid, Uuid)>,
     /// What the southbound database has.
     pub bindings: &'a Relation<sb::PortBindingState>,
 }
@@ -119,7 +133,7 @@ pub struct Inputs<'a> {
 ///
 /// Cost: a port costs its one or two rows; a router whose options change, its ports'.
 pub fn router_bindings(inputs: Inputs<'_>) -> RouterBindings {
-    let Inputs { ports, rows, routers, peers, keys, chassis, distributed, bindings } = inputs;
+    let Inputs { ports, rows, routers, peers, keys, chassis, distributed, groups, bindings } = inputs;
     let requests = remote_requests(rows, chassis);
     let columns = rows.map(|row| PortRow {
         row: row.uuid,
@@ -159,16 +173,20 @@ pub fn router_bindings(inputs: Inputs<'_>) -> RouterBindings {
 
     let keys = keys.index_by(|assigned| assigned.owner);
     let plain = known.join(&keys, |known, key| port_binding(known, key.key));
-    let local = ports.filter(|port| port.redirect.is_some()).index_by(|port| port.router);
-    let local = local.join_optional(&distributed.routers.index_by(|router| *router), |port, distributed| {
-        Some((port.port.row, port.redirect.as_ref()?.owner, distributed.is_some()))
-    });
-    let redirects = known
-        .join(&local.index_by(|(port, _, _)| *port), |known, (_, owner, distributed)| {
-            (*owner, known.clone(), *distributed)
+    let gateways = ports.filter(|port| port.redirect.is_some()).index_by(|port| port.router);
+    let gateways = gateways
+        .join_optional(&distributed.routers.index_by(|router| *router), |port, distributed| {
+            let owner = port.redirect.as_ref()?.owner;
+            Some(Gateway { port: port.port.row, owner, distributed: distributed.is_some(), group: None })
         })
-        .index_by(|(owner, _, _): &(Uuid, Known, bool)| *owner)
-        .join_flat(&keys, |(_, known, distributed), key| redirect_binding(known, *distributed, key.key));
+        .index_by(|gateway| gateway.port)
+        .join_optional(&groups.index_by(|(port, _)| *port), |gateway, group| {
+            Some(Gateway { group: group.map(|(_, group)| *group), ..*gateway })
+        });
+    let redirects = known
+        .join(&gateways.index_by(|gateway| gateway.port), |known, gateway| (known.clone(), *gateway))
+        .index_by(|(_, gateway): &(Known, Gateway)| gateway.owner)
+        .join_flat(&keys, |(known, gateway), key| redirect_binding(known, *gateway, key.key));
 
     let delegated = bindings
         .flat_map(|row| Some((row.logical_port.clone(), row.options.get(DELEGATED).cloned()?)))
@@ -259,7 +277,7 @@ fn port_binding(known: &Known, key: u32) -> sb::PortBinding {
 }
 
 /// The row of the chassis-redirect port.
-fn redirect_binding(known: &Known, distributed: bool, key: u32) -> Option<sb::PortBinding> {
+fn redirect_binding(known: &Known, gateway: Gateway, key: u32) -> Option<sb::PortBinding> {
     let Known { port, columns, .. } = known;
     let redirect = port.redirect.as_ref()?;
     let mut options = Map::new();
@@ -269,7 +287,7 @@ fn redirect_binding(known: &Known, distributed: bool, key: u32) -> Option<sb::Po
         options.insert("redirect-type", redirect_type.clone());
     }
     let bridged = redirect_type.is_some_and(|kind| &**kind == "bridged");
-    if !distributed && !known.vtep && !bridged {
+    if !gateway.distributed && !known.vtep && !bridged {
         options.insert("always-redirect", "true".into());
     }
     dynamic_routing(known, true, &mut options);
@@ -279,6 +297,7 @@ fn redirect_binding(known: &Known, distributed: bool, key: u32) -> Option<sb::Po
         type_: "chassisredirect".into(),
         options,
         tunnel_key: i64::from(key),
+        ha_chassis_group: gateway.group,
         ..common(known)
     })
 }

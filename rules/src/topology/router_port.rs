@@ -25,6 +25,8 @@ pub struct RouterPort {
     pub router: Uuid,
     /// Its Port_Binding.
     pub binding: Uuid,
+    /// Its MAC address as the CMS spells it.
+    pub mac: Text,
     /// Its addresses: MAC, networks in the order of the column, and the link-local one.
     pub addresses: RouterAddresses,
     /// Logical_Router_Port.enabled, true by default.
@@ -80,6 +82,8 @@ pub struct RouterPortConfig {
     pub router: Router,
     /// Its Port_Binding.
     pub binding: Uuid,
+    /// Its MAC address as the CMS spells it.
+    pub mac: Text,
     /// Its addresses: MAC, networks in the order of the column, and the link-local one.
     pub addresses: RouterAddresses,
     /// Logical_Router_Port.enabled, true by default.
@@ -250,6 +254,7 @@ fn router_port(columns: &Columns, home: Home) -> Option<RouterPort> {
         port: port.clone(),
         router: home.router,
         binding: binding_uuid(&port.name, home.router),
+        mac: columns.mac.clone(),
         addresses: addresses?,
         enabled: columns.enabled,
         wants_peer: columns.wants_peer.clone(),
@@ -290,6 +295,7 @@ pub fn router_port_configs(
                 port: port.port.clone(),
                 router: router.clone(),
                 binding: port.binding,
+                mac: port.mac.clone(),
                 addresses: port.addresses.clone(),
                 enabled: port.enabled,
                 redirect: port.redirect.clone(),

@@ -3,6 +3,7 @@
 use northflow_engine::{Index, Relation};
 use serde::{Deserialize, Serialize};
 
+use super::facing::Facing;
 use super::ipam::Entry;
 use super::port_identity;
 use super::port_key::Claimant;
@@ -49,8 +50,11 @@ pub struct PortConfig {
     pub unknown: bool,
     /// Whether port security limits its senders.
     pub secured: bool,
-    /// Its addresses, the dynamic one last.
+    /// Its addresses, the dynamic one last; those of the router port that it faces where it has the
+    /// address `router`.
     pub addresses: Vec<PortAddress>,
+    /// The router port behind it.
+    pub facing: Option<Facing>,
     /// The options that rules for flows read.
     pub options: PortOptions,
     /// What DHCP clients behind the port are told, if anything.
@@ -66,6 +70,15 @@ pub struct Dhcp {
     pub v6: Option<Uuid>,
     /// options:hostname.
     pub hostname: Option<Text>,
+}
+
+impl PortConfig {
+    /// Whether connections through the port are tracked although it leads to a router: it faces a
+    /// distributed gateway port and is told so (B25).
+    pub fn keeps_conntrack(&self) -> bool {
+        let gateway = self.facing.as_ref().is_some_and(|facing| facing.gateway.is_some());
+        gateway && self.options.enable_router_port_acl
+    }
 }
 
 /// What of the global settings flows of switches depend on; one row.
@@ -97,6 +110,8 @@ pub struct PortOptions {
     pub mcast_flood: bool,
     /// `mcast_flood_reports`.
     pub mcast_flood_reports: bool,
+    /// `enable_router_port_acl`.
+    pub enable_router_port_acl: bool,
     /// `virtual-ip`, of a virtual port.
     pub virtual_ip: Option<Text>,
     /// `virtual-parents`, of a virtual port.
@@ -188,6 +203,7 @@ pub fn port_configs(
     rows: &Relation<nb::LogicalSwitchPort>,
     keys: &Relation<Assigned>,
     dynamic: &Relation<(Uuid, Text)>,
+    facing: &Relation<Facing>,
     config: &Relation<FlowConfig>,
 ) -> Relation<PortConfig> {
     // The rows come last, so that what is kept on the way to them is small.
@@ -200,9 +216,13 @@ pub fn port_configs(
     );
     let configured = addressed.index_by(|_| ()).join(&config.index_by(|_| ()), |port, config| {
         let (row, switch, binding, dynamic) = port.clone();
-        Placement { row, switch, binding, dynamic, config: *config }
+        Placement { row, switch, binding, dynamic, facing: None, config: *config }
     });
     configured
+        .index_by(|placement| placement.row)
+        .join_optional(&facing.index_by(|facing| facing.port.row), |placement, facing| {
+            Some(Placement { facing: facing.cloned(), ..placement.clone() })
+        })
         .index_by(|placement| placement.row)
         .join(&rows.index_by(|row| row.uuid).named("nb.switch_port"), |placement, row| {
             port_config(row, placement)
@@ -216,6 +236,7 @@ struct Placement {
     switch: Uuid,
     binding: Uuid,
     dynamic: Option<Text>,
+    facing: Option<Facing>,
     config: FlowConfig,
 }
 
@@ -239,6 +260,12 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
     let own = row.addresses.iter().filter(|address| Entry::read(address).is_none());
     let own = own.filter_map(|address| PortAddress::read(address));
     let dynamic = placement.dynamic.as_deref().and_then(PortAddress::read);
+    let routed = row.addresses.iter().any(|address| &**address == "router");
+    let routed = placement.facing.as_ref().filter(|_| routed).map(|facing| PortAddress {
+        mac: facing.addresses.given.mac,
+        ip4: facing.addresses.given.ip4.iter().map(|net| net.address).collect(),
+        ip6: facing.addresses.ip6().map(|net| net.address).collect(),
+    });
     PortConfig {
         port: Port { row: row.uuid, name: row.name.clone() },
         switch: placement.switch,
@@ -253,7 +280,8 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
             let element = element.strip_prefix("VRRPv3 ").unwrap_or(element);
             PortAddress::read(element).is_some()
         }),
-        addresses: own.chain(dynamic).collect(),
+        addresses: own.chain(dynamic).chain(routed).collect(),
+        facing: placement.facing.clone(),
         dhcp: dhcp(row, kind),
         options: PortOptions {
             learn_fdb: options.get_bool("lsp_learn_fdb", true),
@@ -264,6 +292,7 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
             receive_multicast: options.get_bool("receive_multicast", true),
             mcast_flood: flag("mcast_flood"),
             mcast_flood_reports: flag("mcast_flood_reports"),
+            enable_router_port_acl: flag("enable_router_port_acl"),
             virtual_ip: options.get("virtual-ip").filter(|_| kind == PortKind::Virtual).cloned(),
             virtual_parents: options
                 .text("virtual-parents")

@@ -1,0 +1,165 @@
+//! Addresses that chassis announce with gratuitous ARP on behalf of routers (B22; ovn-nb(5),
+//! Logical_Switch_Port options:nat-addresses; ovn-sb(5), Port_Binding `nat_addresses`).
+
+use northflow_engine::Relation;
+use serde::{Deserialize, Serialize};
+
+use super::facing::Facing;
+use super::router::{GatewayPort, Gateways};
+use super::router_port::RouterPort;
+use crate::flow::text::quote;
+use crate::ovsdb::{Text, Uuid};
+use crate::problem::Problem;
+use crate::schema::nb;
+use crate::value::addresses::Addresses;
+
+/// What a port is to announce.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Announcement {
+    /// The name of the switch port.
+    pub port: Text,
+    /// `MAC IP...`, and where that is one port's chassis, which.
+    pub addresses: Vec<Text>,
+}
+
+/// What is announced, and what is wrong with it.
+#[derive(Clone, Debug)]
+pub struct Announcements {
+    /// By port; ports without any have no row.
+    pub announcements: Relation<Announcement>,
+    /// Options that cannot be followed.
+    pub problems: Relation<Problem>,
+}
+
+/// The options of a switch port that say what it announces.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Wanted {
+    port: Uuid,
+    nat_addresses: Option<Text>,
+    no_router_ips: bool,
+}
+
+/// The announcements of ports that face routers. `translated` are those of translated and balanced
+/// addresses, by Logical_Switch_Port, for ports whose option is `router` ([`of_router`]).
+///
+/// ```text
+/// announced(port, list)   :-  options:nat-addresses, a list, on a port that faces a gateway
+/// announced(port, nat)    :-  options:nat-addresses `router`, translated(port, nat)
+/// announced(port, own)    :-  the router port's own addresses, if it is a gateway port, resides with
+///                             the gateway, or is a gateway router's on a switch with a localnet port
+/// ```
+///
+/// Cost: a port costs itself and what faces it; a gateway port of a router with several, their number.
+pub fn announcements(
+    facing: &Relation<Facing>,
+    rows: &Relation<nb::LogicalSwitchPort>,
+    router_ports: &Relation<RouterPort>,
+    routers: &Relation<nb::LogicalRouter>,
+    translated: &Relation<(Uuid, Text)>,
+) -> Announcements {
+    let wanted = rows.map(|row| Wanted {
+        port: row.uuid,
+        nat_addresses: row.options.get("nat-addresses").cloned(),
+        no_router_ips: row.options.get_bool("exclude-router-ips-from-garp", false),
+    });
+    let asked = facing
+        .index_by(|facing| facing.port.row)
+        .join(&wanted.index_by(|wanted| wanted.port), |facing, wanted| (facing.clone(), wanted.clone()));
+    // With several gateways one speaks for the ports that are none.
+    let first = router_ports
+        .flat_map(|port| Some((port.router, port.gateway_port()?)))
+        .index_by(|(router, _)| *router)
+        .reduce(|group| group.rows().min_by(|a, b| a.1.port.name.cmp(&b.1.port.name)).cloned());
+    let asked = asked.index_by(|(facing, _)| facing.router).join_optional(
+        &first.index_by(|(router, _)| *router),
+        |(facing, wanted), first| {
+            Some((facing.clone(), wanted.clone(), first.map(|(_, gateway)| gateway.clone())))
+        },
+    );
+
+    let listed = asked.flat_map(|(facing, wanted, first)| {
+        Some((facing.port.clone(), listed(facing, wanted, first.as_ref())?))
+    });
+    let own = asked.flat_map(|(facing, wanted, first)| {
+        let own = announces_itself(facing, wanted).then(|| own(facing, first.as_ref()));
+        own.map(|text| (facing.port.clone(), text))
+    });
+    let translated = asked
+        .filter(|(facing, wanted, _)| of_router(facing, wanted.nat_addresses.as_deref()))
+        .index_by(|(facing, _, _)| facing.port.row)
+        .join(&translated.index_by(|(port, _)| *port), |(facing, _, _), (_, text)| {
+            (facing.port.clone(), text.clone())
+        });
+    let all = rows.builder().union(&[listed, own, translated]);
+    let announcements = all.index_by(|(port, _)| port.row).reduce(|group| {
+        let mut addresses: Vec<Text> = group.rows().map(|(_, text)| text.clone()).collect();
+        addresses.sort();
+        Some(Announcement { port: group.any().0.name.clone(), addresses })
+    });
+
+    let unread = asked.filter(|(facing, wanted, _)| {
+        let list = wanted.nat_addresses.as_deref().filter(|_| faces_gateway(facing));
+        list.is_some_and(|list| list != "router" && Addresses::read(list).is_none())
+    });
+    let unread = unread.map(|_| Problem::new("Error extracting nat-addresses."));
+    let names = routers.map(|row| (row.uuid, row.name.clone()));
+    let undecided = asked
+        .filter(|(facing, wanted, _)| {
+            !wanted.no_router_ips
+                && facing.resides
+                && facing.gateway.is_none()
+                && facing.gateways == Gateways::Several
+        })
+        .index_by(|(facing, _, _)| facing.router)
+        .join(&names.index_by(|(router, _)| *router), |(facing, _, _), (_, name)| {
+            let port = &facing.router_port.name;
+            Problem::new(format!(
+                "\"reside-on-redirect-chassis\" is set on logical router port {port}, which is on \
+                 logical router {name}, which has several distributed gateway ports. This option can \
+                 only be used when there is a single distributed gateway port."
+            ))
+        });
+    Announcements { announcements, problems: unread.concat(&undecided) }
+}
+
+/// Whether what the router translates and balances is announced at all: options:nat-addresses is
+/// `router`, and the router has a place of its own.
+pub fn of_router(facing: &Facing, nat_addresses: Option<&str>) -> bool {
+    nat_addresses == Some("router") && faces_gateway(facing)
+}
+
+fn faces_gateway(facing: &Facing) -> bool {
+    facing.chassis.is_some() || facing.gateways.any()
+}
+
+/// The list that the CMS wrote itself.
+fn listed(facing: &Facing, wanted: &Wanted, first: Option<&GatewayPort>) -> Option<Text> {
+    let list = wanted.nat_addresses.as_deref().filter(|list| *list != "router" && faces_gateway(facing))?;
+    Addresses::read(list)?;
+    Some(format!("{list}{}", resident(facing, first)).into())
+}
+
+/// The addresses of the router port.
+fn own(facing: &Facing, first: Option<&GatewayPort>) -> Text {
+    let mut text = facing.addresses.given.mac.to_string();
+    for net in &facing.addresses.given.ip4 {
+        text.push_str(&format!(" {}", net.address));
+    }
+    (text + &resident(facing, first)).into()
+}
+
+fn announces_itself(facing: &Facing, wanted: &Wanted) -> bool {
+    if wanted.no_router_ips {
+        return false;
+    }
+    match &facing.gateways {
+        Gateways::None => facing.chassis.is_some() && facing.localnet,
+        gateways => facing.gateway.is_some() || (facing.resides && gateways.only().is_some()),
+    }
+}
+
+/// Where the announcement is made: on the chassis of the gateway.
+fn resident(facing: &Facing, first: Option<&GatewayPort>) -> String {
+    let gateway = facing.gateway.as_ref().or(first.map(|gateway| &gateway.redirect));
+    gateway.map_or_else(String::new, |name| format!(" is_chassis_resident({})", quote(name)))
+}
