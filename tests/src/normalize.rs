@@ -2,8 +2,8 @@
 //!
 //! What has no meaning of its own is replaced by what it stands for: row identifiers by the natural
 //! key of the row, datapath groups by the datapaths in them, tunnel keys by whose they are (how they
-//! were given out depends on history; [`Keys`] checks them apart), and so are the numbers of ACLs. A column that holds its type's
-//! default is left out, for a writer may leave it out too. `external_ids:source` names a line of the
+//! were given out depends on history; [`Keys`] checks them apart), and so are the numbers of ACLs and the
+//! keys of ports in actions. A column that holds its type's default is left out, for a writer may leave it out too. `external_ids:source` names a line of the
 //! writer's own code, and `stage-hint` one of several rows behind a flow; of datapath groups with equal members one counts.
 //! Nothing else is ignored.
 
@@ -83,10 +83,14 @@ struct Names {
     datapath_keys: BTreeMap<i64, String>,
     /// ACLs by the number they have.
     acls: BTreeMap<i64, Uuid>,
+    /// The keys of ports, by their names.
+    port_keys: BTreeMap<String, i64>,
 }
 
 /// How actions give a packet the number of its ACL.
 const SET_ACL: &str = "reg2[16..31] = ";
+/// How actions note down the key of the port that the match names.
+const SET_REPLY_PORT: &str = "ct_mark.ecmp_reply_port = ";
 
 impl Names {
     fn new(dump: &Dump) -> Names {
@@ -98,6 +102,9 @@ impl Names {
             names.rows.insert(*uuid, name);
         }
         names.acls = rows("ACL_ID").map(|(uuid, row)| (number(row, "id"), *uuid)).collect();
+        names.port_keys = rows("Port_Binding")
+            .map(|(_, row)| (text_of(row, "logical_port"), number(row, "tunnel_key")))
+            .collect();
         let by_column = [
             ("Port_Binding", "logical_port"),
             ("Chassis", "name"),
@@ -151,7 +158,7 @@ impl Names {
                 shown = self.group_name(shown);
             }
             if table == "Logical_Flow" && &**column == "actions" {
-                shown = self.acl_number(shown);
+                shown = self.reply_port(self.acl_number(shown), &text_of(row, "match"));
             }
             if !shown.is_empty() {
                 line += &format!(" {column}={shown}");
@@ -167,6 +174,20 @@ impl Names {
         match rest[..end].parse().ok().and_then(|number: i64| self.acls.get(&number)) {
             Some(acl) => format!("{before}{SET_ACL}{acl}{}", &rest[end..]),
             None => actions,
+        }
+    }
+
+    /// Actions with the port in place of its key, where it is the port that leaves by the match.
+    fn reply_port(&self, actions: String, matches: &str) -> String {
+        let Some((before, rest)) = actions.split_once(SET_REPLY_PORT) else { return actions };
+        let Some((_, port)) = matches.split_once("outport == ") else { return actions };
+        let port = port.trim_matches('"');
+        let end = rest.find(';').unwrap_or(rest.len());
+        match self.port_keys.get(port) {
+            Some(key) if rest[..end] == key.to_string() => {
+                format!("{before}{SET_REPLY_PORT}{port}{}", &rest[end..])
+            }
+            _ => actions,
         }
     }
 
