@@ -1,5 +1,6 @@
 //! `northflow northd`: the daemon that takes ovn-northd's place (ovn-northd(8)).
 
+mod aging;
 mod commands;
 mod commit;
 mod core;

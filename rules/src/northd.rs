@@ -24,6 +24,7 @@ use crate::multicast;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::router;
+use crate::router::aging;
 use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
@@ -39,7 +40,7 @@ use crate::topology::{bindings, container, ipam, port_check, port_group, port_ke
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
-pub use tables::{HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
+pub use tables::{EXPIRED, EXPIRIES, HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
 
 /// Builds the whole program: every input of [`INPUTS`], every output of [`OUTPUTS`].
 pub fn program(program: &Builder) {
@@ -54,7 +55,7 @@ pub fn program(program: &Builder) {
     let ports = switches(program, &nb, &sb, &global, &network, &filtering, &mut parts);
     routers(&nb, &sb, &global, &network, &ports, &mut parts);
     groups(program, &nb, &global, &network, &members, &mut parts);
-    stale(program, &nb, &sb, &network);
+    stale(program, &nb, &sb, &global, &network);
     parts.output(program, &network);
 }
 
@@ -334,6 +335,7 @@ fn routers(
     let inputs = router::placed::Inputs {
         routed: &network.routed,
         ports: &network.router_ports,
+        port_keys: &network.port_keys,
         switch_ports: &network.ports,
         switch_configs,
         distributed: &network.routed.distributed,
@@ -377,8 +379,12 @@ fn groups(
     parts.problems.push(sets.problems);
 }
 
-/// Learned rows whose port or datapath is gone.
-fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, network: &Network) {
+/// Learned rows whose port or datapath is gone, or whose time is over.
+fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global, network: &Network) {
+    let due = aging::mac_bindings(&sb.mac_binding, &nb.router, &sb.datapath, &global.features)
+        .concat(&aging::fdb(&sb.fdb, &nb.switch, &network.datapaths.keys, &global.features));
+    program.output(EXPIRIES, &due);
+    let over = aging::over(&due, &program.input(EXPIRED)).index_by(|expiry| expiry.row).named("aging.over");
     let keys = network.port_keys.index_by(|port| port.space).join(
         &network.datapaths.keys.index_by(|datapath| datapath.owner),
         |port, datapath| PortKey {
@@ -388,7 +394,8 @@ fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, network: &Network)
             port_key: port.key,
         },
     );
-    program.output("sb.FDB.stale", &stale::fdb(&sb.fdb, &keys));
+    let aged = sb.fdb.index_by(|row| row.uuid).semijoin(&over);
+    program.output("sb.FDB.stale", &stale::fdb(&sb.fdb.concat(&aged.negate()), &keys).concat(&aged));
 
     let owners = sb.datapath.flat_map(|row| Some((row.uuid, datapath::owner(row)?)));
     let routers = owners
@@ -399,5 +406,7 @@ fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, network: &Network)
         let redirect = port.redirect.as_ref().map(|redirect| redirect.name.clone());
         [Some(port.port.name.clone()), redirect].into_iter().flatten()
     });
-    program.output("sb.MAC_Binding.stale", &stale::mac_bindings(&sb.mac_binding, &routers, &names));
+    let aged = sb.mac_binding.index_by(|row| row.uuid).semijoin(&over);
+    let rest = sb.mac_binding.concat(&aged.negate());
+    program.output("sb.MAC_Binding.stale", &stale::mac_bindings(&rest, &routers, &names).concat(&aged));
 }

@@ -8,33 +8,34 @@
 //! |---|---|---|---|
 //! | `admission::fixed` | admission 0, 100, 110 | All | drop sampling |
 //! | `admission::port` | admission 50, 55, 120 | the port's router | port, `arp_proxy` and VTEPs of its switch, distributed services |
-//! | `neighbor::fixed` | lookup_neighbor 0, 100, 110; learn_neighbor 0, 95, 100 | All, Learning, Hearing | drop sampling |
-//! | `neighbor::punted` | learn_neighbor 90, 95 | Unmetered; one router | the router's meter |
+//! | `neighbor::fixed` | lookup_neighbor 0, 100, 110; learn_neighbor 0, 90, 95, 100 | All, Learning, Hearing | drop sampling |
 //! | `neighbor::port` | lookup_neighbor 100, 110, 120 | the port's router | port, what its router learns from |
 //! | `ip_input::fixed` | ip_input 0, 29, 32, 50, 82-85, 100, 120 | All, Relaying, Flooding | drop sampling |
-//! | `ip_input::port` | ip_input 30, 31, 70, 80, 90, 100 | the port's router | port, gateways and meters of its router |
+//! | `ip_input::port` | ip_input 30, 31, 70, 80, 90, 100 | the port's router | port, gateways of its router |
 //! | `arp_nd::port` | ip_input 90 | the port's router | port, gateways of its router, localnet ports of its switch |
 //! | `own_address::flows` | ip_input 60; arp_resolve 2 | the port's router | port, addresses shared with translations and services |
 //! | `service::dhcp_relay` | ip_input 110; dhcp_relay_* 1, 100; ls l2_lkup 100 | the port's router and switch | port, its relay, clients on the switch |
 //! | `advertisement::port` | nd_ra_options, nd_ra_response 50; ip_input 100 | the port's router | port |
+//! | `route::connected::port` | ip_routing, by the length of the prefix | the port's router | port |
+//! | `route::symmetric_reply::commits` | ecmp_stateful_egr 100 | the port's router | port, its tunnel key |
 //! | `resolve::fixed` | arp_resolve 0, 1, 500 | All | drop sampling |
 //! | `resolve::peer_flows` | arp_resolve 100 | the other router | port, its peer |
 //! | `resolve::switch_flows` | arp_resolve 100 | the port's router | port, addresses of switch ports and router ports on its switch |
 //! | `packet_length::*` | chk_pkt_len 0, 50, 55; larger_pkts 0, 150, 160; ip_input 150; out post_snat 100 | All; the port's router | port, other ports of its router, chassis features |
 //! | `redirect::*` | gw_redirect 0, 50; arp_resolve 50 | All; the port's router | port |
 //! | `network_id::*` | network_id 0, 105, 110 | All; the port's router | port |
-//! | `request::*` | arp_request 0, 100, 200 | All, Unmetered; one router | the router's meter; static routes |
+//! | `request::*` | arp_request 0, 100, 200 | All; one router | static routes |
 //! | `delivery::*` | out delivery 0, 100, 110 | All; the port's router | port, whether its router relays multicast |
 //! | `defaults::fixed` | every other stage: pass | All | drop sampling |
 
 pub mod admission;
 pub mod advertisement;
+pub mod aging;
 pub mod arp_nd;
 pub mod class;
 pub mod defaults;
 pub mod delivery;
 pub mod ip_input;
-pub mod meters;
 pub mod neighbor;
 pub mod network_id;
 pub mod own_address;
@@ -51,7 +52,6 @@ use crate::flow::Flow;
 use crate::flow::drop::DropConfig;
 use crate::problem::Problem;
 pub use class::RouterSet;
-use meters::Protocol;
 use port::PortContext;
 
 /// Every flow that names no port and no other value of its router, with the class that has it.
@@ -69,18 +69,7 @@ pub fn fixed_flows(drop: DropConfig) -> Vec<(RouterSet, Flow)> {
         delivery::fixed(drop),
         defaults::fixed(drop),
     ];
-    let unmetered = Protocol::ALL.into_iter().flat_map(|protocol| {
-        punted_flows(protocol).into_iter().map(move |flow| (RouterSet::Unmetered(protocol), flow))
-    });
-    parts.into_iter().flatten().chain(unmetered).collect()
-}
-
-/// Every flow that hands packets of `protocol` to controllers and names no port. A router with a
-/// meter for them has it by itself, others as [`RouterSet::Unmetered`].
-pub fn punted_flows(protocol: Protocol) -> Vec<Flow> {
-    let mut flows = neighbor::punted(protocol);
-    flows.extend(request::punted(protocol));
-    flows
+    parts.into_iter().flatten().collect()
 }
 
 /// Every flow that one port decides.

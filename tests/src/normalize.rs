@@ -2,8 +2,8 @@
 //!
 //! What has no meaning of its own is replaced by what it stands for: row identifiers by the natural
 //! key of the row, datapath groups by the datapaths in them, tunnel keys by whose they are (how they
-//! were given out depends on history; [`Keys`] checks them apart), and so are the numbers of ACLs. A column that holds its type's
-//! default is left out, for a writer may leave it out too. `external_ids:source` names a line of the
+//! were given out depends on history; [`Keys`] checks them apart), and so are the numbers of ACLs and the
+//! keys of ports in actions. A column that holds its type's default is left out, for a writer may leave it out too. `external_ids:source` names a line of the
 //! writer's own code, and `stage-hint` one of several rows behind a flow; of datapath groups with equal members one counts.
 //! Nothing else is ignored.
 

@@ -1,5 +1,6 @@
 //! The daemon on real servers, in the place of ovn-northd.
 
+mod aging;
 mod chassis;
 mod dropin;
 mod faults;
@@ -15,7 +16,7 @@ type Test = fn(&'static Reference) -> Result<(), Failed>;
 
 /// The tests of this module.
 pub fn trials() -> Vec<Trial> {
-    let tests: [(&str, Test); 15] = [
+    let tests: [(&str, Test); 16] = [
         ("commands", dropin::commands),
         ("progress", dropin::progress),
         ("empty", dropin::empty),
@@ -31,6 +32,7 @@ pub fn trials() -> Vec<Trial> {
         ("destroyed_rows", faults::destroyed_rows),
         ("malformed", faults::malformed),
         ("chassis", chassis::chassis),
+        ("aging", aging::aging),
     ];
     tests.into_iter().map(|(name, test)| with_reference(format!("live::{name}"), test)).collect()
 }

@@ -18,6 +18,7 @@ use northflow_rules::ovsdb::{Atom, Datum};
 use northflow_rules::problem::Problem;
 use northflow_rules::schema::{Database, nb};
 
+use super::aging::Aging;
 use super::commit;
 use super::features;
 use super::feed::{Feed, Seen};
@@ -94,6 +95,7 @@ pub(super) struct Core {
     pub northbound: Side,
     pub southbound: Side,
     pending: Transaction,
+    aging: Aging,
     computing: bool,
     /// Whether an epoch with both databases' contents has been computed.
     computed: bool,
@@ -188,6 +190,7 @@ impl Core {
             northbound,
             southbound,
             pending: Transaction::new(),
+            aging: Aging::default(),
             computing: false,
             computed: false,
             has_lock: false,
@@ -467,6 +470,9 @@ impl Core {
                 }
             }
         }
+        if let Some(output) = self.engine.output_number(northd::EXPIRIES) {
+            self.aging.absorb(result.output(output), &mut self.pending);
+        }
         for write in self.writer.absorb(result) {
             let side = match write.database {
                 Database::Northbound => &mut self.northbound,
@@ -481,6 +487,10 @@ impl Core {
 
     /// Starts whatever can be started: an epoch, and a transaction in each database.
     pub fn advance(&mut self) -> Result<(), EngineError> {
+        if self.ages() {
+            let options = self.global().map(|global| global.options.clone()).unwrap_or_default();
+            self.aging.tell(now_ms(), &options, &mut self.pending);
+        }
         if self.has_work() && Instant::now() >= self.next {
             self.started = Instant::now();
             self.nb_cfg_computing = self.nb_cfg_read;
@@ -500,12 +510,20 @@ impl Core {
         ready && !self.computing && (!self.pending.is_empty() || !self.computed)
     }
 
+    /// Whether what is over is to go now: the active daemon alone has it deleted.
+    fn ages(&self) -> bool {
+        self.computed && self.active() && self.aging.next().is_some_and(|next| next <= now_ms())
+    }
+
     /// How long until [`Core::advance`] has something to do even if nothing happens.
     pub fn pause_left(&self) -> Option<Duration> {
         let epoch = self.has_work().then_some(self.next);
         let held = [&self.northbound, &self.southbound].into_iter().filter(|side| side.is_held_back());
-        let next = held.map(|side| side.retry).chain(epoch).min()?;
-        Some(next.saturating_duration_since(Instant::now()))
+        let next = held.map(|side| side.retry).chain(epoch).min();
+        let next = next.map(|next| next.saturating_duration_since(Instant::now()));
+        let over = self.aging.next().filter(|_| self.computed && self.active());
+        let over = over.map(|at| Duration::from_millis(at.saturating_sub(now_ms()).max(0).unsigned_abs()));
+        next.into_iter().chain(over).min()
     }
 
     fn advance_southbound(&mut self) {

@@ -47,6 +47,20 @@ const FEATURES: [&str; 9] = [
 ];
 
 impl ChassisFeatures {
+    /// Every feature.
+    #[cfg(test)]
+    pub(crate) const ALL: ChassisFeatures = ChassisFeatures {
+        mac_binding_timestamp: true,
+        fdb_timestamp: true,
+        ls_dpg_column: true,
+        ct_commit_nat_v2: true,
+        ct_commit_to_zone: true,
+        sample_with_registers: true,
+        ct_next_zone: true,
+        ct_label_flush: true,
+        ct_state_save: true,
+    };
+
     /// Every feature whose bit is not set in `lacking`, bits in the order of [`FEATURES`].
     fn without(lacking: u16) -> ChassisFeatures {
         let has = |bit: u16| lacking & 1 << bit == 0;

@@ -1,5 +1,7 @@
 //! What chassis learned about ports that are gone: rows to delete.
 //!
+//! When a row was last seen is of no interest here, and does not come back from these rules.
+//!
 //! The keys to compare with are those of the same epoch, so a port that comes together with what was
 //! learned about it loses nothing. Both databases have to be whole when the first epoch starts.
 
@@ -26,6 +28,7 @@ pub struct PortKey {
 ///
 /// Cost: a port, one probe and the addresses learned on it; a learned address, one probe.
 pub fn fdb(fdb: &Relation<Fdb>, switch_ports: &Relation<PortKey>) -> Relation<Fdb> {
+    let fdb = fdb.map(|row| Fdb { timestamp: 0, ..row.clone() });
     let used = switch_ports.map(|port| (i64::from(port.dp_key), i64::from(port.port_key)));
     fdb.index_by(|row| (row.dp_key, row.port_key)).antijoin(&used.index_by(|pair| *pair))
 }
@@ -40,6 +43,7 @@ pub fn mac_bindings(
     routers: &Relation<Uuid>,
     router_ports: &Relation<Text>,
 ) -> Relation<MacBinding> {
+    let bindings = bindings.map(|row| MacBinding { ip: "".into(), timestamp: 0, ..row.clone() });
     let by_router = bindings.index_by(|row| row.datapath);
     let routers = routers.index_by(|router| *router);
     let ports = router_ports.index_by(|name| name.clone());
@@ -59,7 +63,7 @@ mod tests {
         });
         let port =
             |port, dp_key, port_key| PortKey { port: Uuid(port), datapath: Uuid(90), dp_key, port_key };
-        let learned = |uuid, dp_key, port_key| Fdb { uuid: Uuid(uuid), dp_key, port_key };
+        let learned = |uuid, dp_key, port_key| Fdb { uuid: Uuid(uuid), dp_key, port_key, timestamp: 0 };
         scenario
             .insert("ports", port(1, 1, 1))
             .insert("fdb", learned(11, 1, 1))
@@ -90,6 +94,8 @@ mod tests {
             uuid: Uuid(uuid),
             logical_port: port.into(),
             datapath: Uuid(datapath),
+            ip: "".into(),
+            timestamp: 0,
         };
         for binding in
             [learned(1, 90, "lrp"), learned(2, 91, "lrp"), learned(3, 90, "gone"), learned(4, 91, "gone")]

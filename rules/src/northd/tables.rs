@@ -130,6 +130,12 @@ pub const OUTPUTS: &[OutputTable] = &[
 /// The output of [`Problem`](crate::problem::Problem)s.
 pub const PROBLEMS: &str = "problem";
 
+/// The output of when learned rows are due, rows of [`Expiry`](crate::router::aging::Expiry).
+pub const EXPIRIES: &str = "expiry";
+
+/// The input of those that are over: rows of [`EXPIRIES`], from who has a clock.
+pub const EXPIRED: &str = "expired";
+
 /// The output of what the chassis have reached, one row of
 /// [`HvProgress`](crate::global::config_seq::HvProgress).
 pub const HV_PROGRESS: &str = "hv_progress";

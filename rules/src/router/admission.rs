@@ -51,10 +51,55 @@ pub fn port(port: &PortContext) -> Vec<Flow> {
     if let Some(redirect) = port.redirect() {
         let matches = format!(
             "{TOO_BIG} && eth.dst == {} && !is_chassis_resident({redirect}) && flags.tunnel_rx == 1",
-            port.mac_text,
+            port.config.mac,
         );
         let actions = format!("outport <-> inport; inport = {}; next;", port.config.port.quoted());
         flows.push(Flow::new(STAGE, 120, matches, actions));
     }
     flows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::port::PeerSwitch;
+    use crate::router::port::tests::{before_switch, gateway, port as plain};
+    use crate::switch::port::tests::lines;
+
+    #[test]
+    fn a_port_admits_what_is_sent_to_it() {
+        let proxy = crate::value::mac::Mac::parse("0a:58:00:00:00:01");
+        let port = before_switch(plain(&[]), PeerSwitch { proxy, ..PeerSwitch::default() });
+        assert_eq!(
+            lines(&super::port(&port)),
+            [
+                "lr_in_admission 50 | eth.mcast && inport == \"p\" | xreg0[0..47] = 0a:00:00:00:01:01; next; [hint]",
+                "lr_in_admission 50 | eth.dst == { 0a:58:00:00:00:01, 0a:00:00:00:01:01 } && inport == \"p\" | xreg0[0..47] = 0a:00:00:00:01:01; next; [hint]",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_gateway_admits_where_it_is() {
+        let resident = |port: &PortContext| {
+            lines(&super::port(port)).iter().any(|line| line.contains(" && is_chassis_resident(\"cr-p\")"))
+        };
+        let gateway = gateway(&[]);
+        assert!(resident(&gateway));
+        assert!(!resident(&PortContext { distributed: true, ..gateway.clone() }));
+        let vtep = PeerSwitch { vtep: true, ..PeerSwitch::default() };
+        assert!(!resident(&before_switch(gateway, vtep)));
+    }
+
+    #[test]
+    fn a_disabled_gateway_still_turns_errors_round() {
+        let mut gateway = gateway(&[]);
+        gateway.config.enabled = false;
+        assert_eq!(
+            lines(&super::port(&gateway)),
+            [
+                "lr_in_admission 120 | ((ip4 && icmp4.type == 3 && icmp4.code == 4) || (ip6 && icmp6.type == 2 && icmp6.code == 0)) && eth.dst == 0a:00:00:00:01:01 && !is_chassis_resident(\"cr-p\") && flags.tunnel_rx == 1 | outport <-> inport; inport = \"p\"; next;"
+            ]
+        );
+    }
 }

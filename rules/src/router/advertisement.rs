@@ -2,11 +2,11 @@
 //! ovn-nb(5), Logical_Router_Port `ipv6_ra_configs` and options:prefix_delegation).
 
 use super::RouterSet;
-use super::meters::Protocol;
 use super::port::PortContext;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::ND_RA_OPTIONS;
 use crate::flow::{Flow, Stage};
+use crate::meter::copp::Punt;
 use crate::problem::Problem;
 use crate::schema::Map;
 use crate::topology::peer::Peer;
@@ -53,9 +53,7 @@ pub fn port(port: &PortContext) -> Vec<Flow> {
         prefixes.concat()
     );
     let asked = format!("{inport} && ip6.dst == ff02::2 && nd_rs");
-    flows.push(
-        port.flow(Stage::LrInNdRaOptions, 50, asked, options).meter(port.meters.of(Protocol::NdRaOpts)),
-    );
+    flows.push(port.flow(Stage::LrInNdRaOptions, 50, asked, options).punts(Punt::NdRaOptions));
     let made = format!("{inport} && ip6.dst == ff02::2 && nd_ra && {ND_RA_OPTIONS}");
     let send = format!(
         "eth.dst = eth.src; eth.src = {mac}; ip6.dst = ip6.src; ip6.src = {}; outport = inport; \
@@ -123,4 +121,58 @@ fn leading_number(text: &str) -> i32 {
 
 fn is_link_local(network: std::net::Ipv6Addr) -> bool {
     network.segments()[0] & 0xffc0 == 0xfe80
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::port::PeerSwitch;
+    use crate::router::port::tests::{before_switch, port as plain};
+    use crate::switch::port::tests::lines;
+
+    fn advertising(networks: &[&str], configs: &[(&'static str, &str)]) -> PortContext {
+        let mut port = before_switch(plain(networks), PeerSwitch::default());
+        port.config.options.ipv6_ra_configs =
+            Map::from_iter(configs.iter().map(|(key, value)| (*key, (*value).into())));
+        port
+    }
+
+    #[test]
+    fn an_advertisement_says_what_is_configured() {
+        let configs = [
+            ("address_mode", "slaac"),
+            ("mtu", " 1400x"),
+            ("router_preference", "LOW"),
+            ("rdnss", "fd00::53"),
+            ("dnssl", "a.example"),
+            ("route_info", "HIGH-fd05::/64"),
+        ];
+        assert_eq!(
+            lines(&super::port(&advertising(&["fd00::1/64", "10.0.0.1/24"], &configs))),
+            [
+                "lr_in_nd_ra_options 50 | inport == \"p\" && ip6.dst == ff02::2 && nd_rs | reg0[5] = put_nd_ra_opts(addr_mode = \"slaac\", slla = 0a:00:00:00:01:01, mtu = 1400, router_preference = \"LOW\", rdnss = fd00::53, dnssl = \"a.example\", route_info = \"HIGH-fd05::/64\", prefix = fd00::/64); next; [hint]",
+                "lr_in_nd_ra_response 50 | inport == \"p\" && ip6.dst == ff02::2 && nd_ra && reg0[5] | eth.dst = eth.src; eth.src = 0a:00:00:00:01:01; ip6.dst = ip6.src; ip6.src = fe80::800:ff:fe00:101; outport = inport; flags.loopback = 1; output; [hint]",
+            ]
+        );
+    }
+
+    #[test]
+    fn not_every_port_advertises() {
+        let mode = [("address_mode", "slaac")];
+        assert!(super::port(&advertising(&["10.0.0.1/24"], &mode)).is_empty());
+        assert!(super::port(&advertising(&["fd00::1/64"], &[])).is_empty());
+        let wrong = advertising(&["fd00::1/64"], &[("address_mode", "x")]);
+        assert!(super::port(&wrong).is_empty());
+        assert_eq!(&*problem(&wrong).unwrap().message, "Invalid address mode [x] defined");
+        let alone = PortContext { config: plain(&["fd00::1/64"]).config, ..wrong };
+        assert!(super::port(&alone).is_empty() && problem(&alone).is_none());
+    }
+
+    #[test]
+    fn numbers_are_read_from_the_front() {
+        assert_eq!(leading_number(" +1500 bytes"), 1500);
+        assert_eq!(leading_number("-7"), -7);
+        assert_eq!(leading_number("many"), 0);
+        assert_eq!(leading_number("4294967296"), 0);
+    }
 }

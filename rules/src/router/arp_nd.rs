@@ -1,10 +1,10 @@
 //! Answers to ARP requests and neighbour solicitations for addresses that a router has (I05).
 
-use super::meters::Protocol;
 use super::port::PortContext;
 use crate::flow::register::INPORT_ETH_ADDR;
 use crate::flow::text::quote;
 use crate::flow::{Flow, Stage};
+use crate::meter::copp::Punt;
 use crate::value::ip::{solicited_node, text6};
 
 const STAGE: Stage = Stage::LrInIpInput;
@@ -53,7 +53,7 @@ pub fn port(port: &PortContext) -> Vec<Flow> {
         let (target, node) = (text6(net.address), text6(solicited_node(net.address)));
         let asked = format!("{inport} && ip6.dst == {{{target}, {node}}} && nd_ns && nd.target == {target}");
         let matches = asked + resident.as_deref().unwrap_or_default();
-        flows.push(port.flow(STAGE, 90, matches, reply.as_str()).meter(port.meters.of(Protocol::NdNa)));
+        flows.push(port.flow(STAGE, 90, matches, reply.as_str()).punts(Punt::NdNa));
     }
     flows
 }
@@ -70,4 +70,52 @@ fn arp_residence(port: &PortContext) -> Option<String> {
     }
     let resides = port.config.options.reside_on_redirect_chassis;
     gateways.only().filter(|_| resides).map(|gateway| gateway.redirect.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::port::PeerSwitch;
+    use crate::router::port::tests::{before_switch, gateway, port as plain};
+    use crate::switch::port::tests::lines;
+    use crate::topology::router::{GatewayPort, Gateways};
+
+    fn matches(port: &PortContext) -> Vec<String> {
+        super::port(port).iter().map(|flow| flow.key.matches.to_string()).collect()
+    }
+
+    #[test]
+    fn a_port_answers_for_its_addresses() {
+        assert_eq!(
+            lines(&super::port(&plain(&["10.0.0.1/24"]))),
+            [
+                "lr_in_ip_input 90 | inport == \"p\" && arp.op == 1 && arp.tpa == 10.0.0.1 && arp.spa == 10.0.0.0/24 | eth.dst = eth.src; eth.src = xreg0[0..47]; arp.op = 2; /* ARP reply */ arp.tha = arp.sha; arp.sha = xreg0[0..47]; arp.tpa <-> arp.spa; outport = inport; flags.loopback = 1; output; [hint]",
+                "lr_in_ip_input 90 | inport == \"p\" && ip6.dst == {fe80::800:ff:fe00:101, ff02::1:ff00:101} && nd_ns && nd.target == fe80::800:ff:fe00:101 | nd_na_router { eth.src = xreg0[0..47]; ip6.src = nd.target; nd.tll = xreg0[0..47]; outport = inport; flags.loopback = 1; output; }; [hint]",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_gateway_answers_where_it_is() {
+        let physical = PeerSwitch { localnet: true, ..PeerSwitch::default() };
+        let resident = |port: &PortContext| {
+            let at = |text: &String| text.ends_with(" && is_chassis_resident(\"cr-p\")");
+            matches(port).iter().map(at).collect::<Vec<bool>>()
+        };
+        let alone = gateway(&["10.0.0.1/24"]);
+        assert_eq!(resident(&alone), [false, true]);
+        let outside = before_switch(alone, physical.clone());
+        assert_eq!(resident(&outside), [true, true]);
+        assert_eq!(resident(&PortContext { distributed: true, ..outside }), [false, false]);
+
+        let mut inside = before_switch(plain(&["10.0.1.1/24"]), physical);
+        let other = crate::switch::port::tests::port("other");
+        let only = GatewayPort { port: other, redirect: "cr-p".into() };
+        inside.config.router.gateways = Gateways::One(only);
+        assert_eq!(resident(&inside), [false, false]);
+        inside.config.options.reside_on_redirect_chassis = true;
+        assert_eq!(resident(&inside), [true, false]);
+        inside.config.router.gateways = Gateways::Several;
+        assert_eq!(resident(&inside), [false, false]);
+    }
 }

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::meters::{Meters, Protocol};
 use crate::topology::router::Router;
 
 /// A class of routers; the doc of each says who is in it.
@@ -32,8 +31,6 @@ pub enum RouterSet {
     Relaying(bool),
     /// Some port takes all IP multicast (Logical_Router_Port options:mcast_flood).
     Flooding,
-    /// No meter limits such packets.
-    Unmetered(Protocol),
 }
 
 /// The classes that the router's own row and gateways decide.
@@ -49,9 +46,4 @@ pub fn sets(router: &Router) -> Vec<RouterSet> {
         sets.push(RouterSet::Distributed);
     }
     sets
-}
-
-/// The classes by what limits packets to controllers.
-pub fn unmetered(meters: &Meters) -> impl Iterator<Item = RouterSet> {
-    Protocol::ALL.into_iter().filter(|protocol| meters.of(*protocol).is_none()).map(RouterSet::Unmetered)
 }

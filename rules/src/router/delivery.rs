@@ -32,3 +32,22 @@ pub fn port(port: &PortContext) -> Vec<Flow> {
     flows.push(Flow::new(STAGE, 100, outport, "output;"));
     flows
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::router::port::tests::port as plain;
+    use crate::switch::port::tests::lines;
+
+    #[test]
+    fn relayed_multicast_leaves_with_the_address_of_the_port() {
+        let mut port = plain(&[]);
+        assert_eq!(lines(&super::port(&port)), ["lr_out_delivery 100 | outport == \"p\" | output;"]);
+        port.config.router.options.mcast_relay = true;
+        assert_eq!(
+            lines(&super::port(&port))[0],
+            "lr_out_delivery 110 | (ip4.mcast || ip6.mcast) && outport == \"p\" | eth.src = 0a:00:00:00:01:01; output;"
+        );
+        port.config.enabled = false;
+        assert!(super::port(&port).is_empty());
+    }
+}

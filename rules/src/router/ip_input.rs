@@ -2,12 +2,12 @@
 //! (I04, I06, I07, I08).
 
 use super::RouterSet;
-use super::meters::Protocol;
 use super::port::{PortContext, any_of, braces};
 use crate::flow::drop::DropConfig;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::EGRESS_LOOPBACK;
 use crate::flow::{Flow, Stage};
+use crate::meter::copp::Punt;
 use crate::value::ip::text6;
 
 const STAGE: Stage = Stage::LrInIpInput;
@@ -87,7 +87,6 @@ fn expired4(port: &PortContext) -> Vec<Flow> {
     let nets = &port.config.addresses.given.ip4;
     let Some(first) = nets.first() else { return Vec::new() };
     let (inport, name) = (port.is_inport(), port.config.port.quoted());
-    let meter = port.meters.of(Protocol::Icmp4Error);
     let told = |priority, source: String, sender: String| {
         let actions = format!(
             "icmp4 {{eth.dst <-> eth.src; icmp4.type = 11; /* Time exceeded */ \
@@ -95,7 +94,7 @@ fn expired4(port: &PortContext) -> Vec<Flow> {
              outport = {name}; flags.loopback = 1; output; }};"
         );
         let matches = format!("{inport} && ip4 && {sender}{EXPIRED}");
-        port.flow(STAGE, priority, matches, actions).meter(meter.clone())
+        port.flow(STAGE, priority, matches, actions).punts(Punt::Icmp4Error)
     };
     let by = |address| format!("ip4.dst = ip4.src; ip4.src = {address}");
     let mut flows: Vec<Flow> = nets
@@ -116,7 +115,6 @@ fn expired4(port: &PortContext) -> Vec<Flow> {
 fn expired6(port: &PortContext) -> Vec<Flow> {
     let addresses = &port.config.addresses;
     let (inport, name) = (port.is_inport(), port.config.port.quoted());
-    let meter = port.meters.of(Protocol::Icmp6Error);
     let told = |priority, answer: String, sender: String| {
         let actions = format!(
             "icmp6 {{eth.dst <-> eth.src; {answer} \
@@ -124,7 +122,7 @@ fn expired6(port: &PortContext) -> Vec<Flow> {
              outport = {name}; flags.loopback = 1; output; }};"
         );
         let matches = format!("{inport} && ip6 && {sender}{EXPIRED}");
-        port.flow(STAGE, priority, matches, actions).meter(meter.clone())
+        port.flow(STAGE, priority, matches, actions).punts(Punt::Icmp6Error)
     };
     let mut flows: Vec<Flow> = addresses
         .given
@@ -148,28 +146,16 @@ fn expired6(port: &PortContext) -> Vec<Flow> {
 struct Family {
     ip: &'static str,
     icmp: &'static str,
-    meter: Protocol,
+    punt: Punt,
     icmp_type: u8,
     no_port: u8,
     no_protocol: u8,
 }
 
-const IP4: Family = Family {
-    ip: "ip4",
-    icmp: "icmp4",
-    meter: Protocol::Icmp4Error,
-    icmp_type: 3,
-    no_port: 3,
-    no_protocol: 2,
-};
-const IP6: Family = Family {
-    ip: "ip6",
-    icmp: "icmp6",
-    meter: Protocol::Icmp6Error,
-    icmp_type: 1,
-    no_port: 4,
-    no_protocol: 3,
-};
+const IP4: Family =
+    Family { ip: "ip4", icmp: "icmp4", punt: Punt::Icmp4Error, icmp_type: 3, no_port: 3, no_protocol: 2 };
+const IP6: Family =
+    Family { ip: "ip6", icmp: "icmp6", punt: Punt::Icmp6Error, icmp_type: 1, no_port: 4, no_protocol: 3 };
 
 /// Who talks to a service of the router itself is told that there is none.
 fn unreachable(port: &PortContext, family: &Family, address: &str) -> Vec<Flow> {
@@ -178,14 +164,80 @@ fn unreachable(port: &PortContext, family: &Family, address: &str) -> Vec<Flow> 
     let error = |code: u8| {
         format!("{icmp} {{{turn}ip.ttl = 255; {icmp}.type = {icmp_type}; {icmp}.code = {code}; next; }};")
     };
-    let flow = |priority, protocol: &str, actions: String, meter| {
+    let flow = |priority, protocol: &str, actions: String, punt| {
         let matches = format!("{ip} && {ip}.dst == {address} && !ip.later_frag{protocol}");
-        port.flow(STAGE, priority, matches, actions).meter(port.meters.of(meter))
+        port.flow(STAGE, priority, matches, actions).punts(punt)
     };
     vec![
-        flow(80, " && udp", error(family.no_port), family.meter),
-        flow(80, " && tcp", format!("tcp_reset {{{turn}next; }};"), Protocol::TcpReset),
-        flow(80, " && sctp", format!("sctp_abort {{{turn}next; }};"), Protocol::TcpReset),
-        flow(70, "", error(family.no_protocol), family.meter),
+        flow(80, " && udp", error(family.no_port), family.punt),
+        flow(80, " && tcp", format!("tcp_reset {{{turn}next; }};"), Punt::TcpReset),
+        flow(80, " && sctp", format!("sctp_abort {{{turn}next; }};"), Punt::TcpReset),
+        flow(70, "", error(family.no_protocol), family.punt),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::port::tests::{gateway, port as plain};
+
+    fn at(flows: &[Flow], priority: u16) -> Vec<String> {
+        let of = flows.iter().filter(|flow| flow.key.priority == priority);
+        of.map(|flow| flow.key.matches.to_string()).collect()
+    }
+
+    #[test]
+    fn own_and_broadcast_addresses_are_forged_senders() {
+        let flows = super::port(&plain(&["10.0.0.1/24", "10.1.0.1/16"]));
+        assert_eq!(
+            at(&flows, 100),
+            ["ip4.src == {10.0.0.1, 10.0.0.255, 10.1.0.1, 10.1.255.255} && reg9[0] == 0"]
+        );
+    }
+
+    #[test]
+    fn echo_requests_are_answered() {
+        let flows = super::port(&plain(&["10.0.0.1/24", "10.1.0.1/16"]));
+        assert_eq!(
+            at(&flows, 90),
+            [
+                "ip4.dst == {10.0.0.1, 10.1.0.1} && icmp4.type == 8 && icmp4.code == 0",
+                "ip6.dst == fe80::800:ff:fe00:101 && icmp6.type == 128 && icmp6.code == 0",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_sender_of_an_expired_packet_is_told_by_a_neighbour() {
+        let told = |port: &PortContext| {
+            let flows = super::port(port);
+            let of = flows.iter().filter(|flow| matches!(flow.key.priority, 30 | 31));
+            of.map(|flow| flow.key.actions.to_string()).collect::<Vec<String>>()
+        };
+        assert_eq!(
+            told(&plain(&["10.0.0.1/24"])),
+            [
+                "icmp4 {eth.dst <-> eth.src; icmp4.type = 11; /* Time exceeded */ icmp4.code = 0; /* TTL exceeded in transit */ ip4.dst = ip4.src; ip4.src = 10.0.0.1 ; ip.ttl = 254; outport = \"p\"; flags.loopback = 1; output; };",
+                "icmp4 {eth.dst <-> eth.src; icmp4.type = 11; /* Time exceeded */ icmp4.code = 0; /* TTL exceeded in transit */ ip4.dst = ip4.src; ip4.src = 10.0.0.1; ip.ttl = 254; outport = \"p\"; flags.loopback = 1; output; };",
+                "icmp6 {eth.dst <-> eth.src; ip6.dst = ip6.src; ip6.src = fe80::800:ff:fe00:101; ip.ttl = 254; icmp6.type = 3; /* Time exceeded */ icmp6.code = 0; /* TTL exceeded in transit */ outport = \"p\"; flags.loopback = 1; output; };",
+            ]
+        );
+        let at_gateway = told(&gateway(&["10.0.0.1/24", "fd00::1/64"]));
+        assert!(at_gateway[0].contains("ip4.dst <-> ip4.src ; ip.ttl = 254; "));
+        assert!(at_gateway[2].contains("ip6.dst <-> ip6.src ; ip.ttl = 254; "));
+        assert_eq!(at_gateway.len(), 4);
+    }
+
+    #[test]
+    fn only_routers_that_translate_nothing_say_unreachable() {
+        let count = |port: &PortContext| {
+            let flows = super::port(port);
+            at(&flows, 80).len() + at(&flows, 70).len()
+        };
+        let mut port = plain(&["10.0.0.1/24"]);
+        assert_eq!(count(&port), 8);
+        assert_eq!(count(&gateway(&["10.0.0.1/24"])), 0);
+        port.config.router.options.chassis = Some("gw".into());
+        assert_eq!(count(&port), 0);
+    }
 }

@@ -5,12 +5,12 @@
 //! (Logical_Router options:always_learn_from_arp_request).
 
 use super::RouterSet;
-use super::meters::Protocol;
 use super::port::PortContext;
 use crate::flow::drop::DropConfig;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::{LOOKUP_NEIGHBOR, LOOKUP_NEIGHBOR_IP};
 use crate::flow::{Flow, Stage};
+use crate::meter::copp::Punt;
 
 const LOOKUP: Stage = Stage::LrInLookupNeighbor;
 const LEARN: Stage = Stage::LrInLearnNeighbor;
@@ -25,6 +25,7 @@ pub fn fixed(drop: DropConfig) -> Vec<(RouterSet, Flow)> {
         (RouterSet::All, Flow::new(LEARN, 95, "nd_ns && (ip6.src == 0 || nd.sll == 0)", "next;")),
         (RouterSet::All, Flow::new(LEARN, DEFAULT, "1", drop.explicit())),
     ];
+    flows.extend(learned().into_iter().map(|flow| (RouterSet::All, flow)));
     for always in [true, false] {
         for transit in [false, true] {
             let set = RouterSet::Hearing { always, transit };
@@ -65,18 +66,17 @@ fn answers(always: bool, transit: bool) -> Vec<Flow> {
     flows
 }
 
-/// The flows of every router that hand packets of `protocol` to controllers.
-pub fn punted(protocol: Protocol) -> Vec<Flow> {
-    let learn = |priority, matches, action| Flow::new(LEARN, priority, matches, format!("{action}; next;"));
-    match protocol {
-        Protocol::Arp => vec![learn(90, "arp", "put_arp(inport, arp.spa, arp.sha)")],
-        Protocol::NdNa => vec![
-            learn(95, "nd_na && nd.tll == 0", "put_nd(inport, nd.target, eth.src)"),
-            learn(90, "nd_na", "put_nd(inport, nd.target, nd.tll)"),
-        ],
-        Protocol::NdNs => vec![learn(90, "nd_ns", "put_nd(inport, ip6.src, nd.sll)")],
-        _ => Vec::new(),
-    }
+/// What is learned, by what chassis note down.
+fn learned() -> Vec<Flow> {
+    let learn = |priority, matches, action, punt| {
+        Flow::new(LEARN, priority, matches, format!("{action}; next;")).punts(punt)
+    };
+    vec![
+        learn(90, "arp", "put_arp(inport, arp.spa, arp.sha)", Punt::Arp),
+        learn(95, "nd_na && nd.tll == 0", "put_nd(inport, nd.target, eth.src)", Punt::NdNa),
+        learn(90, "nd_na", "put_nd(inport, nd.target, nd.tll)", Punt::NdNa),
+        learn(90, "nd_ns", "put_nd(inport, ip6.src, nd.sll)", Punt::NdNs),
+    ]
 }
 
 /// The flows of one port: it learns from requests of its own networks. What all hear of a gateway
@@ -106,4 +106,48 @@ pub fn port(port: &PortContext) -> Vec<Flow> {
         flows.push(port.flow(LOOKUP, 120, elsewhere, format!("{LOOKUP_NEIGHBOR} = 1; next;")));
     }
     flows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::port::tests::{gateway, port as plain};
+    use crate::switch::port::tests::lines;
+
+    #[test]
+    fn requests_of_the_own_networks_tell_of_neighbours() {
+        let mut port = plain(&["10.0.0.1/24"]);
+        assert_eq!(
+            lines(&super::port(&port)),
+            [
+                "lr_in_lookup_neighbor 100 | inport == \"p\" && arp.spa == 10.0.0.0/24 && arp.op == 1 | reg9[2] = lookup_arp(inport, arp.spa, arp.sha); next; [hint]"
+            ]
+        );
+        port.config.router.options.always_learn_from_arp_request = false;
+        assert_eq!(
+            lines(&super::port(&port)),
+            [
+                "lr_in_lookup_neighbor 110 | inport == \"p\" && arp.spa == 10.0.0.0/24 && arp.tpa == 10.0.0.1 && arp.op == 1 | reg9[2] = lookup_arp(inport, arp.spa, arp.sha); reg9[3] = 1; next; [hint]",
+                "lr_in_lookup_neighbor 100 | inport == \"p\" && arp.spa == 10.0.0.0/24 && arp.op == 1 | reg9[2] = lookup_arp(inport, arp.spa, arp.sha); reg9[3] = lookup_arp_ip(inport, arp.spa); next; [hint]",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_all_hear_is_learned_at_the_gateway() {
+        assert_eq!(
+            lines(&super::port(&gateway(&[]))),
+            [
+                "lr_in_lookup_neighbor 120 | inport == \"p\" && (nd_na || nd_ns) && eth.mcast && !is_chassis_resident(\"cr-p\") | reg9[2] = 1; next; [hint]"
+            ]
+        );
+    }
+
+    #[test]
+    fn transit_routers_tell_other_zones() {
+        let told = |flow: &Flow| flow.key.actions.contains("flood_remote; next;");
+        assert!(answers(true, true).iter().all(told));
+        assert!(answers(false, true).iter().all(told));
+        assert!(!answers(false, false).iter().any(told));
+    }
 }

@@ -57,3 +57,34 @@ fn networks(port: &PortContext) -> Vec<(usize, bool, String)> {
     let ip6 = given.ip6.iter().enumerate().map(|(id, net)| (id, false, net.to_string()));
     ip4.chain(ip6).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::port::tests::port as plain;
+    use crate::switch::port::tests::lines;
+
+    #[test]
+    fn networks_are_numbered_within_their_family() {
+        assert_eq!(
+            lines(&super::port(&plain(&["10.0.0.1/24", "fd00::1/64", "10.1.0.1/16"]))),
+            [
+                "lr_in_network_id 110 | outport == \"p\" && ip4 && reg0 == 10.0.0.1/24 | flags.network_id = 0; next;",
+                "lr_in_network_id 110 | outport == \"p\" && ip4 && reg0 == 10.1.0.1/16 | flags.network_id = 1; next;",
+                "lr_in_network_id 110 | outport == \"p\" && ip6 && xxreg0 == fd00::1/64 | flags.network_id = 0; next;",
+            ]
+        );
+    }
+
+    #[test]
+    fn networks_past_the_sixteenth_count_for_the_first() {
+        let networks: Vec<String> = (0..17).map(|n| format!("10.0.{n}.1/24")).collect();
+        let port = plain(&networks.iter().map(String::as_str).collect::<Vec<_>>());
+        let flows = super::port(&port);
+        assert_eq!(&*flows[15].key.actions, "flags.network_id = 15; next;");
+        assert_eq!(&*flows[16].key.actions, "flags.network_id = 0; next;");
+        let problems = problems(&port);
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].message.contains("\"10.0.16.1/24\""));
+    }
+}

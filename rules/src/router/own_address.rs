@@ -83,3 +83,25 @@ fn port(port: &PortContext, shared: &[Text]) -> Vec<Flow> {
     }
     flows
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::router::port::tests::port as plain;
+    use crate::switch::port::tests::lines;
+
+    #[test]
+    fn shared_addresses_are_dropped_late() {
+        let mut port = plain(&["10.0.0.1/24", "10.1.0.1/24"]);
+        assert_eq!(
+            lines(&super::port(&port, &["10.1.0.1".into()])),
+            [
+                "lr_in_ip_input 60 | ip4.dst == {10.0.0.1} | drop; [hint]",
+                "lr_in_arp_resolve 2 | ip4.dst == {10.1.0.1} | drop; [hint]",
+                "lr_in_ip_input 60 | ip6.dst == {fe80::800:ff:fe00:101} | drop; [hint]",
+            ]
+        );
+        port.config.router.options.chassis = Some("gw".into());
+        port.config.router.options.lb_force_snat_ip = Some("router_ip".into());
+        assert!(super::port(&port, &[]).is_empty());
+    }
+}

@@ -1,11 +1,11 @@
 //! Packets that are too large for what is behind a gateway port (I27; ovn-nb(5), Logical_Router_Port
 //! options:gateway_mtu and options:gateway_mtu_bypass).
 
-use super::meters::Protocol;
 use super::port::PortContext;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::{CT_STATE, EGRESS_LOOPBACK, PACKET_LARGER};
 use crate::flow::{Flow, Stage};
+use crate::meter::copp::Punt;
 use crate::value::ip::text6;
 
 use super::RouterSet;
@@ -96,14 +96,14 @@ impl Report {
         let too_big4 = "icmp4.type = 3; /* Destination Unreachable. */ \
                         icmp4.code = 4; /* Frag Needed and DF was Set. */ ";
         let too_big6 = "icmp6.type = 2; /* Packet Too Big. */ icmp6.code = 0; ";
-        let parts = [(ip4, '4', too_big4, Protocol::Icmp4Error), (ip6, '6', too_big6, Protocol::Icmp6Error)];
+        let parts = [(ip4, '4', too_big4, Punt::Icmp4Error), (ip6, '6', too_big6, Punt::Icmp6Error)];
         let mac = port.mac();
         let admission = Stage::LrInAdmission.table();
         let (mark, state) = match self.translated {
             "" => ("", String::new()),
             state => ("flags.icmp_snat = 1; ", format!(" && {state}")),
         };
-        let flow = |(address, v, too_big, meter): (Option<String>, char, &str, Protocol)| {
+        let flow = |(address, v, too_big, punt): (Option<String>, char, &str, Punt)| {
             let matches = format!("{matches} && ip{v} && {PACKET_LARGER} && {EGRESS_LOOPBACK} == 0{state}");
             let actions = format!(
                 "icmp{v}_error {{{mark}{EGRESS_LOOPBACK} = 1; {PACKET_LARGER} = 0; eth.dst = {mac}; \
@@ -111,8 +111,50 @@ impl Report {
                  next(pipeline=ingress, table={admission}); }};",
                 address?, self.mtu,
             );
-            Some(port.flow(self.stage, self.priority, matches, actions).meter(port.meters.of(meter)))
+            Some(port.flow(self.stage, self.priority, matches, actions).punts(punt))
         };
         parts.into_iter().filter_map(flow).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::port::PeerSwitch;
+    use crate::router::port::tests::{before_switch, port as plain};
+    use crate::switch::port::tests::lines;
+
+    const NEW: Features = Features { ct_state_save: true, ct_commit_nat_v2: true };
+    const OLD: Features = Features { ct_state_save: false, ct_commit_nat_v2: false };
+
+    #[test]
+    fn packets_are_compared_with_the_limit_and_the_header() {
+        let tagged = PeerSwitch { tagged: true, ..PeerSwitch::default() };
+        let mut port = before_switch(plain(&[]), tagged);
+        assert!(super::port(&port, NEW).is_empty());
+        port.config.options.gateway_mtu = Some(1400);
+        port.config.options.gateway_mtu_bypass = Some("tcp".into());
+        assert_eq!(
+            lines(&super::port(&port, NEW)),
+            [
+                "lr_in_chk_pkt_len 50 | outport == \"p\" | reg9[1] = check_pkt_larger(1418); reg4[0..7] = ct_state_save(); next; [hint]",
+                "lr_in_chk_pkt_len 55 | outport == \"p\" && (arp || tcp) | reg4[0..7] = ct_state_save(); next; [hint]",
+                "lr_in_ip_input 150 | inport == \"p\" && ip6 && reg9[1] && reg9[0] == 0 | icmp6_error {reg9[0] = 1; reg9[1] = 0; eth.dst = 0a:00:00:00:01:01; ip6.dst = ip6.src; ip6.src = fe80::800:ff:fe00:101; ip.ttl = 255; icmp6.type = 2; /* Packet Too Big. */ icmp6.code = 0; icmp6.frag_mtu = 1400; next(pipeline=ingress, table=0); }; [hint]",
+                "lr_out_post_snat 100 | icmp && flags.icmp_snat == 1 | ct_commit_nat(snat); [hint]",
+            ]
+        );
+        assert_eq!(super::port(&port, OLD).len(), 3);
+    }
+
+    #[test]
+    fn replies_of_translated_connections_are_translated_back() {
+        let state = |features| {
+            let flows = pair(&plain(&["10.0.0.1/24"]), "\"q\"", 1400, features);
+            assert_eq!(flows.len(), 4);
+            flows[0].key.matches.to_string()
+        };
+        let asked = "inport == \"p\" && outport == \"q\" && ip4 && reg9[1] && reg9[0] == 0 && ";
+        assert_eq!(state(NEW), format!("{asked}reg4[5] && reg4[3] && reg4[7]"));
+        assert_eq!(state(OLD), format!("{asked}ct.trk && ct.rpl && ct.dnat"));
     }
 }

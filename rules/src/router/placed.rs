@@ -4,12 +4,11 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::class::{self, RouterSet};
-use super::meters::{self, Protocol, RouterMeters};
 use super::own_address::{self, Shared};
 use super::packet_length::{self, Features};
 use super::port::PortContext;
 use super::surroundings;
-use super::{fixed_flows, port_flows, port_problems, punted_flows, request, resolve};
+use super::{fixed_flows, port_flows, port_problems, request, resolve};
 use crate::flow::drop::DropConfig;
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::text::quote;
@@ -22,6 +21,7 @@ use crate::service::dhcp_relay;
 use crate::topology::routed::Routed;
 use crate::topology::router_port::RouterPortConfig;
 use crate::topology::switch_port::{PortConfig, SwitchPort};
+use crate::topology::tunnel_key::Assigned;
 
 /// What the flows of routers are made of, beside the northbound rows.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,8 @@ pub struct Inputs<'a> {
     pub routed: &'a Routed,
     /// Ports of routers.
     pub ports: &'a Relation<RouterPortConfig>,
+    /// Tunnel keys of ports.
+    pub port_keys: &'a Relation<Assigned>,
     /// Ports of switches.
     pub switch_ports: &'a Relation<SwitchPort>,
     /// The same, as rules for flows see them.
@@ -49,8 +51,6 @@ pub struct Inputs<'a> {
 pub struct Pipeline {
     /// Router ports with what lies around them.
     pub contexts: Relation<PortContext>,
-    /// The meters of routers.
-    pub meters: Relation<RouterMeters>,
     /// Flows.
     pub placed: Relation<Placed>,
     /// Which classes each router is in.
@@ -64,13 +64,10 @@ pub struct Pipeline {
 /// Cost: a port costs its own flows, and those of its router or switch that name it; fixed flows cost
 /// nothing after start, but for a change of drop sampling.
 pub fn pipeline(nb: &Northbound, sb: &Southbound, inputs: Inputs<'_>) -> Pipeline {
-    let meters = meters::meters(&inputs.routed.routers, &nb.copp, &nb.meter);
     let around = surroundings::Inputs {
-        rows: &nb.router_port,
         switch_ports: inputs.switch_ports,
         switch_rows: &nb.switch_port,
         distributed: inputs.distributed,
-        meters: &meters,
     };
     let contexts = surroundings::contexts(inputs.ports, around);
     let fixed = inputs.drop.flat_map(|drop| {
@@ -82,36 +79,21 @@ pub fn pipeline(nb: &Northbound, sb: &Southbound, inputs: Inputs<'_>) -> Pipelin
     let parts = [
         fixed,
         own,
-        metered(&meters),
         own_address::flows(&contexts, inputs.shared),
         resolve::peer_flows(&contexts),
         resolve::switch_flows(&contexts, &inputs.routed.peers, inputs.switch_configs),
         too_large(&contexts, inputs.features),
-        static_routes(nb, &meters),
+        static_routes(nb),
         dhcp_relay::flows(&contexts, &nb.dhcp_relay, &nb.switch, inputs.switch_configs, &routed),
     ];
     let placed = contexts.builder().union(&parts);
-    let members = members(sb, inputs, &contexts, &meters);
+    let members = members(sb, inputs, &contexts);
     let problems = contexts.flat_map(port_problems);
-    Pipeline { contexts, meters, placed, members, problems }
+    Pipeline { contexts, placed, members, problems }
 }
 
 fn place(router: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
     flows.into_iter().map(move |flow| Placed { on: On::Datapath(router), flow })
-}
-
-/// Flows that a meter of the router limits.
-///
-/// Cost: a meter costs the flows of its routers.
-fn metered(meters: &Relation<RouterMeters>) -> Relation<Placed> {
-    meters.flat_map(|RouterMeters { router, meters }| {
-        let limited = |protocol| {
-            let meter = meters.of(protocol)?;
-            Some(punted_flows(protocol).into_iter().map(move |flow| flow.meter(Some(meter.clone()))))
-        };
-        let flows = Protocol::ALL.into_iter().filter_map(limited).flatten().collect();
-        place(*router, flows).collect::<Vec<_>>()
-    })
 }
 
 /// A port with a limit for the length of packets.
@@ -163,23 +145,14 @@ fn too_large(ports: &Relation<PortContext>, features: &Relation<ChassisFeatures>
 /// Flows that solicit the next hops of static routes.
 ///
 /// Cost: a route costs its own flow.
-fn static_routes(nb: &Northbound, meters: &Relation<RouterMeters>) -> Relation<Placed> {
+fn static_routes(nb: &Northbound) -> Relation<Placed> {
     let asked = nb.static_route.flat_map(|row| {
         let flow = request::static_route(&row.nexthop)?;
         Some((row.uuid, flow.hint(row.uuid)))
     });
-    let on_routers = nb
-        .router_static_routes
-        .index_by(|link| link.member)
-        .join(&asked.index_by(|(route, _): &(Uuid, Flow)| *route), |link, (_, flow)| {
-            (link.owner, flow.clone())
-        });
-    on_routers.index_by(|(router, _): &(Uuid, Flow)| *router).join_optional(
-        &meters.index_by(|meters| meters.router),
-        |(router, flow), meters| {
-            let meter = meters.and_then(|meters| meters.meters.of(Protocol::NdNsResolve));
-            Some(Placed { on: On::Datapath(*router), flow: flow.clone().meter(meter) })
-        },
+    nb.router_static_routes.index_by(|link| link.member).join(
+        &asked.index_by(|(route, _): &(Uuid, Flow)| *route),
+        |link, (_, flow)| Placed { on: On::Datapath(link.owner), flow: flow.clone() },
     )
 }
 
@@ -187,23 +160,13 @@ fn static_routes(nb: &Northbound, meters: &Relation<RouterMeters>) -> Relation<P
 ///
 /// Cost: a router costs its own memberships; a port costs nothing unless it is the first or last of
 /// its router to have a trait that decides a class.
-fn members(
-    sb: &Southbound,
-    inputs: Inputs<'_>,
-    ports: &Relation<PortContext>,
-    meters: &Relation<RouterMeters>,
-) -> Relation<SetMember> {
+fn members(sb: &Southbound, inputs: Inputs<'_>, ports: &Relation<PortContext>) -> Relation<SetMember> {
     let routers = &inputs.routed.routers;
     let member = |datapath| move |set| SetMember { set: On::Routers(set), datapath };
     let own = routers
         .flat_map(move |router| class::sets(router).into_iter().map(member(router.row)).collect::<Vec<_>>());
     let rows = routers.map(|router| (router.row, router.options.always_learn_from_arp_request));
     let rows = rows.index_by(|(router, _)| *router);
-    let unmetered =
-        rows.join_optional(&meters.index_by(|meters| meters.router), move |(router, _), meters| {
-            let meters = meters.map(|meters| meters.meters.clone()).unwrap_or_default();
-            class::unmetered(&meters).map(member(*router)).collect::<Vec<_>>()
-        });
     let hearing = rows.join_optional(
         &transit(sb, inputs).index_by(|router| *router),
         move |(router, always), transit| {
@@ -215,7 +178,7 @@ fn members(
         .map(|port| port.config.router.row)
         .distinct()
         .map(move |router| member(*router)(RouterSet::Flooding));
-    routers.builder().union(&[own, unmetered, hearing, flooding])
+    routers.builder().union(&[own, hearing, flooding])
 }
 
 /// Routers with a port that is bound in another availability zone.

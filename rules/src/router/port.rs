@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::meters::Meters;
 use crate::flow::text::quote;
 use crate::flow::{Flow, Stage};
 use crate::ovsdb::Text;
@@ -16,15 +15,11 @@ use crate::value::mac::Mac;
 pub struct PortContext {
     /// The port.
     pub config: RouterPortConfig,
-    /// Logical_Router_Port.mac as written.
-    pub mac_text: Text,
     /// The switch that it leads to.
     pub switch: Option<PeerSwitch>,
     /// A load balancer of the router works on every chassis (Load_Balancer options:distributed), so
     /// that nothing of the router waits for its gateway.
     pub distributed: bool,
-    /// The meters of the router.
-    pub meters: Meters,
 }
 
 /// The switch behind a router port, and the switch port between them.
@@ -117,4 +112,63 @@ pub fn any_of(addresses: &[String]) -> String {
 /// All addresses between braces.
 pub fn braces(addresses: &[String]) -> String {
     format!("{{{}}}", addresses.join(", "))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::flow::drop::DropConfig;
+    use crate::ovsdb::Uuid;
+    use crate::switch::port::Port;
+    use crate::switch::port::tests::port as named;
+    use crate::topology::router::{GatewayPort, Gateways, Router, RouterOptions};
+    use crate::topology::router_port::{Redirect, RouterPortOptions};
+    use crate::value::addresses::RouterAddresses;
+
+    /// The port `p` as the rules' own tests use it, with the address 0a:00:00:00:01:01.
+    pub(crate) fn port(networks: &[&str]) -> PortContext {
+        let mac = "0a:00:00:00:01:01";
+        let options = RouterOptions { always_learn_from_arp_request: true, ..RouterOptions::default() };
+        PortContext {
+            config: RouterPortConfig {
+                port: named("p"),
+                router: Router { row: Uuid(1), options, gateways: Gateways::None, bridged: false },
+                binding: Uuid(2),
+                addresses: RouterAddresses::read(mac, networks.iter().copied()).0.unwrap(),
+                enabled: true,
+                mac: mac.into(),
+                redirect: None,
+                peer: None,
+                options: RouterPortOptions::default(),
+                drop: DropConfig::default(),
+            },
+            switch: None,
+            distributed: false,
+        }
+    }
+
+    /// The same port as the only gateway of its router.
+    pub(crate) fn gateway(networks: &[&str]) -> PortContext {
+        let mut gateway = port(networks);
+        let redirect = Redirect::of(&gateway.config.port, Uuid(1));
+        let port: Port = gateway.config.port.clone();
+        gateway.config.router.gateways = Gateways::One(GatewayPort { port, redirect: redirect.name.clone() });
+        gateway.config.redirect = Some(redirect);
+        gateway
+    }
+
+    /// The same port before a switch.
+    pub(crate) fn before_switch(port: PortContext, switch: PeerSwitch) -> PortContext {
+        let mut port = port;
+        port.config.peer = Some(Peer::Switch { port: named("s"), switch: Uuid(3) });
+        port.switch = Some(switch);
+        port
+    }
+
+    #[test]
+    fn several_addresses_stand_between_braces() {
+        assert_eq!(any_of(&["10.0.0.1".into()]), "10.0.0.1");
+        assert_eq!(any_of(&["10.0.0.1".into(), "10.0.1.1".into()]), "{10.0.0.1, 10.0.1.1}");
+        assert_eq!(braces(&["10.0.0.1".into()]), "{10.0.0.1}");
+    }
 }

@@ -33,3 +33,23 @@ pub fn port(port: &PortContext) -> Vec<Flow> {
     }
     flows
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::router::port::PeerSwitch;
+    use crate::router::port::tests::{before_switch, gateway, port as plain};
+    use crate::switch::port::tests::lines;
+
+    #[test]
+    fn a_gateway_is_reached_by_its_redirect_port() {
+        let mut gateway = gateway(&[]);
+        let overlay = "lr_in_gw_redirect 50 | outport == \"p\" | outport = \"cr-p\"; next; [hint]";
+        assert_eq!(lines(&super::port(&gateway)), [overlay]);
+        gateway.config.options.redirect_type = Some("Bridged".into());
+        let bridged = "lr_in_arp_resolve 50 | outport == \"p\" && !is_chassis_resident(\"cr-p\") | eth.dst = 0a:00:00:00:01:01; next; [hint]";
+        assert_eq!(lines(&super::port(&gateway)), [bridged, overlay]);
+        let vtep = PeerSwitch { vtep: true, ..PeerSwitch::default() };
+        assert_eq!(lines(&super::port(&before_switch(gateway, vtep))), [bridged]);
+        assert!(super::port(&plain(&[])).is_empty());
+    }
+}

@@ -177,3 +177,45 @@ fn host_flows(seeker: &Seeker, host: &Host) -> Vec<Flow> {
     };
     ip4.chain(ip6).filter(near).map(flow).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::port::tests::{lines, port as named};
+
+    fn seeker(networks: &[&str], bridged: bool) -> Seeker {
+        let addresses = RouterAddresses::read("0a:00:00:00:01:01", networks.iter().copied()).0.unwrap();
+        Seeker {
+            switch: Uuid(1),
+            through: named("s"),
+            port: named("p"),
+            router: Uuid(2),
+            addresses,
+            bridged,
+            asks: false,
+        }
+    }
+
+    #[test]
+    fn hosts_are_found_in_the_networks_of_the_port() {
+        let address = Addresses::read("0a:00:00:00:00:01 10.0.0.9 10.9.0.9 fd00::9 fe80::9").unwrap();
+        let host = Host { switch: Uuid(1), port: named("h"), address };
+        let known = |seeker| lines(&host_flows(&seeker, &host));
+        let ip4 = "lr_in_arp_resolve 100 | outport == \"p\" && reg0 == 10.0.0.9 | eth.dst = 0a:00:00:00:00:01; next; [hint]";
+        let ip6 = "lr_in_arp_resolve 100 | outport == \"p\" && xxreg0 == fe80::9 | eth.dst = 0a:00:00:00:00:01; next; [hint]";
+        assert_eq!(known(seeker(&["10.0.0.1/24"], false)), [ip4, ip6]);
+        assert_eq!(known(seeker(&["10.0.0.1/24"], true)), [ip6]);
+    }
+
+    #[test]
+    fn routers_are_found_by_all_their_addresses() {
+        let other = seeker(&["10.0.0.2/24", "10.1.0.2/24"], false).addresses;
+        assert_eq!(
+            lines(&router_port(&named("p"), &named("q"), "==", &other)),
+            [
+                "lr_in_arp_resolve 100 | outport == \"p\" && reg0== {10.0.0.2, 10.1.0.2} | eth.dst = 0a:00:00:00:01:01; next; [hint]",
+                "lr_in_arp_resolve 100 | outport == \"p\" && xxreg0 == fe80::800:ff:fe00:101 | eth.dst = 0a:00:00:00:01:01; next; [hint]",
+            ]
+        );
+    }
+}

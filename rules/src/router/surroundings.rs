@@ -3,9 +3,8 @@
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
-use super::meters::{Meters, RouterMeters};
 use super::port::{PeerSwitch, PortContext};
-use crate::ovsdb::{Text, Uuid};
+use crate::ovsdb::Uuid;
 use crate::schema::nb;
 use crate::switch::port::PortKind;
 use crate::topology::peer::Peer;
@@ -17,16 +16,12 @@ use crate::value::mac::Mac;
 /// What surrounds router ports.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// Rows of router ports.
-    pub rows: &'a Relation<nb::LogicalRouterPort>,
     /// Ports of switches.
     pub switch_ports: &'a Relation<SwitchPort>,
     /// Their rows.
     pub switch_rows: &'a Relation<nb::LogicalSwitchPort>,
     /// Routers with a load balancer that works on every chassis.
     pub distributed: &'a Relation<Uuid>,
-    /// Meters of routers.
-    pub meters: &'a Relation<RouterMeters>,
 }
 
 /// Where a port is and leads.
@@ -44,13 +39,12 @@ struct Place {
 struct Around {
     place: Place,
     distributed: bool,
-    meters: Meters,
 }
 
 /// Router ports with what lies around them.
 ///
 /// Cost: a port costs itself; the first or last localnet or vtep port of a switch costs the router
-/// ports there; a meter, the ports of the routers that it limits.
+/// ports there; the first or last distributed load balancer of a router, the ports of the router.
 pub fn contexts(ports: &Relation<RouterPortConfig>, inputs: Inputs<'_>) -> Relation<PortContext> {
     let places = ports.map(|port| Place {
         port: port.port.row,
@@ -79,31 +73,14 @@ pub fn contexts(ports: &Relation<RouterPortConfig>, inputs: Inputs<'_>) -> Relat
     let around = switched
         .index_by(|place: &Place| place.router)
         .join_optional(&inputs.distributed.index_by(|router| *router), |place, distributed| {
-            Some(Around {
-                place: place.clone(),
-                distributed: distributed.is_some(),
-                meters: Meters::default(),
-            })
-        })
-        .index_by(|around: &Around| around.place.router)
-        .join_optional(&inputs.meters.index_by(|meters| meters.router), |around, meters| {
-            let meters = meters.map(|meters| meters.meters.clone()).unwrap_or_default();
-            Some(Around { meters, ..around.clone() })
-        });
-    let texts = inputs.rows.map(|row| (row.uuid, row.mac.clone()));
-    let around = around
-        .index_by(|around: &Around| around.place.port)
-        .join(&texts.index_by(|(row, _)| *row), |around, (_, mac): &(Uuid, Text)| {
-            (around.clone(), mac.clone())
+            Some(Around { place: place.clone(), distributed: distributed.is_some() })
         });
     ports.index_by(|port| port.port.row).named("router.port").join(
-        &around.index_by(|(around, _): &(Around, Text)| around.place.port),
-        |port, (around, mac)| PortContext {
+        &around.index_by(|around: &Around| around.place.port),
+        |port, around| PortContext {
             config: port.clone(),
-            mac_text: mac.clone(),
             switch: around.place.behind.map(|_| around.place.switch.clone()),
             distributed: around.distributed,
-            meters: around.meters.clone(),
         },
     )
 }

@@ -440,6 +440,8 @@ table! {
         dp_key: i64 = "dp_key",
         /// The tunnel key of the port.
         port_key: i64 = "port_key",
+        /// When the address was last seen, in milliseconds since 1970.
+        timestamp: i64 = "timestamp",
     }
 
     /// A neighbour that a router has learned. Written by the chassis; northflow deletes it when its
@@ -449,5 +451,9 @@ table! {
         logical_port: Text = "logical_port",
         /// The datapath of the router.
         datapath: Uuid = "datapath",
+        /// The address of the neighbour.
+        ip: Text = "ip",
+        /// When the neighbour was last seen, in milliseconds since 1970.
+        timestamp: i64 = "timestamp",
     }
 }

@@ -12,8 +12,8 @@ use crate::flow::register::{DHCP_RELAY_DESTINATION, DHCP_RELAY_REQUEST, DHCP_REL
 use crate::flow::row::Placed;
 use crate::flow::{Flow, On, Stage};
 use crate::lb::vip;
+use crate::meter::copp::Punt;
 use crate::ovsdb::{Text, Uuid};
-use crate::router::meters::Protocol;
 use crate::router::port::PortContext;
 use crate::schema::nb;
 use crate::switch::port::{Port, PortKind};
@@ -125,7 +125,6 @@ fn router_side(port: &PortContext, server: &str) -> Vec<Flow> {
         return Vec::new();
     };
     let (inport, name) = (port.is_inport(), port.config.port.quoted());
-    let meter = port.meters.of(Protocol::Dhcpv4Relay);
     let flow =
         |stage, priority, matches, actions| port.flow(stage, priority, matches, actions).written_in(SOURCE);
 
@@ -147,7 +146,8 @@ fn router_side(port: &PortContext, server: &str) -> Vec<Flow> {
     let (valid, invalid) = (DHCP_RELAY_RESPONSE, format!("{DHCP_RELAY_RESPONSE} == 0"));
     use Stage::{LrInDhcpRelayReq, LrInDhcpRelayResp, LrInDhcpRelayRespChk, LrInIpInput};
     vec![
-        flow(LrInIpInput, 110, format!("{broadcast}ip.frag == 0 && {request}"), check).meter(meter.clone()),
+        flow(LrInIpInput, 110, format!("{broadcast}ip.frag == 0 && {request}"), check)
+            .punts(Punt::Dhcpv4Relay),
         flow(LrInDhcpRelayReq, 100, format!("{broadcast}{request} && {good}"), forward),
         flow(
             LrInDhcpRelayReq,
@@ -161,7 +161,7 @@ fn router_side(port: &PortContext, server: &str) -> Vec<Flow> {
             format!("{answer}ip.frag == 0 && {response}"),
             "next; /* DHCP_RELAY_RESP */".into(),
         ),
-        flow(LrInDhcpRelayRespChk, 100, format!("{answer}{response}"), check_answer).meter(meter),
+        flow(LrInDhcpRelayRespChk, 100, format!("{answer}{response}"), check_answer).punts(Punt::Dhcpv4Relay),
         flow(LrInDhcpRelayResp, 100, format!("{checked}{response} && {valid}"), deliver),
         flow(
             LrInDhcpRelayResp,
@@ -170,4 +170,39 @@ fn router_side(port: &PortContext, server: &str) -> Vec<Flow> {
             "drop; /* DHCP_RELAY_RESP */".into(),
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::port::tests::port as plain;
+    use crate::switch::port::tests::{lines, port as named};
+
+    #[test]
+    fn a_client_sends_to_the_router() {
+        let target =
+            Target { switch: Uuid(1), through: "s-r".into(), mac: Mac::parse("0a:00:00:00:01:01").unwrap() };
+        let flow = client(&named("c"), Mac::parse("0a:00:00:00:00:01").unwrap(), &target);
+        assert_eq!(
+            lines(&[flow]),
+            [
+                "ls_in_l2_lkup 100 | inport == \"c\" && eth.src == 0a:00:00:00:00:01 && ip4.src == 0.0.0.0 && ip4.dst == 255.255.255.255 && udp.src == 68 && udp.dst == 67 | eth.dst = 0a:00:00:00:01:01; outport = \"s-r\"; next; /* DHCP_RELAY_REQ */ [port c] [hint]"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_relay_has_the_first_address_of_its_port() {
+        assert!(router_side(&plain(&["fd00::1/64"]), "172.16.0.9").is_empty());
+        let flows = lines(&router_side(&plain(&["10.0.0.1/24", "10.0.1.1/24"]), "172.16.0.9"));
+        assert_eq!(flows.len(), 7);
+        assert_eq!(
+            flows[0],
+            "lr_in_ip_input 110 | inport == \"p\" && ip4.src == 0.0.0.0 && ip4.dst == 255.255.255.255 && ip.frag == 0 && udp.src == 68 && udp.dst == 67 | reg9[7] = dhcp_relay_req_chk(10.0.0.1, 172.16.0.9);next; /* DHCP_RELAY_REQ */ [hint]"
+        );
+        assert_eq!(
+            flows[5],
+            "lr_in_dhcp_relay_resp 100 | ip4.src == 172.16.0.9 && reg2 == 10.0.0.1 && udp.src == 67 && udp.dst == 67 && reg9[8] | ip4.src = 10.0.0.1; udp.dst = 68; outport = \"p\"; output; /* DHCP_RELAY_RESP */ [hint]"
+        );
+    }
 }

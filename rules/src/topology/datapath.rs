@@ -10,9 +10,8 @@ use super::tunnel_key::{self, Assigned, Candidate, KeySpace, Next, Range, Unmet,
 use crate::flow::stage::DatapathType;
 use crate::ovsdb::Uuid;
 use crate::problem::Problem;
+use crate::router::aging::Thresholds;
 use crate::schema::{Map, nb, sb};
-use crate::value::ip::{Ip4Net, Ip6Net, IpNet};
-use crate::value::scan;
 
 /// What the tunnels of the network can carry (B04; ovn-architecture(7), "Tunnel Encapsulations").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -184,7 +183,9 @@ fn router(row: &nb::LogicalRouter) -> Datapath {
     if !options.get_bool("always_learn_from_arp_request", true) {
         ids.insert("always_learn_from_arp_request", "false".into());
     }
-    if let Some(least) = least_threshold(options.text("mac_binding_age_threshold")) {
+    if let Some(least) =
+        Thresholds::read(options.text("mac_binding_age_threshold")).and_then(|all| all.least())
+    {
         ids.insert("mac_binding_age_threshold", least.to_string().into());
     }
     let quiet = options.get_bool("disable_garp_rarp", false);
@@ -210,39 +211,5 @@ fn positive(ids: &mut Map, from: &Map, key: &'static str) {
         // Writing to a string does not fail.
         let _ = write!(text, "{number}");
         ids.insert(key, text.into());
-    }
-}
-
-/// The least number above zero of a list `[CIDR:]SECONDS;...` (ovn-nb(5), Logical_Router options).
-/// Of entries for all addresses the last counts; an entry that cannot be read spoils the list.
-fn least_threshold(text: &str) -> Option<u32> {
-    let (mut least, mut default) = (None, None);
-    for entry in text.split(';').filter(|entry| !entry.is_empty()) {
-        let (network, seconds) = entry.rsplit_once(':').map_or((None, entry), |(net, s)| (Some(net), s));
-        let seconds = scan::blanks(seconds).parse().ok()?;
-        match network.map(IpNet::parse).transpose().ok()? {
-            Some(IpNet::V4(Ip4Net { length: 1.., .. }) | IpNet::V6(Ip6Net { length: 1.., .. })) => {
-                least = least.into_iter().chain(Some(seconds).filter(|seconds| *seconds > 0)).min();
-            }
-            _ => default = Some(seconds).filter(|seconds| *seconds > 0),
-        }
-    }
-    least.into_iter().chain(default).min()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_least_threshold_counts() {
-        assert_eq!(least_threshold("192.168.0.0/16:300;::/0:120;60"), Some(60));
-        assert_eq!(least_threshold(";; 7;"), Some(7));
-        assert_eq!(least_threshold("60;::/0:120"), Some(120));
-        assert_eq!(least_threshold("0"), None);
-        // Put to ovn-northd 26.03.1, which says that it cannot parse these.
-        assert_eq!(least_threshold("x;0;7"), None);
-        assert_eq!(least_threshold("192.168.0.0/33:300;60"), None);
-        assert_eq!(least_threshold(""), None);
     }
 }
