@@ -14,6 +14,8 @@ pub enum Protocol {
     Arp,
     /// Packets whose next hop has to be asked for by ARP.
     ArpResolve,
+    /// Packets of sessions that watch neighbours.
+    Bfd,
     /// What a DHCP relay handles.
     Dhcpv4Relay,
     /// What ICMP errors are made of.
@@ -34,9 +36,10 @@ pub enum Protocol {
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Protocol; 10] = [
+    pub const ALL: [Protocol; 11] = [
         Protocol::Arp,
         Protocol::ArpResolve,
+        Protocol::Bfd,
         Protocol::Dhcpv4Relay,
         Protocol::Icmp4Error,
         Protocol::Icmp6Error,
@@ -52,6 +55,7 @@ impl Protocol {
         match self {
             Protocol::Arp => "arp",
             Protocol::ArpResolve => "arp-resolve",
+            Protocol::Bfd => "bfd",
             Protocol::Dhcpv4Relay => "dhcpv4-relay",
             Protocol::Icmp4Error => "icmp4-error",
             Protocol::Icmp6Error => "icmp6-error",
