@@ -23,8 +23,7 @@ use crate::meter::{self, copp};
 use crate::multicast;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::router;
-use crate::router::aging;
+use crate::router::{self, aging, bfd, policy, route};
 use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
@@ -347,11 +346,45 @@ fn routers(
     parts.placed.push(pipeline.placed);
     parts.members.push(pipeline.members);
     parts.problems.push(pipeline.problems);
-    parts.placed.push(router::route::flows(nb, &network.router_ports, &network.port_keys));
+    routes(nb, sb, global, network, parts);
     let watched = nb.bfd.map(|row| row.logical_port.clone());
     let (placed, problems) = protocol_redirect::redirects(&network.router_ports, &network.ports, &watched);
     parts.placed.push(placed);
     parts.problems.push(problems);
+}
+
+/// Routes, policies, and the sessions that they depend on.
+fn routes(nb: &Northbound, sb: &Southbound, global: &Global, network: &Network, parts: &mut Parts) {
+    let sessions = bfd::sessions(nb, sb);
+    let exits = route::hop::exits(&network.router_ports, &network.port_keys);
+    let routes = route::routes(
+        nb,
+        route::Inputs {
+            routers: &network.routed.routers,
+            ports: &network.router_ports,
+            keys: &network.port_keys,
+            exits: &exits,
+            sessions: &sessions,
+            drop: &global.drop,
+        },
+    );
+    let policies = policy::policies(
+        nb,
+        policy::Inputs {
+            routers: &network.routed.routers,
+            exits: &exits,
+            sessions: &sessions,
+            drop: &global.drop,
+        },
+    );
+    let watched = routes.watched.concat(&policies.watched);
+    let bfd = bfd::bfd(nb, sb, &network.router_ports, &watched);
+    let program = nb.bfd.builder();
+    program.output("sb.BFD", &bfd.rows);
+    program.output("sb.BFD.status", &bfd.switched);
+    program.output("nb.BFD.status", &bfd.status);
+    parts.placed.extend([routes.placed, policies.placed, bfd.placed]);
+    parts.problems.extend([routes.problems, policies.problems]);
 }
 
 /// Port groups and address sets, which matches refer to by name.

@@ -24,6 +24,9 @@
 //! | `packet_length::*` | chk_pkt_len 0, 50, 55; larger_pkts 0, 150, 160; ip_input 150; out post_snat 100 | All; the port's router | port, other ports of its router, chassis features |
 //! | `redirect::*` | gw_redirect 0, 50; arp_resolve 50 | All; the port's router | port |
 //! | `network_id::*` | network_id 0, 105, 110 | All; the port's router | port |
+//! | `route::routes` | ip_routing_pre 100; ip_routing 10300 and by prefix; ip_routing_ecmp 100; defrag, ecmp_stateful, ecmp_stateful_egr 100; policy 65535; arp_resolve 200 | one router | route, its port, session and table; routes of the same prefix |
+//! | `policy::policies` | policy 0-32767; policy_ecmp 100 | one router | policy, its ports and sessions; whether the router has chains |
+//! | `bfd::bfd` | ip_input 110 | the port's router | port, sessions |
 //! | `request::*` | arp_request 0, 100, 200 | All; one router | static routes |
 //! | `delivery::*` | out delivery 0, 100, 110 | All; the port's router | port, whether its router relays multicast |
 //! | `defaults::fixed` | every other stage: pass | All | drop sampling |
@@ -32,6 +35,7 @@ pub mod admission;
 pub mod advertisement;
 pub mod aging;
 pub mod arp_nd;
+pub mod bfd;
 pub mod class;
 pub mod defaults;
 pub mod delivery;
@@ -41,6 +45,7 @@ pub mod network_id;
 pub mod own_address;
 pub mod packet_length;
 pub mod placed;
+pub mod policy;
 pub mod port;
 pub mod redirect;
 pub mod request;

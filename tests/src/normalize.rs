@@ -3,9 +3,12 @@
 //! What has no meaning of its own is replaced by what it stands for: row identifiers by the natural
 //! key of the row, datapath groups by the datapaths in them, tunnel keys by whose they are (how they
 //! were given out depends on history; [`Keys`] checks them apart), and so are the numbers of ACLs and the
-//! keys of ports in actions. A column that holds its type's default is left out, for a writer may leave it out too. `external_ids:source` names a line of the
-//! writer's own code, and `stage-hint` one of several rows behind a flow; of datapath groups with equal members one counts.
+//! keys of ports in actions. A column that holds its type's default is left out, for a writer may leave it
+//! out too. `external_ids:source` names a line of the writer's own code, discriminators of BFD are drawn at
+//! random, and `stage-hint` is one of several rows behind a flow; of datapath groups with equal members one counts.
 //! Nothing else is ignored.
+
+mod route_ids;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,8 +43,13 @@ pub struct Keys {
 pub fn southbound(dump: &Dump) -> Normal {
     let names = Names::new(dump);
     let mut normal = Normal::default();
+    let numbered = route_ids::numbered(dump);
+    normal.rows.extend(numbered.rows.iter().map(|row| names.line("Logical_Flow", row)));
     for (table, rows) in dump.iter().filter(|(table, _)| !NOT_COMPARED.contains(&&***table)) {
         for (uuid, row) in rows {
+            if numbered.replaced.contains(uuid) || numbered.groups.contains(uuid) {
+                continue;
+            }
             match &**table {
                 "Datapath_Binding" => {
                     let owner = names.datapath(text_of(row, "nb_uuid"));
@@ -51,6 +59,10 @@ pub fn southbound(dump: &Dump) -> Normal {
                     let space = names.resolve(row.get("datapath"));
                     let owner = text_of(row, "logical_port");
                     normal.keys.numbers.insert((space, owner), number(row, "tunnel_key"));
+                }
+                "BFD" => {
+                    let owner = format!("{} {}", text_of(row, "logical_port"), text_of(row, "dst_ip"));
+                    normal.keys.numbers.insert((table.to_string(), owner), number(row, "src_port"));
                 }
                 "ACL_ID" => {
                     normal.keys.numbers.insert((table.to_string(), uuid.to_string()), number(row, "id"));
@@ -162,6 +174,7 @@ impl Names {
         for (column, datum) in row {
             if is_default(datum)
                 || matches!((table, &**column), ("Datapath_Binding" | "Port_Binding", "tunnel_key"))
+                || matches!((table, &**column), ("BFD", "disc" | "src_port"))
             {
                 continue;
             }
@@ -270,6 +283,7 @@ pub fn northbound(dump: &Dump) -> Vec<String> {
     let mut lines = Vec::new();
     for (table, columns) in [
         ("NB_Global", &["options"][..]),
+        ("BFD", &["status"]),
         ("Logical_Switch_Port", &["dynamic_addresses", "tag", "up"]),
         ("Logical_Router_Port", &["ipv6_prefix", "status"]),
     ] {

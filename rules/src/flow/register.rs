@@ -123,3 +123,7 @@ pub const DHCP_RELAY_RESPONSE: &str = "reg9[8]";
 pub const NEXT_HOP_IS_IP4: &str = "reg9[9]";
 /// The connection is to remember where its packets leave.
 pub const ECMP_COMMIT: &str = "reg9[10]";
+/// The member of the group that was chosen.
+pub const ECMP_MEMBER: &str = "reg8[16..31]";
+/// The chain of policies that the packet is in; 0 is none.
+pub const POLICY_CHAIN: &str = "reg9[16..31]";

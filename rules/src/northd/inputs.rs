@@ -136,6 +136,8 @@ pub struct Southbound {
     pub mac_binding: Relation<sb::MacBinding>,
     /// Numbers of ACLs.
     pub acl_id: Relation<sb::AclId>,
+    /// Sessions that watch neighbours, and what came of them.
+    pub bfd: Relation<sb::BfdState>,
     /// What came of probes.
     pub service_monitor: Relation<sb::ServiceMonitorState>,
 }
@@ -214,6 +216,7 @@ impl Southbound {
             fdb: program.input("sb.FDB"),
             mac_binding: program.input("sb.MAC_Binding"),
             acl_id: program.input("sb.ACL_ID"),
+            bfd: program.input("sb.BFD"),
             service_monitor: program.input("sb.Service_Monitor"),
         }
     }

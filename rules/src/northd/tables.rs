@@ -68,6 +68,7 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::of::<sb::Fdb>("sb.FDB"),
     InputTable::of::<sb::MacBinding>("sb.MAC_Binding"),
     InputTable::of::<sb::AclId>("sb.ACL_ID"),
+    InputTable::of::<sb::BfdState>("sb.BFD"),
     InputTable::of::<sb::ServiceMonitorState>("sb.Service_Monitor"),
 ];
 
@@ -102,6 +103,12 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::MeterBand>("sb.Meter_Band", Role::Own, &["action", "rate", "burst_size"]),
     OutputTable::of::<sb::Meter>("sb.Meter", Role::Own, &["name"]),
     OutputTable::of::<sb::LoadBalancer>("sb.Load_Balancer", Role::Own, &["name"]),
+    OutputTable::of::<sb::Bfd>("sb.BFD", Role::Own, &["logical_port", "dst_ip"]).given_at_insert(&[
+        "disc",
+        "status",
+        "chassis_name",
+    ]),
+    OutputTable::of::<sb::BfdStatus>("sb.BFD.status", Role::Set, &[]),
     OutputTable::of::<sb::ServiceMonitor>(
         "sb.Service_Monitor",
         Role::Own,
@@ -121,6 +128,7 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::MacBinding>("sb.MAC_Binding.stale", Role::Delete, &[]),
     OutputTable::of::<nb::NbGlobalOptions>("nb.NB_Global.options", Role::Set, &[]),
     OutputTable::of::<nb::PortUp>("nb.Logical_Switch_Port.up", Role::Set, &[]),
+    OutputTable::of::<nb::BfdStatus>("nb.BFD.status", Role::Set, &[]),
     OutputTable::of::<nb::PortTag>("nb.Logical_Switch_Port.tag", Role::Set, &[]),
     OutputTable::of::<nb::RouterPortStatus>("nb.Logical_Router_Port.status", Role::Set, &[]),
     OutputTable::of::<nb::RouterPortPrefix>("nb.Logical_Router_Port.ipv6_prefix", Role::Set, &[]),

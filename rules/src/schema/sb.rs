@@ -247,6 +247,28 @@ table! {
         burst_size: i64 = "burst_size",
     }
 
+    /// A session that says whether a neighbour is alive (RFC 5880).
+    pub struct Bfd in Southbound "BFD" {
+        /// The router port.
+        logical_port: Text = "logical_port",
+        /// The neighbour.
+        dst_ip: Text = "dst_ip",
+        /// The port that packets are sent from, which no other session has.
+        src_port: i64 = "src_port",
+        /// Tells the session from others of its chassis.
+        disc: i64 = "disc",
+        /// Milliseconds between packets sent, at least.
+        min_tx: i64 = "min_tx",
+        /// Milliseconds between packets received, at least.
+        min_rx: i64 = "min_rx",
+        /// How many packets may be missed.
+        detect_mult: i64 = "detect_mult",
+        /// What a new row begins with; then the chassis' and [`BfdStatus`].
+        status: Text = "status",
+        /// The chassis that had the port when the row was made.
+        chassis_name: Text = "chassis_name",
+    }
+
     /// What a chassis probes. The other columns are those of [`ServiceMonitorState`],
     /// [`ServiceMonitorChassis`] and [`ServiceMonitorStatus`].
     pub struct ServiceMonitor in Southbound "Service_Monitor" {
@@ -349,6 +371,18 @@ table! {
         up: Option<bool> = "up",
     }
 
+    /// What the rules read back of a session.
+    pub struct BfdState in Southbound "BFD" {
+        /// The router port. Owned by northflow.
+        logical_port: Text = "logical_port",
+        /// The neighbour. Owned by northflow.
+        dst_ip: Text = "dst_ip",
+        /// The port that packets are sent from. Owned by northflow.
+        src_port: i64 = "src_port",
+        /// `down`, `init`, `up` or `admin_down`. Owned by the chassis, but for `admin_down`.
+        status: Text = "status",
+    }
+
     /// What the rules read back of a probe.
     pub struct ServiceMonitorState in Southbound "Service_Monitor" {
         /// The address that is probed.
@@ -373,6 +407,12 @@ table! {
     pub struct ServiceMonitorChassis in Southbound "Service_Monitor" {
         /// Its name.
         chassis_name: Text = "chassis_name",
+    }
+
+    /// The status of a session that is switched on or off.
+    pub struct BfdStatus in Southbound "BFD" {
+        /// `down` or `admin_down`.
+        status: Text = "status",
     }
 
     /// What came of a probe, where northflow knows better.

@@ -16,9 +16,9 @@ const SOURCE: &str = "router/route/connected.rs";
 /// How much one more bit of prefix weighs, so that the longest prefix wins.
 pub const PER_BIT: u16 = 8;
 /// What a connected route weighs more than others of its prefix.
-const CONNECTED: u16 = 6;
+pub const CONNECTED: u16 = 6;
 /// The port of single-hop BFD (RFC 5881 section 4).
-const BFD: u16 = 3784;
+pub const BFD: u16 = 3784;
 
 /// The flows of one port's networks. A link-local network is only looked up for packets from the port.
 /// `watched`: some session watches a neighbour of the port; its packets keep their TTL, which has to

@@ -3,6 +3,8 @@
 
 use northflow_engine::Relation;
 
+use super::hop::Out;
+use super::static_route::Route;
 use crate::flow::register::ECMP_COMMIT;
 use crate::flow::row::Placed;
 use crate::flow::text::quote;
@@ -36,6 +38,39 @@ fn flow(port: &str, key: u32) -> Flow {
         "ct_commit {{ ct_label.ecmp_reply_eth = eth.dst; ct_mark.ecmp_reply_port = {key};}}; output;"
     );
     Flow::new(Stage::LrInEcmpStatefulEgr, 100, matches, actions).written_in(SOURCE)
+}
+
+/// The flows of a route whose replies go back the way that requests came, on a gateway router; `matches` is
+/// what chooses the route. Packets in both directions are tracked, a connection remembers port and
+/// neighbour, and its replies skip routes and policies.
+pub fn flows(route: &Route, out: &Out, matches: &str) -> Vec<Flow> {
+    let family = if route.to.ip4() { 4 } else { 6 };
+    let end = if route.to.by_source { "dst" } else { "src" };
+    let arriving = format!("{} && ip{family}.{end} == {}", out.port.is_inport(), route.to.text());
+    let reply = format!("ct_mark.ecmp_reply_port == {}", out.key);
+    let (_, source, _) = route.registers();
+    let flow = |stage, priority, matches: String, actions: String| {
+        Flow::new(stage, priority, matches, actions).hint(route.row).written_in(SOURCE)
+    };
+    let commit = format!(
+        "ct_commit {{ ct_label.ecmp_reply_eth = eth.src; ct_mark.ecmp_reply_port = {};}}; next;",
+        out.key
+    );
+    let back = format!(
+        "ip.ttl--; flags.loopback = 1; eth.src = {}; {source} = {}; outport = {}; next;",
+        out.mac,
+        out.source,
+        out.port.quoted()
+    );
+    let neighbor = "push(xxreg1); xxreg1 = ct_label; eth.dst = xxreg1[32..79]; pop(xxreg1); next;";
+    vec![
+        flow(Stage::LrInDefrag, 100, arriving.clone(), "ct_next;".into()),
+        flow(Stage::LrInDefrag, 100, matches.into(), "ct_next;".into()),
+        flow(Stage::LrInEcmpStateful, 100, format!("{arriving} && (ct.new || ct.est)"), commit),
+        flow(Stage::LrInIpRouting, 10300, format!("{reply} && {matches}"), back),
+        flow(Stage::LrInPolicy, 65535, reply.clone(), "next;".into()),
+        flow(Stage::LrInArpResolve, 200, reply, neighbor.into()),
+    ]
 }
 
 #[cfg(test)]
