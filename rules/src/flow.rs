@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::acl::GroupSet;
 use crate::acl::sample::Collecting;
-use crate::lb::attach::BalancedSet;
+use crate::lb::attach::Holder;
+use crate::meter::copp::Punt;
 use crate::ovsdb::{Text, Uuid};
 use crate::router::RouterSet;
 use crate::switch::SwitchSet;
@@ -31,9 +32,11 @@ pub enum On {
     /// Every router of a class.
     Routers(RouterSet),
     /// Every switch that has a load balancer, directly or by a group of load balancers.
-    BalancedSwitches(BalancedSet),
+    BalancedSwitches(Holder),
+    /// The datapaths of a set that have one meter for one kind of packet, or none.
+    Part(u128),
     /// Every router that has a load balancer, likewise.
-    BalancedRouters(BalancedSet),
+    BalancedRouters(Holder),
     /// Every switch that a port group reaches and that sees its ACLs alike.
     PortGroup(GroupSet),
     /// Every switch with ACLs that sample alike.
@@ -89,6 +92,8 @@ pub struct Flow {
     pub key: FlowKey,
     /// What else is said of it.
     pub note: FlowNote,
+    /// What it sends to controllers, which the datapath may limit: decides the meter.
+    pub punt: Option<Punt>,
 }
 
 impl Flow {
@@ -102,7 +107,7 @@ impl Flow {
             controller_meter: None,
             acl_ct_translation: false,
         };
-        Flow { key, note: FlowNote::default() }
+        Flow { key, note: FlowNote::default(), punt: None }
     }
 
     /// Names the northbound row behind the flow.
@@ -139,6 +144,17 @@ impl Flow {
     pub fn meter(mut self, meter: Option<Text>) -> Flow {
         self.key.controller_meter = meter;
         self
+    }
+
+    /// Says what the flow sends to controllers.
+    pub fn punts(mut self, punt: Punt) -> Flow {
+        self.punt = Some(punt);
+        self
+    }
+
+    /// The flow with the meter of its datapath for what it punts.
+    pub fn metered(self, meter: Option<Text>) -> Flow {
+        Flow { punt: None, ..self.meter(meter) }
     }
 
     /// Has chassis match layer 4 fields so that fragments match too.

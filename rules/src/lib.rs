@@ -9,6 +9,7 @@ pub mod binding;
 pub mod flow;
 pub mod global;
 pub mod lb;
+pub mod meter;
 pub mod multicast;
 pub mod northd;
 pub mod ovsdb;

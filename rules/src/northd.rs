@@ -15,9 +15,11 @@ use crate::global::address_set::Sets;
 use crate::global::chassis::ChassisFeatures;
 use crate::global::stale::{self, PortKey};
 use crate::global::{
-    address_set, chassis, config_seq, dhcp_catalog, drop_sampling, identity, rbac, settings, single,
+    address_set, chassis, config_seq, dhcp_catalog, drop_sampling, identity, rbac, settings, single, template,
 };
 use crate::lb;
+use crate::meter::copp::DatapathMeter;
+use crate::meter::{self, copp};
 use crate::multicast;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
@@ -70,7 +72,9 @@ impl Parts {
     /// Logical flows, the groups of datapaths that rows refer to, and all problems.
     fn output(mut self, program: &Builder, network: &Network) {
         let live = network.datapaths.keys.map(|assigned| assigned.owner);
-        let rows = flow::row::rows(&program.union(&self.placed), &program.union(&self.members), &live);
+        let metered =
+            copp::metered(&program.union(&self.placed), &program.union(&self.members), &network.meters);
+        let rows = flow::row::rows(&metered.placed, &metered.members, &live);
         program.output("sb.Logical_Flow", &rows.flows);
         self.dp_groups.push(rows.groups);
         self.dp_group_datapaths.push(rows.group_datapaths);
@@ -95,6 +99,7 @@ fn global(program: &Builder, nb: &Northbound, sb: &Southbound, parts: &mut Parts
     let highest = chassis::max_datapath_key(&vxlan, &nb.switch);
     let completed = settings::completed(&options, &highest);
     program.output("nb.NB_Global.options", &settings::write_back(&options, &completed));
+    program.output("sb.Chassis_Template_Var", &template::variables(&nb.template_var));
     program.output("sb.SB_Global", &settings::southbound(&nb.global, &completed, &sb.global));
 
     let (role, permissions) = rbac::rbac(&nb.global);
@@ -120,6 +125,7 @@ struct Network {
     ports: Relation<SwitchPort>,
     port_keys: Relation<Assigned>,
     dynamic_addresses: Relation<(Uuid, Text)>,
+    meters: Relation<DatapathMeter>,
     routed: Routed,
     router_ports: Relation<RouterPortConfig>,
 }
@@ -167,9 +173,18 @@ fn topology(
         ports,
         port_keys: keys.keys,
         dynamic_addresses: ipam.addresses,
+        meters: meters(program, nb),
         routed,
         router_ports,
     }
+}
+
+/// Meters, and which of them limit what datapaths send to controllers.
+fn meters(program: &Builder, nb: &Northbound) -> Relation<DatapathMeter> {
+    let rows = meter::row::rows(&nb.meter, &nb.meter_band, &nb.acl);
+    program.output("sb.Meter", &rows.meters);
+    program.output("sb.Meter_Band", &rows.bands);
+    copp::datapath_meters(&nb.copp, &nb.meter, &nb.switch, &nb.router)
 }
 
 /// What load balancing tells the rules for switches and routers.
@@ -194,16 +209,19 @@ fn load_balancing(
     let balancers = lb::balancers(&nb.load_balancer, &nb.load_balancer_vips, &settings);
     parts.problems.push(balancers.problems);
 
+    // The server may keep a reference to a row that went in the transaction that changed the referrer.
+    let lbs = nb.load_balancer.map(|row| row.uuid).index_by(|lb| *lb);
+    let lb_groups = nb.load_balancer_group.map(|row| row.uuid).index_by(|group| *group);
+    let existing = |links: &Relation<Link>, rows| links.index_by(|link| link.member).semijoin(rows);
     let references = |direct: &Relation<Link>, grouped: &Relation<Link>| lb::attach::References {
-        direct: direct.clone(),
-        grouped: grouped.clone(),
-        group_members: nb.load_balancer_group_members.clone(),
+        direct: existing(direct, &lbs),
+        grouped: existing(grouped, &lb_groups),
+        group_members: existing(&nb.load_balancer_group_members, &lbs),
     };
     let on_switches = references(&nb.switch_load_balancers, &nb.switch_load_balancer_groups);
     let on_routers = references(&nb.router_load_balancers, &nb.router_load_balancer_groups);
-    let meters = program.union(&[]);
-    let switches = on_switches.attach(&meters, On::BalancedSwitches);
-    let routers = on_routers.attach(&meters, On::BalancedRouters);
+    let switches = on_switches.attach(On::BalancedSwitches);
+    let routers = on_routers.attach(On::BalancedRouters);
 
     let ports = monitor::port_states(&network.ports, &nb.switch_port, &sb.port, &sb.chassis);
     let inputs = lb::health::Inputs {
@@ -249,7 +267,6 @@ fn acls(
     let inputs = acl::placed::Inputs {
         reach: port_group::reach(members),
         balanced: balanced.switches.clone(),
-        meters: program.union(&[]),
         settings: acl::settings(&global.options, &global.drop),
         features: global.features.clone(),
     };
@@ -289,6 +306,13 @@ fn switches(
     parts.members.push(placed::members(&nb.switch, &ports));
     let services = service::services(nb, &ports, &by_switch);
     parts.placed.push(services.placed);
+    let names = service::dns::rows(&nb.switch_dns_records, &nb.dns, &sb.dns, &network.datapaths.keys);
+    program.output("sb.DNS", &names.rows);
+    program.output("sb.DNS.datapaths", &names.datapaths);
+    program.output("sb.DNS.options", &names.options);
+    let (shaping, problems) = meter::qos::shaping(&nb.switch_qos_rules, &nb.qos);
+    parts.placed.push(shaping);
+    parts.problems.push(problems);
     parts.problems.push(services.problems);
 
     parts.placed.push(external_port::drops(&ports));

@@ -13,8 +13,7 @@
 //! | `path_mtu::router_port` | check_port_sec 120 | the port's switch | router port: MAC, gateway router or not |
 //! | `fdb::fixed` | lookup_fdb, put_fdb 0, both pipelines | All | - |
 //! | `fdb::port` | lookup_fdb, put_fdb 100 | the port's switch | port: kind, `unknown`, port security, two options |
-//! | `l2_lookup::fixed` | l2_lkup 0, 70-72, 100, 110; l2_unknown 0, 50 | All, LocalFdb, ArpToLayer2Only, UnknownFlooded, UnknownDropped, Multicast, HealthCheckUnmetered | drop sampling |
-//! | `l2_lookup::health_check` | l2_lkup 110 | one switch | the switch's meter `svc-monitor` |
+//! | `l2_lookup::fixed` | l2_lkup 0, 70-72, 100, 110; l2_unknown 0, 50 | All, LocalFdb, ArpToLayer2Only, UnknownFlooded, UnknownDropped, Multicast | drop sampling |
 //! | `l2_lookup::port` | l2_lkup 50 | the port's switch | port: kind, enabled, addresses, two options; `unknown` on the switch if it clones; drop sampling |
 //! | `l2_lookup::router_port` | l2_lkup 50 | the port's switch | port: enabled, proxy MAC; router port: MAC, where it resides; drop sampling |
 //! | `localnet::*` | check_port_sec 75; apply_port_sec 70, 75, 85 | the port's switch | a localnet or l2gateway port, and a gateway behind a router port |
@@ -24,7 +23,7 @@
 //! | `vtep::fixed` | hairpin 1000; arp_rsp 65535 | WithVtep | - |
 //! | `vtep::gateway` | hairpin 2000 | one switch | a vtep port and a distributed gateway port on it |
 //! | `defaults::fixed` | every other stage: pass; conntrack entry; network functions | All | drop sampling |
-//! | `service::arp_nd::port` | arp_rsp 50, 100 | the port's switch | port: kind, `unknown`, up, addresses, one option; switch: VLANs, proxy, meter `nd-na`; ignore_lsp_down |
+//! | `service::arp_nd::port` | arp_rsp 50, 100 | the port's switch | port: kind, `unknown`, up, addresses, one option; switch: VLANs, proxy; ignore_lsp_down |
 //! | `service::arp_nd::localnet` | arp_rsp 100 | the port's switch | a localnet port; the switch has no proxy |
 //! | `service::virtual_port::port` | arp_rsp 100 | the port's switch | virtual port: IP; parent on the same switch |
 //!
@@ -70,6 +69,7 @@ pub fn fixed_flows(drop: DropConfig) -> Vec<(SwitchSet, Flow)> {
         vtep::fixed(),
         defaults::fixed(drop),
         crate::lb::switch::fixed(),
+        crate::service::dns::fixed(),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -119,6 +119,10 @@ impl Names {
             );
             names.rows.insert(*uuid, name);
         }
+        for (uuid, row) in rows("Meter_Band") {
+            let (rate, burst) = (number(row, "rate"), number(row, "burst_size"));
+            names.rows.insert(*uuid, format!("{} above {rate} burst {burst}", text_of(row, "action")));
+        }
         for (uuid, row) in rows("Logical_DP_Group") {
             let name = names.resolve(row.get("datapaths"));
             names.rows.insert(*uuid, format!("group {name}"));

@@ -106,7 +106,7 @@ impl Filtering {
     }
 
     /// The classes that it is in.
-    pub fn sets(&self, traits: SwitchTraits, reject_meter: Option<u128>) -> Vec<SwitchSet> {
+    pub fn sets(&self, traits: SwitchTraits) -> Vec<SwitchSet> {
         let mut sets = filter_sets(self.acls, self.vip);
         if self.tracking().tracks() {
             sets.push(SwitchSet::Tracked);
@@ -122,10 +122,7 @@ impl Filtering {
             let highest = self.tiers[stage as usize];
             let tiered = highest > 0;
             sets.push(SwitchSet::AclTiers { stage, highest });
-            sets.push(match reject_meter {
-                Some(meter) => SwitchSet::RejectMetered { stage, tiered, meter },
-                None => SwitchSet::RejectUnmetered { stage, tiered },
-            });
+            sets.push(SwitchSet::Rejecting { stage, tiered });
         }
         sets
     }

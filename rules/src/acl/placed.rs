@@ -17,14 +17,13 @@ use serde::{Deserialize, Serialize};
 use super::filtering::{self, Filtering, Held, Holder, SwitchTraits, Trait};
 use super::rule::{Extra, Rule};
 use super::sample::{Collecting, Collector, Sampling};
-use super::{AclStage, GroupSet, Settings, View, entry, eval, fixed_flows, log, persist, sample, verdict};
+use super::{AclStage, GroupSet, Settings, View, entry, eval, fixed_flows, log, persist, sample};
 use crate::flow::On;
 use crate::flow::row::{Placed, SetMember};
 use crate::global::chassis::ChassisFeatures;
 use crate::global::single;
-use crate::lb::attach::{Punt, PuntMeter};
 use crate::northd::{Northbound, Southbound};
-use crate::ovsdb::{Text, Uuid};
+use crate::ovsdb::Uuid;
 use crate::problem::Problem;
 use crate::schema::{nb, sb};
 use crate::switch::SwitchSet;
@@ -37,8 +36,6 @@ pub struct Inputs {
     pub reach: Relation<Reach>,
     /// Switches that have a load balancer with a VIP.
     pub balanced: Relation<Uuid>,
-    /// The meters of switches.
-    pub meters: Relation<PuntMeter>,
     /// The global settings, one row.
     pub settings: Relation<Settings>,
     /// What all chassis can do, one row.
@@ -146,11 +143,11 @@ pub fn acls(nb: &Northbound, sb: &Southbound, inputs: &Inputs) -> Acls {
     let fixed = inputs.settings.flat_map(|settings| {
         fixed_flows(*settings).into_iter().map(|(set, flow)| Placed { on: On::Switches(set), flow })
     });
-    let (metered, classes) = classes(nb, inputs, &switches, &filtering);
+    let classes = classes(nb, &switches, &filtering);
     let samplers = samplers(&sampled, &members);
     Acls {
         filtering,
-        placed: builder.union(&[own, shared, fixed, metered]),
+        placed: builder.union(&[own, shared, fixed]),
         members: builder.union(&[members, classes, samplers]),
         numbers: persist::rows(&numbers),
         problems,
@@ -227,29 +224,20 @@ fn samplers(sampled: &Relation<(On, Collecting)>, members: &Relation<SetMember>)
     lone.concat(&grouped).distinct()
 }
 
-/// Flows of rejection for each meter, and the classes of all switches.
+/// The classes of all switches.
 ///
 /// Cost: a switch costs its own classes.
 fn classes(
     nb: &Northbound,
-    inputs: &Inputs,
     switches: &Relation<SwitchTraits>,
     filtering: &Relation<Filtering>,
-) -> (Relation<Placed>, Relation<SetMember>) {
-    let meters = inputs
-        .meters
-        .filter(|meter| meter.punt == Punt::Reject)
-        .map(|meter| (meter.datapath, meter.meter.clone()));
-    let facts = filtering.index_by(|filtering| filtering.switch).named("acl.filtering");
-    let joined =
-        facts.join(&switches.index_by(|traits| traits.switch), |filtering, traits| (*filtering, *traits));
-    let by_filter = joined.index_by(|(filtering, _)| filtering.switch).join_optional(
-        &meters.index_by(|(switch, _)| *switch),
-        |(filtering, traits), meter| {
-            let meter = meter.map(|(_, name)| northflow_engine::key_hash(name));
+) -> Relation<SetMember> {
+    let by_filter = filtering.index_by(|filtering| filtering.switch).named("acl.filtering").join_flat(
+        &switches.index_by(|traits| traits.switch),
+        |filtering, traits| {
             let datapath = filtering.switch;
             let member = move |set| SetMember { set: On::Switches(set), datapath };
-            filtering.sets(*traits, meter).into_iter().map(member)
+            filtering.sets(*traits).into_iter().map(member)
         },
     );
     let names = nb.dns.filter(|row| !row.records.is_empty()).map(|row| row.uuid);
@@ -266,22 +254,7 @@ fn classes(
             datapath: *switch,
         },
     );
-    (rejections(&meters), by_filter.concat(&by_names))
-}
-
-/// A meter that is in use costs its own flows, however many switches it is on.
-fn rejections(meters: &Relation<(Uuid, Text)>) -> Relation<Placed> {
-    meters.map(|(_, name)| name.clone()).distinct().flat_map(|name| {
-        let meter = northflow_engine::key_hash(name);
-        let mut placed = Vec::new();
-        for stage in AclStage::ALL {
-            for tiered in [false, true] {
-                let on = On::Switches(SwitchSet::RejectMetered { stage, tiered, meter });
-                placed.push(Placed { on, flow: verdict::reject(stage, tiered, Some(name.clone())) });
-            }
-        }
-        placed
-    })
+    by_filter.concat(&by_names)
 }
 
 /// ACLs whose connections some chassis cannot flush.

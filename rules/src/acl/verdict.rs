@@ -8,7 +8,7 @@ use super::{AclStage, Settings};
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::{ACL_TIER, ACL_VERDICT_ALLOW, ACL_VERDICT_DROP, ACL_VERDICT_REJECT};
 use crate::flow::{Flow, Stage};
-use crate::ovsdb::Text;
+use crate::meter::copp::Punt;
 use crate::switch::SwitchSet;
 
 /// The flows by class of switch.
@@ -23,7 +23,7 @@ pub fn fixed(settings: Settings) -> Vec<(SwitchSet, Flow)> {
             flows.extend(tiers(stage, highest, settings).into_iter().map(|flow| (set, flow)));
         }
         for tiered in [false, true] {
-            flows.push((SwitchSet::RejectUnmetered { stage, tiered }, reject(stage, tiered, None)));
+            flows.push((SwitchSet::Rejecting { stage, tiered }, reject(stage, tiered)));
         }
     }
     flows
@@ -56,8 +56,8 @@ fn tiers(stage: AclStage, highest: u8, settings: Settings) -> Vec<Flow> {
 }
 
 /// The sender is told by a packet that goes back the way this one came: behind the ACLs of the other
-/// direction, which have no say in it. `meter` limits such packets.
-pub fn reject(stage: AclStage, tiered: bool, meter: Option<Text>) -> Flow {
+/// direction, which have no say in it.
+fn reject(stage: AclStage, tiered: bool) -> Flow {
     let (pipeline, back) =
         if stage.is_ingress() { ("egress", Stage::LsOutQos) } else { ("ingress", Stage::LsInL2Lkup) };
     let actions = format!(
@@ -66,7 +66,7 @@ pub fn reject(stage: AclStage, tiered: bool, meter: Option<Text>) -> Flow {
         reset(tiered),
         back.table()
     );
-    Flow::new(stage.action(), 1000, format!("{ACL_VERDICT_REJECT} == 1"), actions).meter(meter)
+    Flow::new(stage.action(), 1000, format!("{ACL_VERDICT_REJECT} == 1"), actions).punts(Punt::Reject)
 }
 
 #[cfg(test)]
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_rejection_takes_the_way_back() {
-        let back = |stage| reject(stage, false, None).key.actions.to_string();
+        let back = |stage| reject(stage, false).key.actions.to_string();
         assert!(back(AclStage::AfterLb).ends_with("outport <-> inport; next(pipeline=egress,table=10); };"));
         assert!(back(AclStage::ToLport).ends_with("outport <-> inport; next(pipeline=ingress,table=32); };"));
     }

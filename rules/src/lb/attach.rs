@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::{Flow, On};
-use crate::ovsdb::{Text, Uuid};
+use crate::ovsdb::Uuid;
 use crate::schema::{Link, MapEntry, nb};
 
 /// The northbound row by which a datapath has a load balancer.
@@ -28,46 +28,6 @@ pub enum Holder {
     LoadBalancer(Uuid),
     /// A group that it is in.
     Group(Uuid),
-}
-
-/// Packets of load balancers that go to controllers, and that meters of the datapath limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Punt {
-    /// Those that are rejected for want of a backend.
-    Reject,
-    /// Those that tell the CMS that a service without backends is wanted.
-    Event,
-}
-
-/// Which of a holder's datapaths are meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Limit {
-    /// All.
-    Any,
-    /// Those that do not limit such packets.
-    Unmetered(Punt),
-    /// Those that limit such packets by the meter whose name has this hash.
-    Metered(Punt, u128),
-}
-
-/// Datapaths that have load balancers by one holder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct BalancedSet {
-    /// By what they have them.
-    pub holder: Holder,
-    /// Which of them.
-    pub limit: Limit,
-}
-
-/// A meter by which a datapath limits what load balancers send to controllers.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct PuntMeter {
-    /// The northbound row of the datapath.
-    pub datapath: Uuid,
-    /// The packets.
-    pub punt: Punt,
-    /// The name of the meter.
-    pub meter: Text,
 }
 
 /// The references of the datapaths of one type, switches or routers.
@@ -99,14 +59,6 @@ pub struct Referred {
     pub holder: Holder,
 }
 
-/// A set of a holder, and the name of the meter if it is one of [`Limit::Metered`].
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Variant {
-    set: BalancedSet,
-    punt: Punt,
-    meter: Option<Text>,
-}
-
 /// Where load balancers are, on the datapaths of one type.
 #[derive(Clone, Debug)]
 pub struct Attachment {
@@ -116,8 +68,7 @@ pub struct Attachment {
     pub referred: Relation<Referred>,
     /// The datapaths of all sets.
     pub members: Relation<SetMember>,
-    variants: Relation<Variant>,
-    place: fn(BalancedSet) -> On,
+    place: fn(Holder) -> On,
 }
 
 /// A flow of a load balancer, before it is known where that is.
@@ -125,9 +76,7 @@ pub struct Attachment {
 pub struct BalancerFlow {
     /// The load balancer.
     pub lb: Uuid,
-    /// What it sends to controllers, if it does.
-    pub punt: Option<Punt>,
-    /// The flow, without a meter.
+    /// The flow.
     pub flow: Flow,
 }
 
@@ -160,9 +109,8 @@ impl References {
         direct.concat(&grouped).map(|link| link.owner).distinct()
     }
 
-    /// The datapaths of every holder. `place` makes a place of a set of this type of datapath; `meters`
-    /// are those of this type of datapath.
-    pub fn attach(&self, meters: &Relation<PuntMeter>, place: fn(BalancedSet) -> On) -> Attachment {
+    /// The datapaths of every holder. `place` makes a place of a holder on this type of datapath.
+    pub fn attach(&self, place: fn(Holder) -> On) -> Attachment {
         let direct = self
             .direct
             .map(|link| Referred { datapath: link.owner, holder: Holder::LoadBalancer(link.member) });
@@ -179,61 +127,22 @@ impl References {
         let held = held_directly.distinct().concat(&held_by_group);
 
         let referred = direct.concat(&grouped);
-        let variants = variants(&referred, meters);
-        let any = referred.map(move |referred| SetMember {
-            set: place(BalancedSet { holder: referred.holder, limit: Limit::Any }),
-            datapath: referred.datapath,
-        });
-        let limited = variants
-            .map(move |(variant, datapath)| SetMember { set: place(variant.set), datapath: *datapath });
-        let variants = variants.map(|(variant, _)| variant.clone()).distinct();
-        Attachment { held, referred, members: any.concat(&limited), variants, place }
+        let members = referred
+            .map(move |referred| SetMember { set: place(referred.holder), datapath: referred.datapath });
+        Attachment { held, referred, members, place }
     }
-}
-
-/// Each datapath of each holder, for each kind of packet with the meter that limits it.
-fn variants(referred: &Relation<Referred>, meters: &Relation<PuntMeter>) -> Relation<(Variant, Uuid)> {
-    let each = referred.flat_map(|referred| [Punt::Reject, Punt::Event].map(|punt| (*referred, punt)));
-    each.index_by(|(referred, punt)| (referred.datapath, *punt)).join_optional(
-        &meters.index_by(|meter| (meter.datapath, meter.punt)),
-        |(referred, punt), meter| {
-            let meter = meter.map(|meter| meter.meter.clone());
-            let limit = match &meter {
-                Some(name) => Limit::Metered(*punt, northflow_engine::key_hash(name)),
-                None => Limit::Unmetered(*punt),
-            };
-            let set = BalancedSet { holder: referred.holder, limit };
-            Some((Variant { set, punt: *punt, meter }, referred.datapath))
-        },
-    )
 }
 
 impl Attachment {
     /// Puts flows of load balancers where these are.
     ///
-    /// Cost: a flow costs itself once for each holder, and one that goes to controllers once for each
-    /// meter besides; a holder that gets its first datapath costs the flows of its load balancers.
+    /// Cost: a flow costs itself once for each holder; a holder that gets its first datapath costs the
+    /// flows of its load balancers.
     pub fn place(&self, flows: &Relation<BalancerFlow>) -> Relation<Placed> {
-        let held = self.held.index_by(|held| held.lb);
         let place = self.place;
-        let quiet = flows.filter(|flow| flow.punt.is_none()).index_by(|flow| flow.lb).join(
-            &held,
-            move |flow, held| {
-                let set = BalancedSet { holder: held.holder, limit: Limit::Any };
-                Placed { on: place(set), flow: flow.flow.clone() }
-            },
-        );
-        let punted = flows
-            .filter(|flow| flow.punt.is_some())
-            .index_by(|flow| flow.lb)
-            .join(&held, |flow, held| (held.holder, flow.clone()));
-        let punted = punted.index_by(|(holder, flow)| (*holder, flow.punt)).join(
-            &self.variants.index_by(|variant| (variant.set.holder, Some(variant.punt))),
-            move |(_, flow), variant| Placed {
-                on: place(variant.set),
-                flow: flow.flow.clone().meter(variant.meter.clone()),
-            },
-        );
-        quiet.concat(&punted)
+        flows.index_by(|flow| flow.lb).join(&self.held.index_by(|held| held.lb), move |flow, held| Placed {
+            on: place(held.holder),
+            flow: flow.flow.clone(),
+        })
     }
 }

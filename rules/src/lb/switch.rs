@@ -10,11 +10,12 @@
 //!              150   the same from a client that keeps its backend
 //! ```
 
-use super::attach::{BalancerFlow, Punt};
+use super::attach::BalancerFlow;
 use super::vip::Family;
 use super::{Service, affinity, empty, hairpin};
 use crate::flow::register::*;
 use crate::flow::{Flow, Stage};
+use crate::meter::copp::Punt;
 use crate::switch::SwitchSet;
 
 const EVENT: u16 = 130;
@@ -45,13 +46,12 @@ pub fn flows(service: &Service) -> Vec<BalancerFlow> {
     let Service { lb, vip, .. } = service;
     let flow = |stage, priority, matches: String, actions: String| BalancerFlow {
         lb: lb.row,
-        punt: None,
         flow: Flow::new(stage, priority, matches, actions).hint(lb.row).written_in("lb/switch.rs"),
     };
     let mut flows = Vec::new();
     if let Some((matches, action)) = empty::event(service) {
-        let event = flow(Stage::LsInPreLb, EVENT, matches, action);
-        flows.push(BalancerFlow { punt: Some(Punt::Event), ..event });
+        let BalancerFlow { lb, flow } = flow(Stage::LsInPreLb, EVENT, matches, action);
+        flows.push(BalancerFlow { lb, flow: flow.punts(Punt::EmptyLb) });
     }
     let remember = remember(service);
     flows.push(flow(
@@ -64,7 +64,9 @@ pub fn flows(service: &Service) -> Vec<BalancerFlow> {
     let (balance, punt) = balance(service);
     let priority = if vip.front.port.is_some() { WITH_PORT } else { WITHOUT_PORT };
     let new = format!("ct.new && {}{}", to_vip(service), tracked_port(service));
-    flows.push(BalancerFlow { punt, ..flow(Stage::LsInLb, priority, new, balance) });
+    let mut balance = flow(Stage::LsInLb, priority, new, balance);
+    balance.flow.punt = punt;
+    flows.push(balance);
 
     if lb.affinity > 0 {
         let family = vip.family.name();

@@ -138,6 +138,8 @@ pub struct Southbound {
     pub acl_id: Relation<sb::AclId>,
     /// What came of probes.
     pub service_monitor: Relation<sb::ServiceMonitorState>,
+    /// Options of names.
+    pub dns: Relation<sb::DnsOptions>,
 }
 
 impl Northbound {
@@ -215,6 +217,7 @@ impl Southbound {
             mac_binding: program.input("sb.MAC_Binding"),
             acl_id: program.input("sb.ACL_ID"),
             service_monitor: program.input("sb.Service_Monitor"),
+            dns: program.input("sb.DNS"),
         }
     }
 }

@@ -227,6 +227,45 @@ table! {
         options: Map = "options",
     }
 
+    /// Names that the chassis of some switches resolve. Owned by northflow, except other options than
+    /// `ovn-owned`.
+    pub struct Dns in Southbound "DNS" {
+        /// Addresses by name, or a name by reversed address; values are in lower case.
+        records: Map = "records",
+        /// The switches.
+        datapaths: Vec<Uuid> = "datapaths",
+        /// `ovn-owned`: whether questions about other data of these names are answered too.
+        options: Map = "options",
+    }
+
+    /// Values of template variables on one chassis. Owned by northflow.
+    pub struct ChassisTemplateVar in Southbound "Chassis_Template_Var" {
+        /// The name of the chassis, unique.
+        chassis: Text = "chassis",
+        /// The values by name.
+        variables: Map = "variables",
+    }
+
+    /// A limit of packets or bits per second. Owned by northflow.
+    pub struct Meter in Southbound "Meter" {
+        /// Its name, unique.
+        name: Text = "name",
+        /// `kbps` or `pktps`.
+        unit: Text = "unit",
+        /// The limits, rows of [`MeterBand`].
+        bands: Vec<Uuid> = "bands",
+    }
+
+    /// A limit of a meter. Owned by northflow.
+    pub struct MeterBand in Southbound "Meter_Band" {
+        /// What happens above it: `drop`.
+        action: Text = "action",
+        /// The limit, in the unit of the meter.
+        rate: i64 = "rate",
+        /// How much may exceed it at once, in kilobits or packets.
+        burst_size: i64 = "burst_size",
+    }
+
     /// What a chassis probes. The other columns are those of [`ServiceMonitorState`],
     /// [`ServiceMonitorChassis`] and [`ServiceMonitorStatus`].
     pub struct ServiceMonitor in Southbound "Service_Monitor" {
@@ -365,6 +404,12 @@ table! {
     pub struct PortBindingUp in Southbound "Port_Binding" {
         /// Whether the chassis has all flows of the port.
         up: Option<bool> = "up",
+    }
+
+    /// What the options of a row of names are, or are to be, whoever wrote them last.
+    pub struct DnsOptions in Southbound "DNS" {
+        /// The options.
+        options: Map = "options",
     }
 
     /// What a port's options are to be, whoever wrote them last.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::flow::row::Placed;
 use crate::flow::text::{ip6, solicited_node};
 use crate::flow::{Flow, Stage};
-use crate::ovsdb::{Text, Uuid};
+use crate::meter::copp::Punt;
+use crate::ovsdb::Uuid;
 use crate::schema::nb;
 use crate::switch::placed::place;
 use crate::switch::port::{Port, PortKind};
@@ -39,8 +40,6 @@ pub struct Answering {
     pub vlan_passthru: bool,
     /// Some port of the switch has options:arp_proxy.
     pub proxy: bool,
-    /// The meter of neighbour advertisements (`nd-na` of LogicalSwitch.copp).
-    pub meter: Option<Text>,
 }
 
 /// How a switch answers.
@@ -75,7 +74,7 @@ pub fn answers(ports: &Index<Uuid, PortConfig>, manners: &Index<Uuid, Manners>) 
 fn answer(config: &PortConfig, manners: &Manners) -> Vec<Flow> {
     let Manners { vlan_passthru, proxy, .. } = *manners;
     let ignore_down = config.config.ignore_down;
-    let answering = Answering { ignore_down, vlan_passthru, proxy, meter: None };
+    let answering = Answering { ignore_down, vlan_passthru, proxy };
     let mut flows = port(&config.port, Responder::of(config), &answering, &config.addresses);
     if config.kind == PortKind::Localnet {
         flows.extend(localnet(&config.port, proxy));
@@ -129,7 +128,7 @@ pub fn port(port: &Port, responder: Responder, answering: &Answering, addresses:
             let (node, ip) = (ip6(solicited_node(ip)), ip6(ip));
             if answering.proxy {
                 let unicast = format!("nd_ns && ip6.dst == {ip} && nd.target == {ip}");
-                flows.push(port.flow(STAGE, 50, unicast, "next;").meter(answering.meter.clone()));
+                flows.push(port.flow(STAGE, 50, unicast, "next;").punts(Punt::NdNa));
             }
             let solicitation = format!("nd_ns_mcast && ip6.dst == {node} && nd.target == {ip}");
             let advertise = match responder.kind {
@@ -140,7 +139,7 @@ pub fn port(port: &Port, responder: Responder, answering: &Answering, addresses:
                 "{advertise} {{ eth.src = {mac}; ip6.src = {ip}; nd.target = {ip}; \
                  nd.tll = {mac}; outport = inport; flags.loopback = 1; output; }};"
             );
-            flows.push(port.flow(STAGE, 50, solicitation.as_str(), reply).meter(answering.meter.clone()));
+            flows.push(port.flow(STAGE, 50, solicitation.as_str(), reply).punts(Punt::NdNa));
             flows.push(own_request(port, &solicitation));
         }
     }
@@ -164,7 +163,7 @@ mod tests {
     use crate::switch::port::tests::{lines, port as named};
 
     const VIF: Responder = Responder { kind: PortKind::Vif, unknown: false, disabled: false, up: false };
-    const PLAIN: Answering = Answering { ignore_down: true, vlan_passthru: false, proxy: false, meter: None };
+    const PLAIN: Answering = Answering { ignore_down: true, vlan_passthru: false, proxy: false };
 
     fn flows(name: &str, responder: Responder, answering: &Answering) -> Vec<String> {
         let address = Addresses::read("0a:00:00:00:00:01 10.0.0.1 fd00::1").unwrap();
@@ -185,12 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn a_router_says_so_and_a_meter_counts_advertisements() {
+    fn a_router_says_so_and_advertisements_are_counted() {
         let router = Responder { kind: PortKind::Router, ..VIF };
-        let metered = Answering { meter: Some("m0".into()), ..PLAIN };
-        let flows = flows("r", router, &metered);
-        assert!(flows[2].contains("| nd_na_router { ") && flows[2].ends_with(" [meter m0] [hint]"));
-        assert!(!flows[3].contains("meter"));
+        assert!(flows("r", router, &PLAIN)[2].contains("| nd_na_router { "));
+        let address = PortAddress::read("0a:00:00:00:00:01 10.0.0.1 fd00::1").unwrap();
+        let flows = port(&named("r"), router, &PLAIN, &[address]);
+        let punts: Vec<Option<Punt>> = flows.iter().map(|flow| flow.punt).collect();
+        assert_eq!(punts, [None, None, Some(Punt::NdNa), None]);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! client(port, entry)  :-  port with DHCP options, enabled, no router port, no relay on its switch;
 //!                          entry = the port itself,
 //!                          or of an external port with an HA group each localnet port of the switch
-//! flow(switch)         :-  client(port, entry), DHCP_Options row of the port, meter of the switch
+//! flow(switch)         :-  client(port, entry), DHCP_Options row of the port
 //! ```
 
 use northflow_engine::Relation;
@@ -91,8 +91,8 @@ pub fn dhcp(
     let v4 = clients.filter(|client| client.v4.is_some()).index_by(|client| client.v4);
     let v6 = clients.filter(|client| client.v6.is_some()).index_by(|client| client.v6);
     let served = v4
-        .join(&rows, |client, row| (client.switch, dhcpv4::client(client, row, None)))
-        .concat(&v6.join(&rows, |client, row| (client.switch, dhcpv6::client(client, row, None))));
+        .join(&rows, |client, row| (client.switch, dhcpv4::client(client, row)))
+        .concat(&v6.join(&rows, |client, row| (client.switch, dhcpv6::client(client, row))));
     let placed = served.flat_map(|(switch, served)| place(*switch, served.flows.clone()).collect::<Vec<_>>());
     let problems = served.flat_map(|(_, served)| served.problem.clone()).distinct();
     (placed, problems)

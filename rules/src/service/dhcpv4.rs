@@ -6,16 +6,16 @@ use super::dhcp::{Client, Served};
 use crate::flow::priority::ACL_BUILT_IN;
 use crate::flow::register::{ACL_VERDICT_ALLOW, DHCP_RESULT};
 use crate::flow::{Flow, Stage};
-use crate::ovsdb::Text;
+use crate::meter::copp::Punt;
 use crate::schema::{Map, nb};
 use crate::value::addresses::Addresses;
 use crate::value::ip;
 
 /// The flows of one client, and what is wrong with its options. Of the IPv4 addresses of a MAC
-/// address the first in the row's network is offered. `meter` is that of `dhcpv4-opts`.
+/// address the first in the row's network is offered.
 ///
 /// Cost: a change of the row costs the ports that refer to it.
-pub fn client(client: &Client, row: &nb::DhcpOptions, meter: Option<Text>) -> Served {
+pub fn client(client: &Client, row: &nb::DhcpOptions) -> Served {
     let mut served = Served::default();
     let Ok((network, mask)) = ip::parse4_masked(&row.cidr) else { return served };
     let inside = |offer: &Ipv4Addr| (offer.to_bits() ^ network.to_bits()) & mask.to_bits() == 0;
@@ -29,7 +29,7 @@ pub fn client(client: &Client, row: &nb::DhcpOptions, meter: Option<Text>) -> Se
             continue;
         };
         let offer = Offer { address, ip: offer, mask };
-        let flows = offer.flows(client, &server, row, meter.clone());
+        let flows = offer.flows(client, &server, row);
         served.flows.extend(flows.map(|flow| flow.hint(row.uuid).written_in("service/dhcpv4.rs")));
         if client.is_local() {
             let allow = server.allow(client);
@@ -75,13 +75,7 @@ struct Offer<'a> {
 
 impl Offer<'_> {
     /// The question, whether it discovers the server or renews a lease, and the answer.
-    fn flows(
-        &self,
-        client: &Client,
-        server: &Server<'_>,
-        row: &nb::DhcpOptions,
-        meter: Option<Text>,
-    ) -> [Flow; 2] {
+    fn flows(&self, client: &Client, server: &Server<'_>, row: &nb::DhcpOptions) -> [Flow; 2] {
         let Offer { address, ip, .. } = self;
         let from = format!("{} && eth.src == {}", client.entry.is_inport(), address.mac);
         let here = client.residence();
@@ -102,7 +96,9 @@ impl Offer<'_> {
         );
         let entry = &client.entry.name;
         [
-            Flow::new(Stage::LsInDhcpOptions, 100, question, put).io_port(entry.clone()).meter(meter),
+            Flow::new(Stage::LsInDhcpOptions, 100, question, put)
+                .io_port(entry.clone())
+                .punts(Punt::Dhcpv4Options),
             Flow::new(Stage::LsInDhcpResponse, 100, answered, answer).io_port(entry.clone()),
         ]
     }
@@ -144,12 +140,11 @@ mod tests {
 
     #[test]
     fn the_first_address_in_the_network_is_offered() {
-        let (lines, problem) =
-            said(&client(&of(ADDRESS, None, None), &row("10.0.0.0/24", &OPTIONS), Some("m".into())));
+        let (lines, problem) = said(&client(&of(ADDRESS, None, None), &row("10.0.0.0/24", &OPTIONS)));
         assert_eq!(
             lines,
             [
-                "ls_in_dhcp_options 100 | inport == \"p1\" && eth.src == 0a:00:00:00:00:01 && (ip4.src == {10.0.0.4, 0.0.0.0} && ip4.dst == {10.0.0.1, 255.255.255.255}) && udp.src == 68 && udp.dst == 67 | reg0[3] = put_dhcp_opts(offerip = 10.0.0.4, hostname = \"a\\b\", lease_time = 3600, netmask = 255.255.255.0, router = 10.0.0.1, server_id = 10.0.0.1); next; [port p1] [meter m] [hint]",
+                "ls_in_dhcp_options 100 | inport == \"p1\" && eth.src == 0a:00:00:00:00:01 && (ip4.src == {10.0.0.4, 0.0.0.0} && ip4.dst == {10.0.0.1, 255.255.255.255}) && udp.src == 68 && udp.dst == 67 | reg0[3] = put_dhcp_opts(offerip = 10.0.0.4, hostname = \"a\\b\", lease_time = 3600, netmask = 255.255.255.0, router = 10.0.0.1, server_id = 10.0.0.1); next; [port p1] [hint]",
                 "ls_in_dhcp_response 100 | inport == \"p1\" && eth.src == 0a:00:00:00:00:01 && ip4 && udp.src == 68 && udp.dst == 67 && reg0[3] | eth.dst = eth.src; eth.src = 0A:00:00:00:ff:01; ip4.src = 10.0.0.1; udp.src = 67; udp.dst = 68; outport = inport; flags.loopback = 1; output; [port p1] [hint]",
                 "ls_out_acl_eval 34000 | outport == \"p1\" && eth.src == 0A:00:00:00:ff:01 && ip4.src == 10.0.0.1 && udp && udp.src == 67 && udp.dst == 68 | reg8[16] = 1; next; [port p1] [hint]",
             ]
@@ -159,7 +154,7 @@ mod tests {
 
     #[test]
     fn an_external_port_asks_through_a_localnet_port() {
-        let served = client(&of(ADDRESS, Some("ln"), Some("h")), &row("10.0.0.0/24", &OPTIONS), None);
+        let served = client(&of(ADDRESS, Some("ln"), Some("h")), &row("10.0.0.0/24", &OPTIONS));
         let (lines, _) = said(&served);
         assert_eq!(lines.len(), 2);
         assert!(
@@ -174,12 +169,12 @@ mod tests {
     fn addresses_elsewhere_and_rows_without_server_get_nothing() {
         let none = (Vec::new(), None);
         for cidr in ["10.1.0.0/24", "", "10.0.0.0/33", "10.0.0.0/24 ", "fd00::/64"] {
-            assert_eq!(said(&client(&of(ADDRESS, None, None), &row(cidr, &OPTIONS), None)), none, "{cidr}");
+            assert_eq!(said(&client(&of(ADDRESS, None, None), &row(cidr, &OPTIONS))), none, "{cidr}");
         }
         let problem = "Required DHCPv4 options not defined for lport - \"p1\"".to_owned();
-        let poor = client(&of(ADDRESS, None, None), &row("10.0.0.4", &OPTIONS[..3]), None);
+        let poor = client(&of(ADDRESS, None, None), &row("10.0.0.4", &OPTIONS[..3]));
         assert_eq!(said(&poor), (Vec::new(), Some(problem)));
-        let holes = client(&of(ADDRESS, None, None), &row("10.9.0.0/255.0.255.0", &OPTIONS), None);
+        let holes = client(&of(ADDRESS, None, None), &row("10.9.0.0/255.0.255.0", &OPTIONS));
         assert!(
             said(&holes).0[0].contains(
                 "offerip = 10.9.0.4, hostname = \"a\\b\", lease_time = 3600, netmask = 255.0.255.0,"

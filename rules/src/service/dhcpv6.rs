@@ -7,15 +7,15 @@ use crate::flow::priority::ACL_BUILT_IN;
 use crate::flow::register::{ACL_VERDICT_ALLOW, DHCP_RESULT};
 use crate::flow::text::Mac;
 use crate::flow::{Flow, Stage};
-use crate::ovsdb::Text;
+use crate::meter::copp::Punt;
 use crate::schema::nb;
 use crate::value::ip;
 
 /// The flows of one client, and what is wrong with its options. Of the IPv6 addresses of a MAC
-/// address the first in the row's network is offered. `meter` is that of `dhcpv6-opts`.
+/// address the first in the row's network is offered.
 ///
 /// Cost: a change of the row costs the ports that refer to it.
-pub fn client(client: &Client, row: &nb::DhcpOptions, meter: Option<Text>) -> Served {
+pub fn client(client: &Client, row: &nb::DhcpOptions) -> Served {
     let mut served = Served::default();
     let Ok((network, mask)) = ip::parse6_masked(&row.cidr) else { return served };
     let inside = |offer: &Ipv6Addr| (offer.to_bits() ^ network.to_bits()) & mask.to_bits() == 0;
@@ -45,7 +45,9 @@ pub fn client(client: &Client, row: &nb::DhcpOptions, meter: Option<Text>) -> Se
         );
         let entry = &client.entry.name;
         let mut flows = vec![
-            Flow::new(Stage::LsInDhcpOptions, 100, question, put).io_port(entry.clone()).meter(meter.clone()),
+            Flow::new(Stage::LsInDhcpOptions, 100, question, put)
+                .io_port(entry.clone())
+                .punts(Punt::Dhcpv6Options),
             Flow::new(Stage::LsInDhcpResponse, 100, answered, answer).io_port(entry.clone()),
         ];
         if client.is_local() {
@@ -83,7 +85,7 @@ mod tests {
     fn the_address_is_offered_unless_the_server_is_stateless() {
         let options =
             [("server_id", "00:00:00:10:00:01"), ("dns_server", "fd00::1"), ("dhcpv6_stateless", "no")];
-        let (lines, problem) = said(&client(&of(ADDRESS, None, None), &row("fd00::/64", &options), None));
+        let (lines, problem) = said(&client(&of(ADDRESS, None, None), &row("fd00::/64", &options)));
         assert_eq!(
             lines,
             [
@@ -94,7 +96,7 @@ mod tests {
         );
         assert_eq!(problem, None);
         let options = [("server_id", "00:00:00:10:00:01"), ("dhcpv6_stateless", "TRUE")];
-        let (lines, _) = said(&client(&of(ADDRESS, Some("ln"), None), &row("fd00::/64", &options), None));
+        let (lines, _) = said(&client(&of(ADDRESS, Some("ln"), None), &row("fd00::/64", &options)));
         assert!(lines[0].contains("put_dhcpv6_opts(server_id = 00:00:00:10:00:01); next;"));
         assert!(lines[1].contains(" && is_chassis_resident(\"p1\") && reg0[3] |"));
         assert_eq!(lines.len(), 2);
@@ -104,9 +106,9 @@ mod tests {
     fn a_server_without_a_mac_address_serves_nobody() {
         let problem = "server_id not present in the DHCPv6 options for lport \"p1\"".to_owned();
         for id in ["", "junk", "00:00:00:10:00:01 "] {
-            let served = client(&of(ADDRESS, None, None), &row("fd00::/ffff::", &[("server_id", id)]), None);
+            let served = client(&of(ADDRESS, None, None), &row("fd00::/ffff::", &[("server_id", id)]));
             assert_eq!(said(&served), (Vec::new(), Some(problem.clone())));
         }
-        assert_eq!(said(&client(&of(ADDRESS, None, None), &row("fd01::/64", &[]), None)), (Vec::new(), None));
+        assert_eq!(said(&client(&of(ADDRESS, None, None), &row("fd01::/64", &[]))), (Vec::new(), None));
     }
 }

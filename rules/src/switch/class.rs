@@ -47,21 +47,12 @@ pub enum SwitchSet {
         /// The highest tier of its ACLs.
         highest: u8,
     },
-    /// ACLs, and no meter limits what is sent on rejection (`reject` of LogicalSwitch.copp).
-    RejectUnmetered {
+    /// ACLs.
+    Rejecting {
         /// The stage.
         stage: AclStage,
         /// Whether an ACL of the stage has a tier above 0.
         tiered: bool,
-    },
-    /// ACLs, and a meter limits what is sent on rejection.
-    RejectMetered {
-        /// The stage.
-        stage: AclStage,
-        /// Whether an ACL of the stage has a tier above 0.
-        tiered: bool,
-        /// A hash of the meter's name.
-        meter: u128,
     },
     /// An EVPN network, and an ACL that is allow-related.
     RemoteStateful,
@@ -81,8 +72,6 @@ pub enum SwitchSet {
         /// To ports that want all of it.
         flood: bool,
     },
-    /// No meter limits health checks (`svc-monitor` of LogicalSwitch.copp).
-    HealthCheckUnmetered,
 }
 
 /// What a switch row says by itself.

@@ -9,6 +9,7 @@ use crate::flow::priority::{DEFAULT, UNICAST};
 use crate::flow::register::NETWORK_FUNCTION_LOOPBACK;
 use crate::flow::text::{Mac, quote};
 use crate::flow::{Flow, Stage};
+use crate::meter::copp::Punt;
 use crate::ovsdb::Text;
 use crate::value::addresses::Addresses;
 
@@ -30,7 +31,7 @@ pub fn fixed(drop: DropConfig) -> Vec<(SwitchSet, Flow)> {
     let unknown = Stage::LsInL2Unknown;
     let none = "outport == \"none\"";
     let mut flows = vec![
-        (HealthCheckUnmetered, health_check(None)),
+        (All, health_check()),
         (All, Flow::new(STAGE, 100, format!("{NETWORK_FUNCTION_LOOPBACK} == 1"), "output;")),
         (ArpToLayer2Only, Flow::new(STAGE, 72, "eth.mcast && (arp.op == 1 || nd_ns)", layer2.as_str())),
         (All, Flow::new(STAGE, 72, "eth.mcast && (nd_na || nd_rs || nd_ra)", flood.as_str())),
@@ -61,16 +62,15 @@ fn ip_multicast(relay: bool, flood: bool) -> Flow {
     Flow::new(STAGE, 71, "eth.mcast && ip", actions + &Group::FloodL2.output())
 }
 
-/// The flow that hands the answers to health checks to the chassis. A switch with a meter for
-/// them (`svc-monitor`) has it by itself, others as [`SwitchSet::HealthCheckUnmetered`].
-pub fn health_check(meter: Option<Text>) -> Flow {
+/// The flow that hands the answers to health checks to the chassis.
+fn health_check() -> Flow {
     Flow::new(
         STAGE,
         110,
         "eth.dst == $svc_monitor_mac && (tcp || icmp || icmp6)",
         "handle_svc_check(inport);",
     )
-    .meter(meter)
+    .punts(Punt::ServiceMonitor)
 }
 
 /// What decides how unicast reaches a port.

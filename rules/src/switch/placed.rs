@@ -111,11 +111,8 @@ fn options(row: &nb::LogicalSwitch) -> SwitchOptions {
 /// of its switch to have a trait that decides a class.
 pub fn members(switches: &Relation<nb::LogicalSwitch>, ports: &Relation<PortConfig>) -> Relation<SetMember> {
     let member = |datapath| move |set| SetMember { set: On::Switches(set), datapath };
-    let by_options = switches.flat_map(move |row| {
-        // No control-plane meters yet.
-        let fixed = [SwitchSet::HealthCheckUnmetered];
-        options(row).sets().into_iter().chain(fixed).map(member(row.uuid)).collect::<Vec<_>>()
-    });
+    let by_options = switches
+        .flat_map(move |row| options(row).sets().into_iter().map(member(row.uuid)).collect::<Vec<_>>());
     let ids = switches.map(|row| (row.uuid, row.other_config.contains("dynamic-routing-vni")));
     let ids = ids.index_by(|(switch, _)| *switch).named("switch");
     let by_unknown = ids.join_optional(

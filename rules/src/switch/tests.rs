@@ -24,7 +24,6 @@ fn plain() -> Vec<SwitchSet> {
     sets.extend(unknown_sets(false, false));
     sets.extend(filter_sets(false, false));
     sets.push(SwitchSet::Multicast { relay: false, flood: false });
-    sets.push(SwitchSet::HealthCheckUnmetered);
     sets
 }
 
@@ -98,7 +97,7 @@ fn port_flows(row: &Row, localnet: &Port) -> Vec<Flow> {
         unknown_on_switch: true,
     };
     let responder = arp_nd::Responder { kind, unknown, disabled: option("disable_arp_nd_rsp"), up: false };
-    let answering = arp_nd::Answering { ignore_down: true, vlan_passthru: false, proxy: false, meter: None };
+    let answering = arp_nd::Answering { ignore_down: true, vlan_passthru: false, proxy: false };
 
     let mut flows = admission::port(&port, kind, row.enabled, row.queue, drop);
     if let Some(queue) = row.queue {
@@ -148,7 +147,7 @@ fn a_switch_with_every_kind_of_port_has_the_flows_of_the_reference() {
     sets.extend(unknown_sets(true, false));
     sets.extend(filter_sets(false, false));
     sets.push(SwitchSet::Multicast { relay: false, flood: true });
-    sets.extend([SwitchSet::HealthCheckUnmetered, SwitchSet::WithVtep]);
+    sets.push(SwitchSet::WithVtep);
     let mut given = fixed_lines(&sets);
     for row in &rows {
         for line in lines(&port_flows(row, &named("ln"))) {
