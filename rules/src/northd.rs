@@ -28,14 +28,15 @@ use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
-use crate::switch::{external_port, mirror, placed, protocol_redirect, switch_link};
+use crate::switch::{external_port, lport_mirror, mirror, placed, protocol_redirect, switch_link};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::port_group::PlacedMember;
+use crate::topology::qos_queue::Queue;
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
 use crate::topology::switch_port::{FlowConfig, PortConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{bindings, container, ipam, port_check, port_group, port_key, switch_port};
+use crate::topology::{bindings, container, ipam, port_check, port_group, port_key, qos_queue, switch_port};
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
@@ -125,6 +126,7 @@ struct Network {
     ports: Relation<SwitchPort>,
     port_keys: Relation<Assigned>,
     dynamic_addresses: Relation<(Uuid, Text)>,
+    queues: Relation<Queue>,
     meters: Relation<DatapathMeter>,
     routed: Routed,
     router_ports: Relation<RouterPortConfig>,
@@ -148,8 +150,21 @@ fn topology(
     let ports = switch_ports.ports;
     let routed = routed::routed(nb, &datapaths, router_ports, &ports);
     let claimants = switch_port::claimants(&ports, &nb.switch_port).concat(&routed.claimants(nb));
+    let mirrors = lport_mirror::mirrors(nb, &ports, &claimants);
+    parts.placed.push(mirrors.flows(&nb.mirror_rule));
+    let claimants = claimants.concat(&mirrors.claimants);
     let keys = port_key::port_keys(&claimants, &datapaths.keys, &sb.port, &sb.datapath, &global.limits);
-    parts.problems.extend(bindings::output(program, nb, sb, &ports, &routed, &keys));
+    let queues = qos_queue::queues(&ports, &nb.switch_port, &sb.port);
+    parts.problems.extend(bindings::output(
+        program,
+        nb,
+        sb,
+        &ports,
+        &routed,
+        &keys,
+        &queues,
+        &mirrors.bindings(&keys.keys),
+    ));
     let router_ports = routed.configs(nb, &keys, &global.drop);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
@@ -173,6 +188,7 @@ fn topology(
         ports,
         port_keys: keys.keys,
         dynamic_addresses: ipam.addresses,
+        queues,
         meters: meters(program, nb),
         routed,
         router_ports,
@@ -299,6 +315,7 @@ fn switches(
         &network.port_keys,
         &network.dynamic_addresses,
         &network.routed.facing,
+        &network.queues,
         &config,
     );
     let by_switch = ports.index_by(|port| port.switch).named("switch.port");

@@ -45,6 +45,7 @@ pub mod flood_group;
 pub mod forwarding_group;
 pub mod l2_lookup;
 pub mod localnet;
+pub mod lport_mirror;
 pub mod mirror;
 pub mod path_mtu;
 pub mod placed;

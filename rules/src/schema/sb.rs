@@ -48,6 +48,8 @@ table! {
         parent_port: Option<Text> = "parent_port",
         /// The VLAN of a container port or a localnet port.
         tag: Option<i64> = "tag",
+        /// The port, by name, for which a port of type `mirror` receives copies.
+        mirror_port: Option<Text> = "mirror_port",
         /// The mirrors that get a copy of the port's traffic.
         mirror_rules: Vec<Uuid> = "mirror_rules",
         /// The addresses behind the port.

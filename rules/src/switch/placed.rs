@@ -5,7 +5,9 @@ use northflow_engine::{Index, Relation};
 use super::class::{SwitchOptions, unknown_sets};
 use super::flood_group::{Group, Membership, groups};
 use super::port::{Port, PortKind};
-use super::{SwitchSet, admission, conntrack_bypass, facing, fdb, fixed_flows, l2_lookup, path_mtu};
+use super::{
+    SwitchSet, admission, conntrack_bypass, facing, fdb, fixed_flows, l2_lookup, path_mtu, port_security,
+};
 use crate::acl::filtering::Filtering;
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::{Flow, On};
@@ -47,7 +49,7 @@ pub fn flows(
             place(port.switch, conntrack_bypass::port(&port.port, port.kind, port.keeps_conntrack(), *filter))
         });
     let builder = ports.builder();
-    builder.union(&[fixed, own, delivered, bypass, facing::flows(ports)])
+    builder.union(&[fixed, own, delivered, bypass, facing::flows(ports), queues(ports)])
 }
 
 /// Flows of one switch.
@@ -58,7 +60,7 @@ pub(crate) fn place(switch: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Plac
 /// Flows that depend on the port alone.
 fn own_flows(port: &PortConfig) -> Vec<Flow> {
     let PortConfig { port: name, kind, .. } = port;
-    let mut flows = admission::port(name, *kind, port.enabled, None, port.config.drop);
+    let mut flows = admission::port(name, *kind, port.enabled, port.queue.as_deref(), port.config.drop);
     if let Some(redirect) = port.facing.as_ref().and_then(Facing::redirect) {
         let redirect = Port { row: name.row, name: redirect.name };
         flows.extend(admission::port(&redirect, *kind, port.enabled, None, port.config.drop));
@@ -91,6 +93,28 @@ fn delivery(port: &PortConfig, unknown_on_switch: bool) -> Vec<Flow> {
         unknown_on_switch,
     };
     l2_lookup::port(&port.port, delivery, &port.addresses, port.config.drop)
+}
+
+/// Where the queues of ports are set again as packets leave through the physical network: through the
+/// localnet port with the least identifier, where a switch has several.
+///
+/// Cost: a port with a queue costs itself; the first localnet port of a switch, those of the switch.
+fn queues(ports: &Relation<PortConfig>) -> Relation<Placed> {
+    let localnets = ports
+        .filter(|port| port.kind == PortKind::Localnet)
+        .map(|port| (port.switch, port.port.clone()))
+        .index_by(|(switch, _)| *switch)
+        .reduce(|group| group.rows().min_by_key(|(_, port)| port.row).cloned());
+    let queued = ports.filter(|port| port.queue.is_some());
+    queued.index_by(|port| port.switch).join_optional(
+        &localnets.index_by(|(switch, _): &(Uuid, Port)| *switch),
+        |port, localnet| {
+            let localnet = localnet.map(|(_, localnet)| localnet);
+            let queue = port.queue.as_deref()?;
+            let flow = port_security::queue(&port.port, port.kind, port.enabled, queue, localnet)?;
+            Some(Placed { on: On::Datapath(port.switch), flow })
+        },
+    )
 }
 
 /// Switches with a port that may hide any address.
