@@ -28,6 +28,7 @@ use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
+use crate::switch::lport_mirror::Mirrors;
 use crate::switch::{external_port, lport_mirror, mirror, placed, protocol_redirect, switch_link};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::port_group::PlacedMember;
@@ -127,6 +128,7 @@ struct Network {
     port_keys: Relation<Assigned>,
     dynamic_addresses: Relation<(Uuid, Text)>,
     queues: Relation<Queue>,
+    mirrors: Mirrors,
     meters: Relation<DatapathMeter>,
     routed: Routed,
     router_ports: Relation<RouterPortConfig>,
@@ -189,6 +191,7 @@ fn topology(
         port_keys: keys.keys,
         dynamic_addresses: ipam.addresses,
         queues,
+        mirrors,
         meters: meters(program, nb),
         routed,
         router_ports,
@@ -337,7 +340,11 @@ fn switches(
     parts.problems.push(port_check::problems(&network.ports, &nb.switch_port, &sb.chassis));
     parts.problems.push(switch_link::problems(&network.ports, &nb.switch_port, &network.routed.ports));
 
-    let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
+    let (groups, group_ports) = placed::multicast_groups(
+        &ports,
+        &network.datapaths.keys,
+        &network.mirrors.multicast(&ports, &network.port_keys),
+    );
     program.output("sb.Multicast_Group", &groups);
     program.output("sb.Multicast_Group.ports", &group_ports);
     ports

@@ -187,7 +187,7 @@ mod tests {
     fn a_router_says_so_and_advertisements_are_counted() {
         let router = Responder { kind: PortKind::Router, ..VIF };
         assert!(flows("r", router, &PLAIN)[2].contains("| nd_na_router { "));
-        let address = PortAddress::read("0a:00:00:00:00:01 10.0.0.1 fd00::1").unwrap();
+        let address = Addresses::read("0a:00:00:00:00:01 10.0.0.1 fd00::1").unwrap();
         let flows = port(&named("r"), router, &PLAIN, &[address]);
         let punts: Vec<Option<Punt>> = flows.iter().map(|flow| flow.punt).collect();
         assert_eq!(punts, [None, None, Some(Punt::NdNa), None]);

@@ -5,6 +5,8 @@
 use northflow_engine::{Relation, key_hash};
 use serde::{Deserialize, Serialize};
 
+use super::flood_group::Group;
+use super::placed::membership;
 use super::port::Port;
 use crate::flow::priority::HIGHEST;
 use crate::flow::row::Placed;
@@ -16,7 +18,7 @@ use crate::ovsdb::{Text, Uuid};
 use crate::schema::{Map, Table, key_uuid, nb, sb};
 use crate::topology::datapath_uuid;
 use crate::topology::port_key::Claimant;
-use crate::topology::switch_port::SwitchPort;
+use crate::topology::switch_port::{PortConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
 
 /// The priority of what no rule is for; that of a rule is higher by the rule's own.
@@ -45,12 +47,19 @@ struct Serving {
     switch: Uuid,
     name: Text,
     target: Text,
+    /// The mirrored port; of several the one with the least identifier.
+    source: Uuid,
 }
 
 impl Serving {
     /// What the port has in place of a row.
     fn owner(&self) -> Uuid {
         Uuid::from_hash(key_hash(&("mirror", &self.name)))
+    }
+
+    /// Its Port_Binding.
+    fn binding(&self) -> Uuid {
+        key_uuid(sb::PortBinding::NAME, &[&self.name])
     }
 }
 
@@ -120,7 +129,12 @@ pub fn mirrors(nb: &Northbound, ports: &Relation<SwitchPort>, claimants: &Relati
         },
     );
     let serving = taps
-        .map(|tap| Serving { switch: tap.switch, name: tap.serving.clone(), target: tap.target.clone() })
+        .map(|tap| Serving {
+            switch: tap.switch,
+            name: tap.serving.clone(),
+            target: tap.target.clone(),
+            source: tap.port.row,
+        })
         .index_by(|serving| serving.name.clone())
         .reduce(|group| group.rows().min().cloned());
     let claimants = serving.map(|serving| Claimant {
@@ -140,7 +154,7 @@ impl Mirrors {
     pub fn bindings(&self, keys: &Relation<Assigned>) -> Relation<sb::PortBinding> {
         self.serving.index_by(Serving::owner).join(&keys.index_by(|key| key.owner), |serving, key| {
             sb::PortBinding {
-                uuid: key_uuid(sb::PortBinding::NAME, &[&serving.name]),
+                uuid: serving.binding(),
                 logical_port: serving.name.clone(),
                 type_: "mirror".into(),
                 options: Map::new(),
@@ -151,6 +165,25 @@ impl Mirrors {
                 ..Default::default()
             }
         })
+    }
+
+    /// Switch, group and binding of the ports that stand for others: they are in the multicast groups of
+    /// the mirrored port, as in ovn-northd, but for the one of ports that may hide any address.
+    ///
+    /// Cost: a port costs its groups.
+    pub fn multicast(
+        &self,
+        ports: &Relation<PortConfig>,
+        keys: &Relation<Assigned>,
+    ) -> Relation<(Uuid, Group, Uuid)> {
+        let bound = self.serving.index_by(Serving::owner).semijoin(&keys.index_by(|key| key.owner));
+        bound.index_by(|serving| serving.source).join_flat(
+            &ports.index_by(|port| port.port.row),
+            |serving, port| {
+                let (switch, binding) = (serving.switch, serving.binding());
+                membership(port, false).into_iter().map(move |group| (switch, group, binding))
+            },
+        )
     }
 
     /// The flows of mirrored ports.

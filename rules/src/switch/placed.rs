@@ -151,40 +151,46 @@ pub fn members(switches: &Relation<nb::LogicalSwitch>, ports: &Relation<PortConf
     let by_vtep = ids
         .semijoin(&having(|port| port.kind == PortKind::Vtep))
         .map(move |(switch, _)| member(*switch)(SwitchSet::WithVtep));
-    let floods = having(|port| membership(port).contains(&Group::Static));
+    let floods = having(|port| membership(port, port.unknown).contains(&Group::Static));
     let by_flood = ids.join_optional(&floods, move |(switch, _), flood| {
         Some(member(*switch)(SwitchSet::Multicast { relay: false, flood: flood.is_some() }))
     });
     ports.builder().union(&[by_options, by_unknown, by_vtep, by_flood])
 }
 
-/// The groups of a port.
-fn membership(port: &PortConfig) -> Vec<Group> {
+/// The groups of a port. `unknown`: it may hide any address.
+pub(super) fn membership(port: &PortConfig, unknown: bool) -> Vec<Group> {
     groups(Membership {
         kind: port.kind,
         enabled: port.enabled,
         receive: port.options.receive_multicast,
-        unknown: port.unknown,
+        unknown,
         flood: port.options.mcast_flood,
         flood_reports: port.options.mcast_flood_reports,
         relay: false,
     })
 }
 
-/// The fixed multicast groups: their rows, and their ports.
+/// The fixed multicast groups: their rows, and their ports. `further` are bindings of ports that have no
+/// row, with the switch and a group of each.
 ///
 /// Cost: a port costs its own memberships.
 pub fn multicast_groups(
     ports: &Relation<PortConfig>,
     datapaths: &Relation<Assigned>,
+    further: &Relation<(Uuid, Group, Uuid)>,
 ) -> (Relation<sb::MulticastGroup>, Relation<SetElement>) {
     let live = ports.index_by(|port| port.switch).semijoin(&datapaths.index_by(|assigned| assigned.owner));
     let members = live.flat_map(|port| {
         // A chassis-redirect port takes its port's place, or what is sent there would not travel.
         let redirect = port.facing.as_ref().and_then(Facing::redirect);
         let (switch, binding) = (port.switch, redirect.map_or(port.binding, |redirect| redirect.binding));
-        membership(port).into_iter().map(move |group| (switch, group, binding)).collect::<Vec<_>>()
+        membership(port, port.unknown)
+            .into_iter()
+            .map(move |group| (switch, group, binding))
+            .collect::<Vec<_>>()
     });
+    let members = members.concat(further);
     let rows = members.map(|(switch, group, _)| (*switch, *group)).distinct();
     let rows = rows.map(|(switch, group)| sb::MulticastGroup {
         uuid: group_uuid(*switch, *group),
