@@ -15,6 +15,7 @@ pub mod rbac;
 pub mod scan;
 pub mod settings;
 pub mod stale;
+pub mod template;
 
 #[cfg(test)]
 mod recording;

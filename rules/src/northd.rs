@@ -15,7 +15,7 @@ use crate::global::address_set::Sets;
 use crate::global::chassis::ChassisFeatures;
 use crate::global::stale::{self, PortKey};
 use crate::global::{
-    address_set, chassis, config_seq, dhcp_catalog, drop_sampling, identity, rbac, settings, single,
+    address_set, chassis, config_seq, dhcp_catalog, drop_sampling, identity, rbac, settings, single, template,
 };
 use crate::lb;
 use crate::meter::copp::DatapathMeter;
@@ -28,14 +28,16 @@ use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
-use crate::switch::{external_port, mirror, placed, protocol_redirect, switch_link};
+use crate::switch::lport_mirror::Mirrors;
+use crate::switch::{external_port, lport_mirror, mirror, placed, protocol_redirect, switch_link};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::port_group::PlacedMember;
+use crate::topology::qos_queue::Queue;
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
 use crate::topology::switch_port::{FlowConfig, PortConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
-use crate::topology::{bindings, container, ipam, port_check, port_group, port_key, switch_port};
+use crate::topology::{bindings, container, ipam, port_check, port_group, port_key, qos_queue, switch_port};
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
@@ -99,6 +101,7 @@ fn global(program: &Builder, nb: &Northbound, sb: &Southbound, parts: &mut Parts
     let highest = chassis::max_datapath_key(&vxlan, &nb.switch);
     let completed = settings::completed(&options, &highest);
     program.output("nb.NB_Global.options", &settings::write_back(&options, &completed));
+    program.output("sb.Chassis_Template_Var", &template::variables(&nb.template_var));
     program.output("sb.SB_Global", &settings::southbound(&nb.global, &completed, &sb.global));
 
     let (role, permissions) = rbac::rbac(&nb.global);
@@ -124,6 +127,8 @@ struct Network {
     ports: Relation<SwitchPort>,
     port_keys: Relation<Assigned>,
     dynamic_addresses: Relation<(Uuid, Text)>,
+    queues: Relation<Queue>,
+    mirrors: Mirrors,
     meters: Relation<DatapathMeter>,
     routed: Routed,
     router_ports: Relation<RouterPortConfig>,
@@ -147,8 +152,21 @@ fn topology(
     let ports = switch_ports.ports;
     let routed = routed::routed(nb, &datapaths, router_ports, &ports);
     let claimants = switch_port::claimants(&ports, &nb.switch_port).concat(&routed.claimants(nb));
+    let mirrors = lport_mirror::mirrors(nb, &ports, &claimants);
+    parts.placed.push(mirrors.flows(&nb.mirror_rule));
+    let claimants = claimants.concat(&mirrors.claimants);
     let keys = port_key::port_keys(&claimants, &datapaths.keys, &sb.port, &sb.datapath, &global.limits);
-    parts.problems.extend(bindings::output(program, nb, sb, &ports, &routed, &keys));
+    let queues = qos_queue::queues(&ports, &nb.switch_port, &sb.port);
+    parts.problems.extend(bindings::output(
+        program,
+        nb,
+        sb,
+        &ports,
+        &routed,
+        &keys,
+        &queues,
+        &mirrors.bindings(&keys.keys),
+    ));
     let router_ports = routed.configs(nb, &keys, &global.drop);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
@@ -172,6 +190,8 @@ fn topology(
         ports,
         port_keys: keys.keys,
         dynamic_addresses: ipam.addresses,
+        queues,
+        mirrors,
         meters: meters(program, nb),
         routed,
         router_ports,
@@ -302,6 +322,7 @@ fn switches(
         &network.port_keys,
         &network.dynamic_addresses,
         &network.routed.facing,
+        &network.queues,
         &config,
     );
     let by_switch = ports.index_by(|port| port.switch).named("switch.port");
@@ -309,6 +330,13 @@ fn switches(
     parts.members.push(placed::members(&nb.switch, &ports));
     let services = service::services(nb, &ports, &by_switch);
     parts.placed.push(services.placed);
+    let names = service::dns::rows(&nb.switch_dns_records, &nb.dns, &sb.dns, &network.datapaths.keys);
+    program.output("sb.DNS", &names.rows);
+    program.output("sb.DNS.datapaths", &names.datapaths);
+    program.output("sb.DNS.options", &names.options);
+    let (shaping, problems) = meter::qos::shaping(&nb.switch_qos_rules, &nb.qos);
+    parts.placed.push(shaping);
+    parts.problems.push(problems);
     parts.problems.push(services.problems);
 
     parts.placed.push(external_port::drops(&ports));
@@ -316,7 +344,11 @@ fn switches(
     parts.problems.push(port_check::problems(&network.ports, &nb.switch_port, &sb.chassis));
     parts.problems.push(switch_link::problems(&network.ports, &nb.switch_port, &network.routed.ports));
 
-    let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
+    let (groups, group_ports) = placed::multicast_groups(
+        &ports,
+        &network.datapaths.keys,
+        &network.mirrors.multicast(&ports, &network.port_keys),
+    );
     program.output("sb.Multicast_Group", &groups);
     program.output("sb.Multicast_Group.ports", &group_ports);
     ports

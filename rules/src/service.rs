@@ -5,6 +5,7 @@ pub mod dhcp;
 pub mod dhcp_relay;
 pub mod dhcpv4;
 pub mod dhcpv6;
+pub mod dns;
 pub mod monitor;
 pub mod proxy_arp;
 pub mod virtual_port;

@@ -45,6 +45,7 @@ pub mod flood_group;
 pub mod forwarding_group;
 pub mod l2_lookup;
 pub mod localnet;
+pub mod lport_mirror;
 pub mod mirror;
 pub mod path_mtu;
 pub mod placed;
@@ -70,6 +71,7 @@ pub fn fixed_flows(drop: DropConfig) -> Vec<(SwitchSet, Flow)> {
         defaults::fixed(drop),
         crate::lb::switch::fixed(),
         crate::lb::stateless::fixed(),
+        crate::service::dns::fixed(),
     ];
     parts.into_iter().flatten().collect()
 }

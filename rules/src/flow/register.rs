@@ -10,6 +10,8 @@ pub const CONNTRACK_COMMIT: &str = "reg0[1]";
 pub const CONNTRACK_NAT: &str = "reg0[2]";
 /// An answer to a DHCP request could be made.
 pub const DHCP_RESULT: &str = "reg0[3]";
+/// An answer to a DNS query could be made.
+pub const DNS_RESULT: &str = "reg0[4]";
 /// The packet is to return to the port that it came from.
 pub const HAIRPIN: &str = "reg0[6]";
 /// The packet may meet an ACL that allows, which then has its connection committed.

@@ -140,6 +140,8 @@ pub struct Southbound {
     pub bfd: Relation<sb::BfdState>,
     /// What came of probes.
     pub service_monitor: Relation<sb::ServiceMonitorState>,
+    /// Options of names.
+    pub dns: Relation<sb::DnsOptions>,
 }
 
 impl Northbound {
@@ -218,6 +220,7 @@ impl Southbound {
             acl_id: program.input("sb.ACL_ID"),
             bfd: program.input("sb.BFD"),
             service_monitor: program.input("sb.Service_Monitor"),
+            dns: program.input("sb.DNS"),
         }
     }
 }

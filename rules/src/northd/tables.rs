@@ -70,6 +70,7 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::of::<sb::AclId>("sb.ACL_ID"),
     InputTable::of::<sb::BfdState>("sb.BFD"),
     InputTable::of::<sb::ServiceMonitorState>("sb.Service_Monitor"),
+    InputTable::of::<sb::DnsOptions>("sb.DNS"),
 ];
 
 /// Every output of the program that goes to a database, referenced tables before those that refer
@@ -100,6 +101,10 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::StaticMacBinding>("sb.Static_MAC_Binding", Role::Own, &[]).known_by_uuid(),
     OutputTable::of::<sb::AclId>("sb.ACL_ID", Role::Own, &[]).known_by_uuid(),
     OutputTable::of::<sb::IpMulticast>("sb.IP_Multicast", Role::Own, &["datapath"]),
+    OutputTable::of::<sb::Dns>("sb.DNS", Role::Own, &[]).known_by_uuid().given_at_insert(&["options"]),
+    OutputTable::elements::<sb::Dns>("sb.DNS.datapaths", &["datapaths"]),
+    OutputTable::of::<sb::DnsOptions>("sb.DNS.options", Role::Set, &[]),
+    OutputTable::of::<sb::ChassisTemplateVar>("sb.Chassis_Template_Var", Role::Own, &[]).known_by_uuid(),
     OutputTable::of::<sb::MeterBand>("sb.Meter_Band", Role::Own, &["action", "rate", "burst_size"]),
     OutputTable::of::<sb::Meter>("sb.Meter", Role::Own, &["name"]),
     OutputTable::of::<sb::LoadBalancer>("sb.Load_Balancer", Role::Own, &["name"]),

@@ -48,6 +48,8 @@ table! {
         parent_port: Option<Text> = "parent_port",
         /// The VLAN of a container port or a localnet port.
         tag: Option<i64> = "tag",
+        /// The port, by name, for which a port of type `mirror` receives copies.
+        mirror_port: Option<Text> = "mirror_port",
         /// The mirrors that get a copy of the port's traffic.
         mirror_rules: Vec<Uuid> = "mirror_rules",
         /// The addresses behind the port.
@@ -225,6 +227,25 @@ table! {
         lr_datapath_group: Option<Uuid> = "lr_datapath_group",
         /// Its settings by name.
         options: Map = "options",
+    }
+
+    /// Names that the chassis of some switches resolve. Owned by northflow, except other options than
+    /// `ovn-owned`.
+    pub struct Dns in Southbound "DNS" {
+        /// Addresses by name, or a name by reversed address; values are in lower case.
+        records: Map = "records",
+        /// The switches.
+        datapaths: Vec<Uuid> = "datapaths",
+        /// `ovn-owned`: whether questions about other data of these names are answered too.
+        options: Map = "options",
+    }
+
+    /// Values of template variables on one chassis. Owned by northflow.
+    pub struct ChassisTemplateVar in Southbound "Chassis_Template_Var" {
+        /// The name of the chassis, unique.
+        chassis: Text = "chassis",
+        /// The values by name.
+        variables: Map = "variables",
     }
 
     /// A limit of packets or bits per second. Owned by northflow.
@@ -425,6 +446,12 @@ table! {
     pub struct PortBindingUp in Southbound "Port_Binding" {
         /// Whether the chassis has all flows of the port.
         up: Option<bool> = "up",
+    }
+
+    /// What the options of a row of names are, or are to be, whoever wrote them last.
+    pub struct DnsOptions in Southbound "DNS" {
+        /// The options.
+        options: Map = "options",
     }
 
     /// What a port's options are to be, whoever wrote them last.

@@ -5,7 +5,9 @@ use northflow_engine::{Index, Relation};
 use super::class::{SwitchOptions, unknown_sets};
 use super::flood_group::{Group, Membership, groups};
 use super::port::{Port, PortKind};
-use super::{SwitchSet, admission, conntrack_bypass, facing, fdb, fixed_flows, l2_lookup, path_mtu};
+use super::{
+    SwitchSet, admission, conntrack_bypass, facing, fdb, fixed_flows, l2_lookup, path_mtu, port_security,
+};
 use crate::acl::filtering::Filtering;
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::{Flow, On};
@@ -47,7 +49,7 @@ pub fn flows(
             place(port.switch, conntrack_bypass::port(&port.port, port.kind, port.keeps_conntrack(), *filter))
         });
     let builder = ports.builder();
-    builder.union(&[fixed, own, delivered, bypass, facing::flows(ports)])
+    builder.union(&[fixed, own, delivered, bypass, facing::flows(ports), queues(ports)])
 }
 
 /// Flows of one switch.
@@ -58,7 +60,7 @@ pub(crate) fn place(switch: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Plac
 /// Flows that depend on the port alone.
 fn own_flows(port: &PortConfig) -> Vec<Flow> {
     let PortConfig { port: name, kind, .. } = port;
-    let mut flows = admission::port(name, *kind, port.enabled, None, port.config.drop);
+    let mut flows = admission::port(name, *kind, port.enabled, port.queue.as_deref(), port.config.drop);
     if let Some(redirect) = port.facing.as_ref().and_then(Facing::redirect) {
         let redirect = Port { row: name.row, name: redirect.name };
         flows.extend(admission::port(&redirect, *kind, port.enabled, None, port.config.drop));
@@ -91,6 +93,28 @@ fn delivery(port: &PortConfig, unknown_on_switch: bool) -> Vec<Flow> {
         unknown_on_switch,
     };
     l2_lookup::port(&port.port, delivery, &port.addresses, port.config.drop)
+}
+
+/// Where the queues of ports are set again as packets leave through the physical network: through the
+/// localnet port with the least identifier, where a switch has several.
+///
+/// Cost: a port with a queue costs itself; the first localnet port of a switch, those of the switch.
+fn queues(ports: &Relation<PortConfig>) -> Relation<Placed> {
+    let localnets = ports
+        .filter(|port| port.kind == PortKind::Localnet)
+        .map(|port| (port.switch, port.port.clone()))
+        .index_by(|(switch, _)| *switch)
+        .reduce(|group| group.rows().min_by_key(|(_, port)| port.row).cloned());
+    let queued = ports.filter(|port| port.queue.is_some());
+    queued.index_by(|port| port.switch).join_optional(
+        &localnets.index_by(|(switch, _): &(Uuid, Port)| *switch),
+        |port, localnet| {
+            let localnet = localnet.map(|(_, localnet)| localnet);
+            let queue = port.queue.as_deref()?;
+            let flow = port_security::queue(&port.port, port.kind, port.enabled, queue, localnet)?;
+            Some(Placed { on: On::Datapath(port.switch), flow })
+        },
+    )
 }
 
 /// Switches with a port that may hide any address.
@@ -127,40 +151,46 @@ pub fn members(switches: &Relation<nb::LogicalSwitch>, ports: &Relation<PortConf
     let by_vtep = ids
         .semijoin(&having(|port| port.kind == PortKind::Vtep))
         .map(move |(switch, _)| member(*switch)(SwitchSet::WithVtep));
-    let floods = having(|port| membership(port).contains(&Group::Static));
+    let floods = having(|port| membership(port, port.unknown).contains(&Group::Static));
     let by_flood = ids.join_optional(&floods, move |(switch, _), flood| {
         Some(member(*switch)(SwitchSet::Multicast { relay: false, flood: flood.is_some() }))
     });
     ports.builder().union(&[by_options, by_unknown, by_vtep, by_flood])
 }
 
-/// The groups of a port.
-fn membership(port: &PortConfig) -> Vec<Group> {
+/// The groups of a port. `unknown`: it may hide any address.
+pub(super) fn membership(port: &PortConfig, unknown: bool) -> Vec<Group> {
     groups(Membership {
         kind: port.kind,
         enabled: port.enabled,
         receive: port.options.receive_multicast,
-        unknown: port.unknown,
+        unknown,
         flood: port.options.mcast_flood,
         flood_reports: port.options.mcast_flood_reports,
         relay: false,
     })
 }
 
-/// The fixed multicast groups: their rows, and their ports.
+/// The fixed multicast groups: their rows, and their ports. `further` are bindings of ports that have no
+/// row, with the switch and a group of each.
 ///
 /// Cost: a port costs its own memberships.
 pub fn multicast_groups(
     ports: &Relation<PortConfig>,
     datapaths: &Relation<Assigned>,
+    further: &Relation<(Uuid, Group, Uuid)>,
 ) -> (Relation<sb::MulticastGroup>, Relation<SetElement>) {
     let live = ports.index_by(|port| port.switch).semijoin(&datapaths.index_by(|assigned| assigned.owner));
     let members = live.flat_map(|port| {
         // A chassis-redirect port takes its port's place, or what is sent there would not travel.
         let redirect = port.facing.as_ref().and_then(Facing::redirect);
         let (switch, binding) = (port.switch, redirect.map_or(port.binding, |redirect| redirect.binding));
-        membership(port).into_iter().map(move |group| (switch, group, binding)).collect::<Vec<_>>()
+        membership(port, port.unknown)
+            .into_iter()
+            .map(move |group| (switch, group, binding))
+            .collect::<Vec<_>>()
     });
+    let members = members.concat(further);
     let rows = members.map(|(switch, group, _)| (*switch, *group)).distinct();
     let rows = rows.map(|(switch, group)| sb::MulticastGroup {
         uuid: group_uuid(*switch, *group),

@@ -5,6 +5,7 @@ use northflow_engine::{Builder, Relation};
 
 use super::announcement::{self, Announcement};
 use super::port_key::PortKeys;
+use super::qos_queue::{self, Queue};
 use super::routed::Routed;
 use super::switch_port::SwitchPort;
 use super::{delegated_prefix, facing_binding, gateway, ha_chassis, port_binding, static_neighbor, up};
@@ -22,6 +23,8 @@ pub fn output(
     ports: &Relation<SwitchPort>,
     routed: &Routed,
     keys: &PortKeys,
+    queues: &Relation<Queue>,
+    mirrors: &Relation<sb::PortBinding>,
 ) -> Vec<Relation<Problem>> {
     let gateways = gateway::gateways(&routed.ports, &nb.router_port, &nb.ha_chassis_group);
     let stand_ins = ha_chassis::external_ports(ports, &nb.switch_port, &nb.ha_chassis_group);
@@ -52,6 +55,7 @@ pub fn output(
         &sb.chassis,
         &sb.port,
         &stand_ins,
+        &qos_queue::shaped(queues, ports, &nb.switch_port),
     );
     let beyond = facing_binding::beyond(&routed.facing, &nb.switch_port)
         .concat(&facing_binding::joints(ports, &nb.switch_port));
@@ -66,7 +70,7 @@ pub fn output(
     );
     let of_routers = routed.bindings(nb, sb, keys, ports, &gateways.groups);
     let announcing = announce(&connected, &announced.announcements);
-    let rows = program.union(&[announcing, redirects, of_routers.rows]);
+    let rows = program.union(&[announcing, redirects, of_routers.rows, mirrors.clone()]);
     program.output("sb.Port_Binding", &rows);
     program.output("sb.Port_Binding.options", &port_binding::unlike(&rows, &sb.port));
     program.output("sb.Port_Binding.chassis", &of_switches.chassis.concat(&of_routers.chassis));

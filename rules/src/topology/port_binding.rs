@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::datapath_uuid;
 use super::ha_chassis::StandIn;
+use super::qos_queue::{self, Shaped};
 use super::switch_port::SwitchPort;
 use super::tunnel_key::Assigned;
 use crate::ovsdb::{Text, Uuid};
@@ -32,6 +33,7 @@ struct KeyedPort {
     key: u32,
     vlan_passthru: bool,
     ha_chassis_group: Option<Uuid>,
+    shaped: Option<Shaped>,
 }
 
 /// The chassis that a port wants, in the order in which it names them.
@@ -101,6 +103,7 @@ pub fn port_bindings(
     chassis: &Relation<sb::Chassis>,
     bindings: &Relation<sb::PortBindingState>,
     stand_ins: &Relation<StandIn>,
+    shaped: &Relation<Shaped>,
 ) -> PortBindings {
     let passthru = switches.map(|row| (row.uuid, row.other_config.get_bool("vlan-passthru", false)));
     let keyed = ports
@@ -110,6 +113,7 @@ pub fn port_bindings(
             key: assigned.key,
             vlan_passthru: false,
             ha_chassis_group: None,
+            shaped: None,
         })
         .index_by(|keyed| keyed.port.switch)
         .join(&passthru.index_by(|(switch, _)| *switch), |keyed, (_, passthru)| KeyedPort {
@@ -119,6 +123,10 @@ pub fn port_bindings(
         .index_by(|keyed| keyed.port.binding)
         .join_optional(&stand_ins.index_by(|stand_in| stand_in.binding), |keyed, stand_in| {
             Some(KeyedPort { ha_chassis_group: stand_in.map(|stand_in| stand_in.group), ..keyed.clone() })
+        })
+        .index_by(|keyed| keyed.port.port.row)
+        .join_optional(&shaped.index_by(|shaped| shaped.port), |keyed, shaped| {
+            Some(KeyedPort { shaped: shaped.cloned(), ..keyed.clone() })
         });
 
     let requested = requested_chassis(nb_rows, chassis);
@@ -299,6 +307,7 @@ fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option
         tunnel_key: i64::from(keyed.key),
         parent_port: row.parent_name.clone(),
         tag: row.tag,
+        mirror_port: None,
         mirror_rules: row.mirror_rules.clone(),
         mac: row.addresses.clone(),
         port_security: row.port_security.clone(),
@@ -323,6 +332,12 @@ fn plain_type(kind: PortKind, written: &Text) -> Text {
 /// The port's own options, those derived, and those kept.
 fn plain_options(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option<&Kept>) -> Map {
     let mut options = row.options.clone();
+    if let Some(shaped) = &keyed.shaped {
+        options.insert(qos_queue::QUEUE, shaped.queue.to_string().into());
+        if let Some(network) = &shaped.network {
+            options.insert(qos_queue::NETWORK, network.clone());
+        }
+    }
     if keyed.vlan_passthru {
         options.insert("vlan-passthru", "true".into());
     }

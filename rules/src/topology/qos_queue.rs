@@ -10,9 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::switch_port::SwitchPort;
 use super::tunnel_key::{Candidate, KeySpace, Next, Range};
-use crate::ovsdb::Uuid;
+use crate::ovsdb::{Text, Uuid};
 use crate::schema::{Map, nb, sb};
 use crate::switch::port::PortKind;
+
+/// The Port_Binding option that names the physical network.
+pub const NETWORK: &str = "qos_physical_network";
 
 /// The Port_Binding option that names the queue.
 pub const QUEUE: &str = "qdisc_queue_id";
@@ -27,6 +30,59 @@ pub struct Queue {
     pub port: Uuid,
     /// The number of the queue.
     pub id: u32,
+}
+
+/// A port with its queue, as its Port_Binding names them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Shaped {
+    /// The Logical_Switch_Port.
+    pub port: Uuid,
+    /// The number of the queue.
+    pub queue: u32,
+    /// The physical network behind the switch (options:network_name of its first localnet port).
+    pub network: Option<Text>,
+}
+
+/// A switch and the physical network behind it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Behind {
+    switch: Uuid,
+    port: Uuid,
+    network: Option<Text>,
+}
+
+/// The ports of `queues` with the networks through which they shape what they send. Of several localnet
+/// ports of a switch the one with the least identifier counts, whether it names a network or not.
+///
+/// Cost: a queue costs itself; the first localnet port of a switch, the queues of the switch.
+pub fn shaped(
+    queues: &Relation<Queue>,
+    ports: &Relation<SwitchPort>,
+    rows: &Relation<nb::LogicalSwitchPort>,
+) -> Relation<Shaped> {
+    let networks = rows
+        .filter(|row| PortKind::read(&row.type_) == PortKind::Localnet)
+        .map(|row| (row.uuid, row.options.get("network_name").cloned()));
+    let behind = ports
+        .filter(|port| port.kind == PortKind::Localnet)
+        .index_by(|port| port.port.row)
+        .join(&networks.index_by(|(row, _): &(Uuid, Option<Text>)| *row), |port, (row, network)| Behind {
+            switch: port.switch,
+            port: *row,
+            network: network.clone(),
+        })
+        .index_by(|behind| behind.switch)
+        .reduce(|group| group.rows().min_by_key(|behind| behind.port).cloned());
+    let queued = queues
+        .index_by(|queue| queue.port)
+        .join(&ports.index_by(|port| port.port.row), |queue, port| (port.switch, *queue));
+    queued.index_by(|(switch, _)| *switch).join_optional(
+        &behind.index_by(|behind| behind.switch),
+        |(_, queue), behind| {
+            let network = behind.and_then(|behind| behind.network.clone());
+            Some(Shaped { port: queue.port, queue: queue.id, network })
+        },
+    )
 }
 
 /// The queues of all ports that are to have one.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::facing::Facing;
 use super::port_identity;
 use super::port_key::Claimant;
+use super::qos_queue::{self, Queue};
 use super::tunnel_key::Assigned;
 use crate::flow::drop::DropConfig;
 use crate::flow::stage::DatapathType;
@@ -59,6 +60,9 @@ pub struct PortConfig {
     pub options: PortOptions,
     /// What DHCP clients behind the port are told, if anything.
     pub dhcp: Option<Dhcp>,
+    /// Its queue, as Port_Binding.options:qdisc_queue_id has it: its own or, where it needs none, the
+    /// one that it names.
+    pub queue: Option<Text>,
 }
 
 /// What of a port's row decides the answers to DHCP clients behind it.
@@ -206,6 +210,7 @@ pub fn port_configs(
     keys: &Relation<Assigned>,
     dynamic: &Relation<(Uuid, Text)>,
     facing: &Relation<Facing>,
+    queues: &Relation<Queue>,
     config: &Relation<FlowConfig>,
 ) -> Relation<PortConfig> {
     // The rows come last, so that what is kept on the way to them is small.
@@ -218,12 +223,16 @@ pub fn port_configs(
     );
     let configured = addressed.index_by(|_| ()).join(&config.index_by(|_| ()), |port, config| {
         let (row, switch, binding, dynamic) = port.clone();
-        Placement { row, switch, binding, dynamic, facing: None, config: *config }
+        Placement { row, switch, binding, dynamic, facing: None, queue: None, config: *config }
     });
     configured
         .index_by(|placement| placement.row)
         .join_optional(&facing.index_by(|facing| facing.port.row), |placement, facing| {
             Some(Placement { facing: facing.cloned(), ..placement.clone() })
+        })
+        .index_by(|placement| placement.row)
+        .join_optional(&queues.index_by(|queue| queue.port), |placement, queue| {
+            Some(Placement { queue: queue.map(|queue| queue.id), ..placement.clone() })
         })
         .index_by(|placement| placement.row)
         .join(&rows.index_by(|row| row.uuid).named("nb.switch_port"), |placement, row| {
@@ -239,6 +248,7 @@ struct Placement {
     binding: Uuid,
     dynamic: Option<Text>,
     facing: Option<Facing>,
+    queue: Option<u32>,
     config: FlowConfig,
 }
 
@@ -253,6 +263,13 @@ fn dhcp(row: &nb::LogicalSwitchPort, kind: PortKind) -> Option<Dhcp> {
         v6: row.dhcpv6_options,
         hostname: row.options.get("hostname").cloned(),
     })
+}
+
+fn queue(row: &nb::LogicalSwitchPort, kind: PortKind, own: Option<u32>) -> Option<Text> {
+    if kind == PortKind::Router {
+        return None;
+    }
+    own.map(|id| id.to_string().into()).or_else(|| row.options.get(qos_queue::QUEUE).cloned())
 }
 
 fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig {
@@ -286,6 +303,7 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
         addresses: own.chain(dynamic).chain(routed).collect(),
         facing: placement.facing.clone(),
         dhcp: dhcp(row, kind),
+        queue: queue(row, kind, placement.queue),
         options: PortOptions {
             learn_fdb: options.get_bool("lsp_learn_fdb", true),
             localnet_learn_fdb: flag("localnet_learn_fdb"),
