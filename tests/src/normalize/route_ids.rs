@@ -24,7 +24,9 @@ const IN_CHAIN: &str = "reg9[16..31] == ";
 /// A flow on one router.
 struct Flow {
     row: Uuid,
+    /// Its datapath, and the northbound row of that, which is the same for every writer.
     router: Uuid,
+    owner: String,
     stage: String,
     priority: i64,
     matches: String,
@@ -47,6 +49,8 @@ pub fn numbered(dump: &Dump) -> Numbered {
     let rows = |table: &str| dump.get(table).into_iter().flatten();
     let groups: BTreeMap<Uuid, Vec<Uuid>> =
         rows("Logical_DP_Group").map(|(uuid, row)| (*uuid, uuids(row, "datapaths"))).collect();
+    let owners: BTreeMap<Uuid, String> =
+        rows("Datapath_Binding").map(|(uuid, row)| (*uuid, text_of(row, "nb_uuid"))).collect();
     let mut flows = Vec::new();
     for (uuid, row) in rows("Logical_Flow") {
         let stage = map_value(row, "external_ids", "stage-name").unwrap_or_default();
@@ -59,6 +63,7 @@ pub fn numbered(dump: &Dump) -> Numbered {
             flows.push(Flow {
                 row: *uuid,
                 router: *router,
+                owner: owners.get(router).cloned().unwrap_or_default(),
                 stage: stage.clone(),
                 priority: number(row, "priority"),
                 matches: text_of(row, "match"),
@@ -124,7 +129,7 @@ fn tables(flows: &mut [Flow]) {
             } else {
                 format!("{}{}", &text[..from], &text[to..])
             };
-            let name = format!("{} {rest}", flow.router);
+            let name = format!("{} {rest}", flow.owner);
             names.entry(number).or_default().insert(name);
         }
     }
