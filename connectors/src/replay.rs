@@ -3,6 +3,7 @@
 mod report;
 mod source;
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -77,11 +78,17 @@ pub fn run(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {
     match replay(&options) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+        // Whoever read the output has seen enough: `| head`.
+        Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("northflow replay: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Replays; false if the file is damaged, after what precedes the damage.
@@ -116,12 +123,12 @@ fn replay(options: &Options) -> Result<bool, Failure> {
         };
         bar.set_position(source.offset());
         let outcome = network.apply(&changes)?;
-        bar.suspend(|| report.transaction(changes.len(), comment.as_deref(), &outcome, &network));
+        bar.suspend(|| report.transaction(changes.len(), comment.as_deref(), &outcome, &network))?;
     }
     bar.finish_and_clear();
-    report.summary(&network, started.elapsed());
+    report.summary(&network, started.elapsed())?;
     if options.flows {
-        report.flows(&network);
+        report.flows(&network)?;
     }
     if let Some(path) = &options.output {
         source::write(path, options.schema.as_deref(), network.southbound())?;

@@ -31,7 +31,7 @@ use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::port_group::PlacedMember;
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
-use crate::topology::switch_port::{FlowConfig, SwitchPort};
+use crate::topology::switch_port::{FlowConfig, PortConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
 use crate::topology::{
     container, ha_chassis, ipam, port_binding, port_check, port_group, port_key, switch_port, up,
@@ -51,8 +51,8 @@ pub fn program(program: &Builder) {
     let balanced = load_balancing(program, &nb, &sb, &global, &network, &mut parts);
     let members = port_group::placed(&nb.port_group_ports, &network.ports);
     let filtering = acls(program, &nb, &sb, &global, &members, &balanced, &mut parts);
-    switches(program, &nb, &sb, &global, &network, &filtering, &mut parts);
-    routers(&global, &network, &mut parts);
+    let ports = switches(program, &nb, &sb, &global, &network, &filtering, &mut parts);
+    routers(&nb, &sb, &global, &network, &balanced, &ports, &mut parts);
     groups(program, &nb, &global, &network, &members, &mut parts);
     stale(program, &nb, &sb, &network);
     parts.output(program, &network);
@@ -196,10 +196,12 @@ fn topology(
     }
 }
 
-/// What load balancing tells the rules for switches.
+/// What load balancing tells the rules for switches and routers.
 struct Balanced {
     /// Switches that have a load balancer with a VIP.
     switches: Relation<Uuid>,
+    /// Routers that have a load balancer which works on every chassis.
+    distributed_routers: Relation<Uuid>,
 }
 
 /// Load balancers: their flows and their rows.
@@ -257,7 +259,10 @@ fn load_balancing(
     program.output("sb.Load_Balancer", &rows.load_balancers);
     parts.dp_groups.push(rows.groups);
     parts.dp_group_datapaths.push(rows.group_datapaths);
-    Balanced { switches: on_switches.with_vip(&nb.load_balancer_vips) }
+    Balanced {
+        switches: on_switches.with_vip(&nb.load_balancer_vips),
+        distributed_routers: routers.distributed(&nb.load_balancer),
+    }
 }
 
 /// ACLs: their flows, and what each switch does with packets.
@@ -294,7 +299,7 @@ fn switches(
     network: &Network,
     filtering: &Relation<Filtering>,
     parts: &mut Parts,
-) {
+) -> Relation<PortConfig> {
     let ignore_down = global.options.map(|row| row.options.get_bool("ignore_lsp_down", true));
     let config = single(&global.drop).join(&single(&ignore_down), |drop, ignore_down| FlowConfig {
         drop: *drop,
@@ -320,12 +325,33 @@ fn switches(
     let (groups, group_ports) = placed::multicast_groups(&ports, &network.datapaths.keys);
     program.output("sb.Multicast_Group", &groups);
     program.output("sb.Multicast_Group.ports", &group_ports);
+    ports
 }
 
 /// Flows of routers.
-fn routers(global: &Global, network: &Network, parts: &mut Parts) {
-    parts.placed.push(router::placed::flows(&network.router_ports, &global.drop));
-    parts.members.push(router::placed::members(&network.routed.routers));
+fn routers(
+    nb: &Northbound,
+    sb: &Southbound,
+    global: &Global,
+    network: &Network,
+    balanced: &Balanced,
+    switch_configs: &Relation<PortConfig>,
+    parts: &mut Parts,
+) {
+    let inputs = router::placed::Inputs {
+        routed: &network.routed,
+        ports: &network.router_ports,
+        switch_ports: &network.ports,
+        switch_configs,
+        distributed: &balanced.distributed_routers,
+        shared: &global.drop.builder().union(&[]),
+        drop: &global.drop,
+        features: &global.features,
+    };
+    let pipeline = router::placed::pipeline(nb, sb, inputs);
+    parts.placed.push(pipeline.placed);
+    parts.members.push(pipeline.members);
+    parts.problems.push(pipeline.problems);
 }
 
 /// Port groups and address sets, which matches refer to by name.

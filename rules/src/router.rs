@@ -1,23 +1,105 @@
 //! Logical routers: which flows there are, and what each depends on.
 //!
-//! As for switches ([`crate::switch`]), every function here is pure: fixed flows come with the class
-//! of routers that has them, from [`fixed_flows`]; the others from one function a family, fed one
-//! port ([`RouterPortConfig`]) at a time.
+//! As for switches ([`crate::switch`]), fixed flows come with the class of routers that has them, from
+//! [`fixed_flows`]; those of a port from one function a family, fed one port at a time
+//! ([`port::PortContext`]). Flows of several ports are joins of their own.
+//!
+//! | family | stages and priorities | on | depends on |
+//! |---|---|---|---|
+//! | `admission::fixed` | admission 0, 100, 110 | All | drop sampling |
+//! | `admission::port` | admission 50, 55, 120 | the port's router | port, `arp_proxy` and VTEPs of its switch, distributed services |
+//! | `neighbor::fixed` | lookup_neighbor 0, 100, 110; learn_neighbor 0, 95, 100 | All, Learning, Hearing | drop sampling |
+//! | `neighbor::punted` | learn_neighbor 90, 95 | Unmetered; one router | the router's meter |
+//! | `neighbor::port` | lookup_neighbor 100, 110, 120 | the port's router | port, what its router learns from |
+//! | `ip_input::fixed` | ip_input 0, 29, 32, 50, 82-85, 100, 120 | All, Relaying, Flooding | drop sampling |
+//! | `ip_input::port` | ip_input 30, 31, 70, 80, 90, 100 | the port's router | port, gateways and meters of its router |
+//! | `arp_nd::port` | ip_input 90 | the port's router | port, gateways of its router, localnet ports of its switch |
+//! | `own_address::flows` | ip_input 60; arp_resolve 2 | the port's router | port, addresses shared with translations and services |
+//! | `service::dhcp_relay` | ip_input 110; dhcp_relay_* 1, 100; ls l2_lkup 100 | the port's router and switch | port, its relay, clients on the switch |
+//! | `advertisement::port` | nd_ra_options, nd_ra_response 50; ip_input 100 | the port's router | port |
+//! | `resolve::fixed` | arp_resolve 0, 1, 500 | All | drop sampling |
+//! | `resolve::peer_flows` | arp_resolve 100 | the other router | port, its peer |
+//! | `resolve::switch_flows` | arp_resolve 100 | the port's router | port, addresses of switch ports and router ports on its switch |
+//! | `packet_length::*` | chk_pkt_len 0, 50, 55; larger_pkts 0, 150, 160; ip_input 150; out post_snat 100 | All; the port's router | port, other ports of its router, chassis features |
+//! | `redirect::*` | gw_redirect 0, 50; arp_resolve 50 | All; the port's router | port |
+//! | `network_id::*` | network_id 0, 105, 110 | All; the port's router | port |
+//! | `request::*` | arp_request 0, 100, 200 | All, Unmetered; one router | the router's meter; static routes |
+//! | `delivery::*` | out delivery 0, 100, 110 | All; the port's router | port, whether its router relays multicast |
+//! | `defaults::fixed` | every other stage: pass | All | drop sampling |
 
+pub mod admission;
+pub mod advertisement;
+pub mod arp_nd;
 pub mod class;
+pub mod defaults;
+pub mod delivery;
+pub mod ip_input;
+pub mod meters;
+pub mod neighbor;
+pub mod network_id;
+pub mod own_address;
+pub mod packet_length;
 pub mod placed;
+pub mod port;
+pub mod redirect;
+pub mod request;
+pub mod resolve;
+pub mod surroundings;
 
 use crate::flow::Flow;
 use crate::flow::drop::DropConfig;
-use crate::topology::router_port::RouterPortConfig;
+use crate::problem::Problem;
 pub use class::RouterSet;
+use meters::Protocol;
+use port::PortContext;
 
 /// Every flow that names no port and no other value of its router, with the class that has it.
-pub fn fixed_flows(_drop: DropConfig) -> Vec<(RouterSet, Flow)> {
-    Vec::new()
+pub fn fixed_flows(drop: DropConfig) -> Vec<(RouterSet, Flow)> {
+    let parts = [
+        admission::fixed(drop),
+        neighbor::fixed(drop),
+        ip_input::fixed(drop),
+        advertisement::fixed(),
+        resolve::fixed(drop),
+        packet_length::fixed(),
+        redirect::fixed(),
+        network_id::fixed(),
+        request::fixed(),
+        delivery::fixed(drop),
+        defaults::fixed(drop),
+    ];
+    let unmetered = Protocol::ALL.into_iter().flat_map(|protocol| {
+        punted_flows(protocol).into_iter().map(move |flow| (RouterSet::Unmetered(protocol), flow))
+    });
+    parts.into_iter().flatten().chain(unmetered).collect()
+}
+
+/// Every flow that hands packets of `protocol` to controllers and names no port. A router with a
+/// meter for them has it by itself, others as [`RouterSet::Unmetered`].
+pub fn punted_flows(protocol: Protocol) -> Vec<Flow> {
+    let mut flows = neighbor::punted(protocol);
+    flows.extend(request::punted(protocol));
+    flows
 }
 
 /// Every flow that one port decides.
-pub fn port_flows(_port: &RouterPortConfig) -> Vec<Flow> {
-    Vec::new()
+pub fn port_flows(port: &PortContext) -> Vec<Flow> {
+    let parts = [
+        admission::port(port),
+        neighbor::port(port),
+        ip_input::port(port),
+        arp_nd::port(port),
+        advertisement::port(port),
+        redirect::port(port),
+        network_id::port(port),
+        delivery::port(port),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+/// What is wrong with one port.
+pub fn port_problems(port: &PortContext) -> Vec<Problem> {
+    let mut problems = network_id::problems(port);
+    problems.extend(advertisement::problem(port));
+    problems
 }

@@ -2,6 +2,7 @@
 
 pub mod arp_nd;
 pub mod dhcp;
+pub mod dhcp_relay;
 pub mod dhcpv4;
 pub mod dhcpv6;
 pub mod monitor;

@@ -1,6 +1,7 @@
 //! What a replay prints.
 
 use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Stdout, Write};
 use std::time::Duration;
 
 use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
@@ -12,9 +13,10 @@ use crate::offline::{Offline, Outcome};
 
 type Row = BTreeMap<Text, Datum>;
 
-/// Prints transactions as they come, and adds them up.
+/// Prints transactions as they come, and adds them up. What it returns fails when nobody takes the output.
 #[derive(Debug)]
 pub(super) struct Report {
+    out: BufWriter<Stdout>,
     format: Format,
     quiet: bool,
     transactions: usize,
@@ -27,24 +29,32 @@ pub(super) struct Report {
 impl Report {
     pub fn new(format: Format, quiet: bool) -> Report {
         let zero = Duration::ZERO;
-        Report { format, quiet, transactions: 0, rows: 0, writes: 0, time: zero, slowest: zero }
+        let out = BufWriter::new(io::stdout());
+        Report { out, format, quiet, transactions: 0, rows: 0, writes: 0, time: zero, slowest: zero }
     }
 
     /// A transaction of `rows` row changes, what its author said of it, and what followed from it.
-    pub fn transaction(&mut self, rows: usize, comment: Option<&str>, outcome: &Outcome, network: &Offline) {
+    pub fn transaction(
+        &mut self,
+        rows: usize,
+        comment: Option<&str>,
+        outcome: &Outcome,
+        network: &Offline,
+    ) -> io::Result<()> {
         self.transactions += 1;
         self.rows += rows;
         self.writes += outcome.writes.len();
         self.time += outcome.time;
         self.slowest = self.slowest.max(outcome.time);
+        let mut warnings = io::stderr().lock();
         for problem in &outcome.problems {
-            eprintln!("warning: {}", problem.message);
+            writeln!(warnings, "warning: {}", problem.message)?;
         }
         for error in &outcome.rejected {
-            eprintln!("warning: {error}");
+            writeln!(warnings, "warning: {error}")?;
         }
         if self.quiet {
-            return;
+            return Ok(());
         }
         let flows = |wanted: fn(&Edit) -> bool| {
             let of_flows = outcome.writes.iter().filter(|write| &*write.table == "Logical_Flow");
@@ -56,14 +66,18 @@ impl Report {
         match self.format {
             Format::Text => {
                 if self.transactions == 1 {
-                    println!("transaction  rows in  rows out   flows +   flows -        us  nb_cfg  comment");
+                    writeln!(
+                        self.out,
+                        "transaction  rows in  rows out   flows +   flows -        us  nb_cfg  comment"
+                    )?;
                 }
-                println!(
+                writeln!(
+                    self.out,
                     "{:>11}  {rows:>7}  {:>8}  {added:>8}  {removed:>8}  {micros:>8}  {nb_cfg:>6}  {}",
                     self.transactions,
                     outcome.writes.len(),
                     brief(comment.unwrap_or(""))
-                );
+                )?;
             }
             Format::Json => {
                 let line = json!({
@@ -77,16 +91,18 @@ impl Report {
                     "nb_cfg": nb_cfg,
                     "comment": comment,
                 });
-                println!("{line}");
+                writeln!(self.out, "{line}")?;
             }
         }
+        self.out.flush()
     }
 
     /// All of it together.
-    pub fn summary(&self, network: &Offline, elapsed: Duration) {
+    pub fn summary(&mut self, network: &Offline, elapsed: Duration) -> io::Result<()> {
         let flows = network.southbound().rows("Logical_Flow").count();
         match self.format {
-            Format::Text => println!(
+            Format::Text => writeln!(
+                self.out,
                 "{} transactions with {} row changes: {} row changes out, {flows} logical flows, \
                  {:.1} ms in the rules (slowest {:.1} ms), {:.1} ms in all",
                 self.transactions,
@@ -95,7 +111,7 @@ impl Report {
                 self.time.as_secs_f64() * 1e3,
                 self.slowest.as_secs_f64() * 1e3,
                 elapsed.as_secs_f64() * 1e3,
-            ),
+            )?,
             Format::Json => {
                 let line = json!({
                     "summary": true,
@@ -107,13 +123,14 @@ impl Report {
                     "slowest_microseconds": self.slowest.as_micros() as u64,
                     "elapsed_microseconds": elapsed.as_micros() as u64,
                 });
-                println!("{line}");
+                writeln!(self.out, "{line}")?;
             }
         }
+        self.out.flush()
     }
 
     /// The logical flows, datapath by datapath, as `ovn-sbctl lflow-list` lists them.
-    pub fn flows(&self, network: &Offline) {
+    pub fn flows(&mut self, network: &Offline) -> io::Result<()> {
         let mut datapaths: Vec<(&str, Uuid)> = network
             .southbound()
             .rows("Datapath_Binding")
@@ -138,23 +155,26 @@ impl Report {
                 if text(row, "pipeline") != pipeline {
                     pipeline = text(row, "pipeline").to_owned();
                     if self.format == Format::Text {
-                        println!("Datapath: \"{name}\" ({datapath})  Pipeline: {pipeline}");
+                        writeln!(self.out, "Datapath: \"{name}\" ({datapath})  Pipeline: {pipeline}")?;
                     }
                 }
-                self.flow(name, row);
+                self.flow(name, row)?;
             }
         }
+        self.out.flush()
     }
 
-    fn flow(&self, datapath: &str, row: &Row) {
+    fn flow(&mut self, datapath: &str, row: &Row) -> io::Result<()> {
         let (table, priority) = (number(row, "table_id"), number(row, "priority"));
         let stage = map_text(row, "external_ids", "stage-name").unwrap_or("");
         let (matches, actions) = (text(row, "match"), text(row, "actions"));
         match self.format {
-            Format::Text => println!(
+            Format::Text => writeln!(
+                self.out,
                 "  table={table:<2}({stage:<19}), priority={priority:<5}, match=({matches}), action=({actions})"
             ),
-            Format::Json => println!(
+            Format::Json => writeln!(
+                self.out,
                 "{}",
                 json!({
                     "datapath": datapath,

@@ -84,3 +84,38 @@ pub const CT_PROTOCOL: &str = "reg1[16..23]";
 pub const LB_SESSION: &str = "reg9[6]";
 /// Observation point of an established connection.
 pub const SAMPLE_POINT_ESTABLISHED: &str = "reg9";
+
+/// A router advertisement could be put together.
+pub const ND_RA_OPTIONS: &str = "reg0[5]";
+/// The next hop of a routed packet, of either family.
+pub const NEXT_HOP_IP4: &str = "reg0";
+/// See [`NEXT_HOP_IP4`].
+pub const NEXT_HOP_IP6: &str = "xxreg0";
+/// The address of the router port that a packet came in by.
+pub const INPORT_ETH_ADDR: &str = "xreg0[0..47]";
+/// Where a DHCP server sent its answer.
+pub const DHCP_RELAY_DESTINATION: &str = "reg2";
+/// The state of the packet's connection.
+pub const CT_STATE: &str = "reg4[0..7]";
+/// The router port's own address towards the next hop.
+pub const SOURCE_IP4: &str = "reg5";
+/// The route table that a packet is looked up in.
+pub const ROUTE_TABLE: &str = "reg7";
+/// The group of next hops that share the traffic; 0 is none.
+pub const ECMP_GROUP: &str = "reg8[0..15]";
+/// The packet was sent back from the egress pipeline.
+pub const EGRESS_LOOPBACK: &str = "reg9[0]";
+/// The packet is larger than what is behind the port can carry.
+pub const PACKET_LARGER: &str = "reg9[1]";
+/// The neighbour is known with this address.
+pub const LOOKUP_NEIGHBOR: &str = "reg9[2]";
+/// The neighbour is known, with whatever address.
+pub const LOOKUP_NEIGHBOR_IP: &str = "reg9[3]";
+/// The packet's destination was translated on this chassis.
+pub const DNAT_LOCAL: &str = "reg9[4]";
+/// A request may be relayed to a DHCP server.
+pub const DHCP_RELAY_REQUEST: &str = "reg9[7]";
+/// An answer of a DHCP server may be relayed.
+pub const DHCP_RELAY_RESPONSE: &str = "reg9[8]";
+/// The next hop is an IPv4 address.
+pub const NEXT_HOP_IS_IP4: &str = "reg9[9]";

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::{Flow, On};
 use crate::ovsdb::{Text, Uuid};
-use crate::schema::{Link, MapEntry};
+use crate::schema::{Link, MapEntry, nb};
 
 /// The northbound row by which a datapath has a load balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -195,6 +195,19 @@ fn variants(referred: &Relation<Referred>, meters: &Relation<PuntMeter>) -> Rela
 }
 
 impl Attachment {
+    /// The datapaths that have a load balancer which works on every chassis (Load_Balancer
+    /// options:distributed), well-formed or not.
+    ///
+    /// Cost: such a load balancer costs the datapaths that have it.
+    pub fn distributed(&self, lbs: &Relation<nb::LoadBalancer>) -> Relation<Uuid> {
+        let lbs = lbs.filter(|lb| lb.options.get_bool("distributed", false)).map(|lb| lb.uuid);
+        let holders = self.held.index_by(|held| held.lb).semijoin(&lbs.index_by(|lb| *lb));
+        let holders = holders.map(|held| held.holder).distinct();
+        let referred =
+            self.referred.index_by(|referred| referred.holder).semijoin(&holders.index_by(|holder| *holder));
+        referred.map(|referred| referred.datapath).distinct()
+    }
+
     /// Puts flows of load balancers where these are.
     ///
     /// Cost: a flow costs itself once for each holder, and one that goes to controllers once for each

@@ -107,7 +107,7 @@ impl Vip {
 }
 
 /// Reads `ADDRESS[:PORT]`, an IPv6 address with a port in brackets. Port 0 is no port.
-fn endpoint(text: &str) -> Option<Endpoint> {
+pub(crate) fn endpoint(text: &str) -> Option<Endpoint> {
     let (host, port) = host_and_port(text);
     let number: u16 = match port {
         Some(port) if !port.is_empty() => port_number(port)?,

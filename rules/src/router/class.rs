@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::meters::{Meters, Protocol};
 use crate::topology::router::Router;
 
 /// A class of routers; the doc of each says who is in it.
@@ -15,11 +16,31 @@ pub enum RouterSet {
     WithGatewayPort,
     /// Neither of the two: the router is on every chassis and has no way out.
     Distributed,
+    /// By what the router learns from.
+    Learning {
+        /// From all requests (options:always_learn_from_arp_request).
+        always: bool,
+    },
+    /// By what the router learns from, and who hears of it.
+    Hearing {
+        /// From all requests.
+        always: bool,
+        /// A port is on a chassis of another availability zone.
+        transit: bool,
+    },
+    /// By whether IP multicast is routed (options:mcast_relay).
+    Relaying(bool),
+    /// Some port takes all IP multicast (Logical_Router_Port options:mcast_flood).
+    Flooding,
+    /// No meter limits such packets.
+    Unmetered(Protocol),
 }
 
-/// The classes of a router.
+/// The classes that the router's own row and gateways decide.
 pub fn sets(router: &Router) -> Vec<RouterSet> {
-    let mut sets = vec![RouterSet::All];
+    let always = router.options.always_learn_from_arp_request;
+    let mut sets =
+        vec![RouterSet::All, RouterSet::Learning { always }, RouterSet::Relaying(router.options.mcast_relay)];
     if router.options.is_gateway_router() {
         sets.push(RouterSet::Gateway);
     } else if router.gateways.any() {
@@ -28,4 +49,9 @@ pub fn sets(router: &Router) -> Vec<RouterSet> {
         sets.push(RouterSet::Distributed);
     }
     sets
+}
+
+/// The classes by what limits packets to controllers.
+pub fn unmetered(meters: &Meters) -> impl Iterator<Item = RouterSet> {
+    Protocol::ALL.into_iter().filter(|protocol| meters.of(*protocol).is_none()).map(RouterSet::Unmetered)
 }

@@ -9,7 +9,8 @@ use crate::flow::{Flow, Stage};
 pub const TUNNELLED_TOO_BIG: &str = "((ip4 && icmp4.type == 3 && icmp4.code == 4) || \
 (ip6 && icmp6.type == 2 && icmp6.code == 0)) && flags.tunnel_rx == 1";
 
-const TOO_BIG: &str = "((ip4 && icmp4.type == 3 && icmp4.code == 4) || \
+/// An ICMP or ICMPv6 too-big error.
+pub(crate) const TOO_BIG: &str = "((ip4 && icmp4.type == 3 && icmp4.code == 4) || \
 (ip6 && icmp6.type == 2 && icmp6.code == 0))";
 
 const SOURCE: &str = "switch/path_mtu.rs";
