@@ -5,6 +5,8 @@
 //! same walk. Edits whose outcome depends on the order in which the reference happens to look at
 //! several new rows (numbers taken from one pool) have a check of their own.
 
+mod multicast;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A small generator of random numbers (SplitMix64: Steele, Lea and Flood, 2014).
@@ -105,8 +107,14 @@ pub fn scenario(seed: u64, steps: usize) -> String {
     for step in 1..=steps {
         // Try until something fits what is there.
         let line = loop {
-            let choice = random.below(100);
-            if let Some(line) = model.command(choice, &mut random) {
+            let line = match random.below(12) {
+                0 => model.multicast(&mut random),
+                _ => {
+                    let choice = random.below(100);
+                    model.command(choice, &mut random)
+                }
+            };
+            if let Some(line) = line {
                 break line;
             }
         };
