@@ -5,6 +5,7 @@
 //! same walk. Edits whose outcome depends on the order in which the reference happens to look at
 //! several new rows (numbers taken from one pool) have a check of their own.
 
+mod multicast;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,8 +109,9 @@ pub fn scenario(seed: u64, steps: usize) -> String {
     for step in 1..=steps {
         // Try until something fits what is there.
         let line = loop {
-            let line = match random.below(5) {
-                0 => service::command(&mut model, &mut random),
+            let line = match random.below(15) {
+                0..=2 => service::command(&mut model, &mut random),
+                3 => model.multicast(&mut random),
                 _ => {
                     let choice = random.below(100);
                     model.command(choice, &mut random)

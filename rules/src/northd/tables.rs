@@ -67,6 +67,9 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::of::<sb::Encap>("sb.Encap"),
     InputTable::of::<sb::Fdb>("sb.FDB"),
     InputTable::of::<sb::MacBinding>("sb.MAC_Binding"),
+    InputTable::of::<sb::IgmpGroup>("sb.IGMP_Group"),
+    InputTable::links::<sb::IgmpGroup>("sb.IGMP_Group.ports", &["ports"]),
+    InputTable::of::<sb::MulticastGroupState>("sb.Multicast_Group"),
     InputTable::of::<sb::AclId>("sb.ACL_ID"),
     InputTable::of::<sb::ServiceMonitorState>("sb.Service_Monitor"),
 ];
@@ -117,6 +120,7 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::PortBindingChassis>("sb.Port_Binding.chassis", Role::Set, &[]),
     OutputTable::of::<sb::Fdb>("sb.FDB.stale", Role::Delete, &[]),
     OutputTable::of::<sb::MacBinding>("sb.MAC_Binding.stale", Role::Delete, &[]),
+    OutputTable::of::<sb::IgmpGroup>("sb.IGMP_Group.stale", Role::Delete, &[]),
     OutputTable::of::<nb::NbGlobalOptions>("nb.NB_Global.options", Role::Set, &[]),
     OutputTable::of::<nb::PortUp>("nb.Logical_Switch_Port.up", Role::Set, &[]),
     OutputTable::of::<nb::PortTag>("nb.Logical_Switch_Port.tag", Role::Set, &[]),

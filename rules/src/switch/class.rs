@@ -81,6 +81,17 @@ pub enum SwitchSet {
         /// To ports that want all of it.
         flood: bool,
     },
+    /// other_config:mcast_snoop is true.
+    Snooping,
+    /// Snooping, and no meter limits reports (`igmp` of LogicalSwitch.copp).
+    SnoopingUnmetered,
+    /// Snooping, and what nobody has asked for is not flooded; by where it goes.
+    Unregistered {
+        /// To routers that relay it.
+        relay: bool,
+        /// To ports that want all of it.
+        flood: bool,
+    },
     /// No meter limits health checks (`svc-monitor` of LogicalSwitch.copp).
     HealthCheckUnmetered,
 }
