@@ -344,13 +344,22 @@ fn switches(
     parts.problems.push(port_check::problems(&network.ports, &nb.switch_port, &sb.chassis));
     parts.problems.push(switch_link::problems(&network.ports, &nb.switch_port, &network.routed.ports));
 
-    let (groups, group_ports) = placed::multicast_groups(
-        &ports,
-        &network.datapaths.keys,
-        &network.mirrors.multicast(&ports, &network.port_keys),
-    );
-    program.output("sb.Multicast_Group", &groups);
-    program.output("sb.Multicast_Group.ports", &group_ports);
+    let inputs = multicast::Inputs {
+        ports: &network.ports,
+        further: &network.mirrors.multicast(&ports, &network.port_keys),
+        configs: &ports,
+        routed: &network.routed,
+        router_ports: &network.router_ports,
+        datapaths: &network.datapaths.keys,
+        drop: &global.drop,
+    };
+    let multicast = multicast::multicast(nb, sb, inputs);
+    parts.placed.push(multicast.placed);
+    parts.members.push(multicast.members);
+    parts.problems.push(multicast.problems);
+    program.output("sb.Multicast_Group", &multicast.groups);
+    program.output("sb.Multicast_Group.ports", &multicast.group_ports);
+    program.output("sb.IGMP_Group.stale", &multicast.stale);
     ports
 }
 

@@ -18,6 +18,9 @@
 //! | `l2_lookup::router_port` | l2_lkup 50 | the port's switch | port: enabled, proxy MAC; router port: MAC, where it resides; drop sampling |
 //! | `localnet::*` | check_port_sec 75; apply_port_sec 70, 75, 85 | the port's switch | a localnet or l2gateway port, and a gateway behind a router port |
 //! | `conntrack_bypass::port` | pre_lb, pre_acl 110, both pipelines | the port's switch | port: kind (router: with peer); stateful ACL, VIP on the switch |
+//! | `multicast::snoop::fixed` | l2_lkup 80, 85, 100 | Snooping, SnoopingUnmetered, Unregistered | drop sampling |
+//! | `multicast::snoop::remote` | out pre_lb 120 | the port's switch | a remote port; the switch snoops and spans zones |
+//! | `multicast::learned::flows` | l2_lkup 90 | one switch | a learned group; where all multicast goes on the switch |
 //! | `forwarding_group::flows` | arp_rsp 50; l2_lkup 50 | the group's switches | the group |
 //! | `external_port::drops` | external_port 100 | the port's switch | an external, a localnet and a router port: addresses |
 //! | `vtep::fixed` | hairpin 1000; arp_rsp 65535 | WithVtep | - |

@@ -31,7 +31,8 @@ pub struct Normal {
     pub hints: BTreeMap<String, String>,
 }
 
-/// Tunnel keys: those of datapaths under the empty space, those of ports under their datapath. Numbers
+/// Tunnel keys: those of datapaths under the empty space, those of ports and of learned multicast groups
+/// under their datapath. Numbers
 /// of ACLs are under the name of their table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
@@ -63,6 +64,10 @@ pub fn southbound(dump: &Dump) -> Normal {
                 "BFD" => {
                     let owner = format!("{} {}", text_of(row, "logical_port"), text_of(row, "dst_ip"));
                     normal.keys.numbers.insert((table.to_string(), owner), number(row, "src_port"));
+                }
+                "Multicast_Group" if is_learned(row) => {
+                    let space = format!("groups of {}", names.resolve(row.get("datapath")));
+                    normal.keys.numbers.insert((space, text_of(row, "name")), number(row, "tunnel_key"));
                 }
                 "ACL_ID" => {
                     normal.keys.numbers.insert((table.to_string(), uuid.to_string()), number(row, "id"));
@@ -175,6 +180,7 @@ impl Names {
             if is_default(datum)
                 || matches!((table, &**column), ("Datapath_Binding" | "Port_Binding", "tunnel_key"))
                 || matches!((table, &**column), ("BFD", "disc" | "src_port"))
+                || matches!((table, &**column), ("Multicast_Group", "tunnel_key") if is_learned(row))
             {
                 continue;
             }
@@ -274,6 +280,11 @@ impl Names {
             Atom::Uuid(uuid) => self.rows.get(uuid).cloned().unwrap_or_else(|| uuid.to_string()),
         }
     }
+}
+
+/// Whether a multicast group is one that ports asked for: its key is given out and not fixed.
+fn is_learned(row: &Row) -> bool {
+    !text_of(row, "name").starts_with("_MC_")
 }
 
 /// Columns that northflow writes back to the northbound database, in comparable form: one line for

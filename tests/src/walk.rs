@@ -6,6 +6,7 @@
 //! several new rows (numbers taken from one pool) have a check of their own.
 
 mod acl;
+mod multicast;
 mod router;
 mod service;
 
@@ -119,10 +120,11 @@ pub fn scenario(seed: u64, steps: usize) -> String {
     for step in 1..=steps {
         // Try until something fits what is there.
         let line = loop {
-            let line = match random.below(7) {
-                0 => service::command(&mut model, &mut random),
-                1 => model.acl_command(&mut random),
-                2 => model.router_command(&mut random),
+            let line = match random.below(15) {
+                0 | 1 => service::command(&mut model, &mut random),
+                2 => model.multicast(&mut random),
+                3 | 4 => model.acl_command(&mut random),
+                5 | 6 => model.router_command(&mut random),
                 _ => {
                     let choice = random.below(100);
                     model.command(choice, &mut random)

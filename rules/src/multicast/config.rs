@@ -56,11 +56,16 @@ fn row(datapath: Uuid, options: &Map) -> IpMulticast {
         eth_src: text("mcast_eth_src"),
         ip4_src: text("mcast_ip4_src"),
         ip6_src: text("mcast_ip6_src"),
-        table_size: Some(number(options, "mcast_table_size").map_or(2048, |value| value as i64)),
+        table_size: Some(table_size(options) as i64),
         idle_timeout: Some(idle_timeout.into()),
         query_interval: Some(seconds("mcast_query_interval", idle_timeout / 2).clamp(1, 3600).into()),
         query_max_resp: Some(number(options, "mcast_query_max_response").map_or(1, |value| value as i64)),
     }
+}
+
+/// How many groups of each family the switch takes.
+pub(super) fn table_size(options: &Map) -> u64 {
+    number(options, "mcast_table_size").unwrap_or(2048)
 }
 
 /// The 64-bit number under `key`; of a negative one, what is left without its sign bits (as

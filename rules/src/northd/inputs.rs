@@ -132,6 +132,12 @@ pub struct Southbound {
     pub encap: Relation<sb::Encap>,
     /// Learned MAC addresses.
     pub fdb: Relation<sb::Fdb>,
+    /// Multicast groups that ports asked for.
+    pub igmp_group: Relation<sb::IgmpGroup>,
+    /// `IGMP_Group.ports`.
+    pub igmp_group_ports: Relation<Link>,
+    /// Multicast groups and the keys they have.
+    pub multicast_group: Relation<sb::MulticastGroupState>,
     /// Learned neighbours.
     pub mac_binding: Relation<sb::MacBinding>,
     /// Numbers of ACLs.
@@ -216,6 +222,9 @@ impl Southbound {
             chassis_private: program.input("sb.Chassis_Private"),
             encap: program.input("sb.Encap"),
             fdb: program.input("sb.FDB"),
+            igmp_group: program.input("sb.IGMP_Group"),
+            igmp_group_ports: program.input("sb.IGMP_Group.ports"),
+            multicast_group: program.input("sb.Multicast_Group"),
             mac_binding: program.input("sb.MAC_Binding"),
             acl_id: program.input("sb.ACL_ID"),
             bfd: program.input("sb.BFD"),

@@ -29,6 +29,11 @@ pub enum RouterSet {
     },
     /// By whether IP multicast is routed (options:mcast_relay).
     Relaying(bool),
+    /// IP multicast is routed.
+    RelayingMulticast {
+        /// Some port takes all of it.
+        flood: bool,
+    },
     /// Some port takes all IP multicast (Logical_Router_Port options:mcast_flood).
     Flooding,
 }

@@ -404,6 +404,16 @@ table! {
         status: Text = "status",
     }
 
+    /// What the rules read back of a multicast group: the key it was given.
+    pub struct MulticastGroupState in Southbound "Multicast_Group" {
+        /// The datapath. Owned by northflow.
+        datapath: Uuid = "datapath",
+        /// Its name. Owned by northflow.
+        name: Text = "name",
+        /// The number that packets to this group carry in tunnels. Owned by northflow.
+        tunnel_key: i64 = "tunnel_key",
+    }
+
     /// What the rules read back of a probe.
     pub struct ServiceMonitorState in Southbound "Service_Monitor" {
         /// The address that is probed.
@@ -509,6 +519,18 @@ table! {
         port_key: i64 = "port_key",
         /// When the address was last seen, in milliseconds since 1970.
         timestamp: i64 = "timestamp",
+    }
+
+    /// A multicast group that ports of a chassis have asked for, or under the name `mrouters` what ports
+    /// multicast routers are behind; the ports are an input of their own. Written by the chassis;
+    /// northflow deletes it when its chassis or switch is gone.
+    pub struct IgmpGroup in Southbound "IGMP_Group" {
+        /// The address of the group.
+        address: Text = "address",
+        /// The switch.
+        datapath: Option<Uuid> = "datapath",
+        /// The chassis; absent once it is gone.
+        chassis: Option<Uuid> = "chassis",
     }
 
     /// A neighbour that a router has learned. Written by the chassis; northflow deletes it when its

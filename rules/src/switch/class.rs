@@ -74,6 +74,15 @@ pub enum SwitchSet {
         /// To ports that want all of it.
         flood: bool,
     },
+    /// other_config:mcast_snoop is true.
+    Snooping,
+    /// Snooping, and what nobody has asked for is not flooded; by where it goes.
+    Unregistered {
+        /// To routers that relay it.
+        relay: bool,
+        /// To ports that want all of it.
+        flood: bool,
+    },
 }
 
 /// What a switch row says by itself.

@@ -56,7 +56,7 @@ impl Group {
 }
 
 /// What decides which groups a switch port is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Membership {
     /// The port's type.
     pub kind: PortKind,

@@ -11,12 +11,10 @@ use super::{
 use crate::acl::filtering::Filtering;
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::{Flow, On};
-use crate::ovsdb::{Atom, Uuid};
-use crate::schema::{SetElement, nb, sb};
-use crate::topology::datapath_uuid;
+use crate::ovsdb::Uuid;
+use crate::schema::nb;
 use crate::topology::facing::Facing;
 use crate::topology::switch_port::{FlowConfig, PortConfig};
-use crate::topology::tunnel_key::Assigned;
 
 /// The flows of switches that need to know of one port each. `by_switch` are `ports` by switch;
 /// `filtering` says what each switch does with packets.
@@ -151,11 +149,7 @@ pub fn members(switches: &Relation<nb::LogicalSwitch>, ports: &Relation<PortConf
     let by_vtep = ids
         .semijoin(&having(|port| port.kind == PortKind::Vtep))
         .map(move |(switch, _)| member(*switch)(SwitchSet::WithVtep));
-    let floods = having(|port| membership(port, port.unknown).contains(&Group::Static));
-    let by_flood = ids.join_optional(&floods, move |(switch, _), flood| {
-        Some(member(*switch)(SwitchSet::Multicast { relay: false, flood: flood.is_some() }))
-    });
-    ports.builder().union(&[by_options, by_unknown, by_vtep, by_flood])
+    ports.builder().union(&[by_options, by_unknown, by_vtep])
 }
 
 /// The groups of a port. `unknown`: it may hide any address.
@@ -169,43 +163,4 @@ pub(super) fn membership(port: &PortConfig, unknown: bool) -> Vec<Group> {
         flood_reports: port.options.mcast_flood_reports,
         relay: false,
     })
-}
-
-/// The fixed multicast groups: their rows, and their ports. `further` are bindings of ports that have no
-/// row, with the switch and a group of each.
-///
-/// Cost: a port costs its own memberships.
-pub fn multicast_groups(
-    ports: &Relation<PortConfig>,
-    datapaths: &Relation<Assigned>,
-    further: &Relation<(Uuid, Group, Uuid)>,
-) -> (Relation<sb::MulticastGroup>, Relation<SetElement>) {
-    let live = ports.index_by(|port| port.switch).semijoin(&datapaths.index_by(|assigned| assigned.owner));
-    let members = live.flat_map(|port| {
-        // A chassis-redirect port takes its port's place, or what is sent there would not travel.
-        let redirect = port.facing.as_ref().and_then(Facing::redirect);
-        let (switch, binding) = (port.switch, redirect.map_or(port.binding, |redirect| redirect.binding));
-        membership(port, port.unknown)
-            .into_iter()
-            .map(move |group| (switch, group, binding))
-            .collect::<Vec<_>>()
-    });
-    let members = members.concat(further);
-    let rows = members.map(|(switch, group, _)| (*switch, *group)).distinct();
-    let rows = rows.map(|(switch, group)| sb::MulticastGroup {
-        uuid: group_uuid(*switch, *group),
-        datapath: datapath_uuid(*switch),
-        name: group.name().into(),
-        tunnel_key: i64::from(group.tunnel_key()),
-        ports: Vec::new(),
-    });
-    let ports = members.map(|(switch, group, binding)| SetElement {
-        row: group_uuid(*switch, *group),
-        element: Atom::Uuid(*binding),
-    });
-    (rows, ports)
-}
-
-fn group_uuid(switch: Uuid, group: Group) -> Uuid {
-    Uuid::from_hash(northflow_engine::key_hash(&("Multicast_Group", switch, group)))
 }
