@@ -1,5 +1,5 @@
-//! Who is served by DHCP, and where questions enter: what [`dhcpv4`](super::dhcpv4) and
-//! [`dhcpv6`](super::dhcpv6) share.
+//! Who is served by DHCP, and where questions enter: what [`super::dhcpv4`] and
+//! [`super::dhcpv6`] share.
 //!
 //! ```text
 //! client(port, entry)  :-  port with DHCP options, enabled, no router port, no relay on its switch;
