@@ -142,12 +142,6 @@ impl Flow {
         self
     }
 
-    /// Limits what the flow sends to controllers, where `meter` names a meter.
-    pub fn meter(mut self, meter: Option<Text>) -> Flow {
-        self.key.controller_meter = meter;
-        self
-    }
-
     /// Says what the flow sends to controllers.
     pub fn punts(mut self, punt: Punt) -> Flow {
         self.punt = Some(punt);
@@ -155,8 +149,9 @@ impl Flow {
     }
 
     /// The flow with the meter of its datapath for what it punts.
-    pub fn metered(self, meter: Option<Text>) -> Flow {
-        Flow { punt: None, ..self.meter(meter) }
+    pub fn metered(mut self, meter: Option<Text>) -> Flow {
+        self.key.controller_meter = meter;
+        Flow { punt: None, ..self }
     }
 
     /// Has chassis match layer 4 fields so that fragments match too.

@@ -110,7 +110,7 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::ChassisTemplateVar>("sb.Chassis_Template_Var", Role::Own, &[]).known_by_uuid(),
     OutputTable::of::<sb::MeterBand>("sb.Meter_Band", Role::Own, &["action", "rate", "burst_size"]),
     OutputTable::of::<sb::Meter>("sb.Meter", Role::Own, &["name"]),
-    OutputTable::of::<sb::LoadBalancer>("sb.Load_Balancer", Role::Own, &["name"]),
+    OutputTable::of::<sb::LoadBalancer>("sb.Load_Balancer", Role::Own, &[]).known_by_uuid(),
     OutputTable::of::<sb::Bfd>("sb.BFD", Role::Own, &["logical_port", "dst_ip"]).given_at_insert(&[
         "disc",
         "status",
