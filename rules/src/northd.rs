@@ -159,6 +159,7 @@ fn topology(
         &sb.chassis,
         &sb.port,
         &stand_ins,
+        &nb.switch_port_state,
     );
     let of_routers = routed.bindings(nb, sb, &keys, &ports);
     let rows = bindings.rows.concat(&of_routers.rows);
@@ -168,15 +169,16 @@ fn topology(
     let router_ports = routed.configs(nb, &keys, &global.drop);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
-    let up = up::ports_up(&ports, &nb.switch_port, &sb.port, &sb.chassis);
+    let up = up::ports_up(&ports, &nb.switch_port_state, &sb.port, &sb.chassis);
     program.output("nb.Logical_Switch_Port.up", &up);
     program.output("sb.Port_Binding.up", &up::bindings_down(&rows, &sb.port));
-    program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
+    program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port, &nb.switch_port_state));
 
     let mac_prefix = identity::mac_prefix(&global.options).map(|prefix| prefix.0);
     let inputs = ipam::Inputs {
         switches: &nb.switch,
         switch_ports: &nb.switch_port,
+        states: &nb.switch_port_state,
         routers: &nb.router,
         router_ports: &nb.router_port,
         listed_router_ports: &nb.router_ports,
@@ -310,6 +312,7 @@ fn switches(
         &nb.switch_port,
         &network.port_keys,
         &network.dynamic_addresses,
+        &nb.switch_port_state,
         &config,
     );
     parts.placed.push(placed::flows(&nb.switch, &ports, filtering, &config));
@@ -371,7 +374,12 @@ fn groups(
     let sources = [
         address_set::user_sets(&nb.address_set, &nb.address_set_addresses),
         address_set::monitor_set(&identity::monitor_macs(&global.options)),
-        address_set::port_group_sets(&nb.port_group, &nb.port_group_ports, &nb.switch_port),
+        address_set::port_group_sets(
+            &nb.port_group,
+            &nb.port_group_ports,
+            &nb.switch_port,
+            &nb.switch_port_state,
+        ),
     ];
     let sets = address_set::address_sets(&Sets::union(program, &sources));
     program.output("sb.Address_Set", &sets.rows);
