@@ -4,3 +4,5 @@
 //! both and gives what a switch needs: OpenFlow matches, and actions in their wire form. It is a
 //! crate of its own, below the rules, so that a change of a rule does not compile it again.
 #![deny(missing_docs)]
+
+pub mod openflow;
