@@ -91,3 +91,56 @@ pub fn egress(entry: &NatEntry, home: &Home) -> Option<Flow> {
     };
     Some(entry.flow(Stage::LrOutUndnat, 100, matches, entry.own_source() + action))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::nat::entry::tests::{entry, gated, row};
+    use crate::router::nat::home::tests::{gateway_router, with_gateway};
+    use crate::switch::port::tests::lines;
+
+    #[test]
+    fn on_a_gateway_router_packets_may_come_from_everywhere() {
+        let mut nat = row("dnat_and_snat", "172.16.0.1", "10.0.0.1");
+        let of = |nat: &_| lines(&ingress(&entry(nat), &gateway_router()));
+        assert_eq!(
+            of(&nat),
+            ["lr_in_dnat 100 | ip && ip4.dst == 172.16.0.1 | flags.loopback = 1; ct_dnat(10.0.0.1); [hint]"]
+        );
+        nat.external_port_range = "80-90".into();
+        (nat.match_, nat.priority) = ("tcp".into(), 5);
+        assert_eq!(
+            of(&nat),
+            [
+                "lr_in_dnat 305 | ip && ip4.dst == 172.16.0.1 && (tcp) | flags.loopback = 1; ct_dnat(10.0.0.1,80-90); [hint]"
+            ]
+        );
+        assert_eq!(egress(&entry(&nat), &gateway_router()), None);
+    }
+
+    #[test]
+    fn a_gateway_port_translates_at_the_gateway_or_at_the_logical_port() {
+        let mut nat = row("dnat_and_snat", "fd00::1", "fd01::1");
+        let of = |nat: &_| {
+            let mut flows = ingress(&gated(nat), &with_gateway());
+            flows.extend(egress(&gated(nat), &with_gateway()));
+            lines(&flows)
+        };
+        assert_eq!(
+            of(&nat),
+            [
+                "lr_in_dnat 100 | ip && ip6.dst == fd00::1 && inport == \"g\" && is_chassis_resident(\"cr-g\") | ct_dnat(fd01::1); [hint]",
+                "lr_out_undnat 100 | ip && ip6.src == fd01::1 && outport == \"g\" && is_chassis_resident(\"cr-g\") | ct_dnat; [hint]",
+            ]
+        );
+        (nat.logical_port, nat.external_mac) = (Some("vm".into()), Some("0A:00:00:00:00:01".into()));
+        nat.options.insert("stateless", "true".into());
+        assert_eq!(
+            of(&nat),
+            [
+                "lr_in_dnat 100 | ip && ip6.dst == fd00::1 && inport == \"g\" | ip6.dst=fd01::1; next; [hint]",
+                "lr_out_undnat 100 | ip && ip6.src == fd01::1 && outport == \"g\" | eth.src = 0a:00:00:00:00:01; next; [hint]",
+            ]
+        );
+    }
+}

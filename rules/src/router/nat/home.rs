@@ -165,8 +165,32 @@ pub fn problems(routers: &Relation<Router>) -> Relation<Problem> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    fn home() -> Home {
+        Home {
+            router: Uuid(1),
+            gateway_router: false,
+            gateways: false,
+            commit_all: false,
+            bridged: false,
+            force_dnat: Forced::default(),
+            force_lb: Forced::default(),
+            force_lb_router_ip: false,
+            settings: Settings { zones: true, ..Settings::default() },
+        }
+    }
+
+    /// A gateway router without options.
+    pub(in super::super) fn gateway_router() -> Home {
+        Home { gateway_router: true, ..home() }
+    }
+
+    /// A router with a gateway port and without options.
+    pub(in super::super) fn with_gateway() -> Home {
+        Home { gateways: true, ..home() }
+    }
 
     #[test]
     fn one_address_of_a_family_may_be_forced() {

@@ -124,3 +124,51 @@ fn tracked(entry: &NatEntry, home: &Home, fresh: String) -> Vec<Flow> {
     ]);
     flows
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::router::nat::entry::tests::{entry, gated, row};
+    use crate::router::nat::home::tests::{gateway_router, with_gateway};
+    use crate::switch::port::tests::lines;
+
+    #[test]
+    fn the_longer_prefix_wins() {
+        let at = |home: &Home, logical| priority(&entry(&row("snat", "172.16.0.1", logical)), home);
+        assert_eq!(at(&gateway_router(), "10.0.0.0/24"), 25);
+        assert_eq!(at(&gateway_router(), "10.0.0.1"), 33);
+        assert_eq!(at(&with_gateway(), "10.0.0.0/24"), 153);
+    }
+
+    #[test]
+    fn connections_into_the_network_are_tracked_at_a_gateway_port() {
+        let nat = gated(&row("snat", "172.16.0.1", "10.0.0.0/24"));
+        let new = "lr_out_snat 153 | ip && ip4.src == 10.0.0.0/24 && outport == \"g\" && is_chassis_resident(\"cr-g\") && (!ct.trk || !ct.rpl) | ct_snat(172.16.0.1); [hint]";
+        let into = "ip && ip4.dst == 10.0.0.0/24 && inport == \"g\" && is_chassis_resident(\"cr-g\")";
+        assert_eq!(
+            lines(&egress(&nat, &with_gateway())),
+            [
+                new.to_owned(),
+                "lr_out_post_undnat 70 | ip && ip4.src == 10.0.0.0/24 && outport == \"g\" && is_chassis_resident(\"cr-g\") && (!ct.trk || !ct.rpl) | ct_next(snat);".into(),
+                format!("lr_out_snat 153 | {into} && (!ct.trk || !ct.rpl) | ct_snat;"),
+                format!("lr_out_post_snat 153 | {into} && ct.new | ct_commit_to_zone(snat);"),
+            ]
+        );
+        let all = Home { commit_all: true, ..with_gateway() };
+        assert_eq!(lines(&egress(&nat, &all)), [new]);
+    }
+
+    #[test]
+    fn in_one_zone_what_was_translated_here_goes_back_through_the_other() {
+        let mut home = with_gateway();
+        home.settings.common_zone = true;
+        let nat = gated(&row("snat", "172.16.0.1", "10.0.0.1"));
+        let actions =
+            |flows: Vec<Flow>| flows.iter().map(|flow| flow.key.actions.to_string()).collect::<Vec<_>>();
+        assert_eq!(actions(ingress(&nat, &home)), ["ct_snat_in_czone;", "ct_snat;"]);
+        assert_eq!(
+            actions(egress(&nat, &home)),
+            ["ct_snat_in_czone(172.16.0.1);", "reg9[4] = 0; ct_snat(172.16.0.1);"]
+        );
+    }
+}
