@@ -173,12 +173,13 @@ fn topology(
     let router_ports = routed.configs(nb, &keys, &global.drop);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
-    program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
+    program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port, &nb.switch_port_state));
 
     let mac_prefix = identity::mac_prefix(&global.options).map(|prefix| prefix.0);
     let inputs = ipam::Inputs {
         switches: &nb.switch,
         switch_ports: &nb.switch_port,
+        states: &nb.switch_port_state,
         routers: &nb.router,
         router_ports: &nb.router_port,
         listed_router_ports: &nb.router_ports,
@@ -332,6 +333,7 @@ fn switches(
         &network.dynamic_addresses,
         &network.routed.facing,
         &network.queues,
+        &nb.switch_port_state,
         &config,
     );
     let by_switch = ports.index_by(|port| port.switch).named("switch.port");
@@ -468,7 +470,12 @@ fn groups(
     let sources = [
         address_set::user_sets(&nb.address_set, &nb.address_set_addresses),
         address_set::monitor_set(&identity::monitor_macs(&global.options)),
-        address_set::port_group_sets(&nb.port_group, &nb.port_group_ports, &nb.switch_port),
+        address_set::port_group_sets(
+            &nb.port_group,
+            &nb.port_group_ports,
+            &nb.switch_port,
+            &nb.switch_port_state,
+        ),
     ];
     let sets = address_set::address_sets(&Sets::union(program, &sources));
     program.output("sb.Address_Set", &sets.rows);

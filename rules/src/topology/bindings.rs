@@ -58,6 +58,7 @@ pub fn output(
         &sb.port,
         &stand_ins,
         &qos_queue::shaped(queues, ports, &nb.switch_port),
+        &nb.switch_port_state,
     );
     let beyond = facing_binding::beyond(&routed.facing, &nb.switch_port)
         .concat(&facing_binding::joints(ports, &nb.switch_port));
@@ -80,7 +81,10 @@ pub fn output(
     let neighbors = static_neighbor::bindings(&nb.static_mac_binding, &routed.ports, &keys.keys);
     program.output("sb.Static_MAC_Binding", &neighbors);
 
-    program.output("nb.Logical_Switch_Port.up", &up::ports_up(ports, &nb.switch_port, &sb.port, &sb.chassis));
+    program.output(
+        "nb.Logical_Switch_Port.up",
+        &up::ports_up(ports, &nb.switch_port_state, &sb.port, &sb.chassis),
+    );
     program.output(
         "nb.Logical_Router_Port.status",
         &gateway::hosting(&routed.ports, &nb.router_port, &sb.port, &sb.chassis),
