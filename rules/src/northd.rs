@@ -23,7 +23,7 @@ use crate::meter::{self, copp};
 use crate::multicast;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::router::{self, aging, bfd, policy, route};
+use crate::router::{self, aging, bfd, nat, policy, route};
 use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
@@ -54,7 +54,7 @@ pub fn program(program: &Builder) {
     let members = port_group::placed(&nb.port_group_ports, &network.ports);
     let filtering = acls(program, &nb, &sb, &global, &members, &balanced, &mut parts);
     let ports = switches(program, &nb, &sb, &global, &network, &filtering, &mut parts);
-    routers(&nb, &sb, &global, &network, &ports, &mut parts);
+    routers(&nb, &sb, &global, &network, &balanced, &ports, &mut parts);
     groups(program, &nb, &global, &network, &members, &mut parts);
     stale(program, &nb, &sb, &global, &network);
     parts.output(program, &network);
@@ -132,6 +132,7 @@ struct Network {
     meters: Relation<DatapathMeter>,
     routed: Routed,
     router_ports: Relation<RouterPortConfig>,
+    nats: nat::Entries,
 }
 
 /// Datapaths, ports, and what is written back about them.
@@ -157,6 +158,7 @@ fn topology(
     let claimants = claimants.concat(&mirrors.claimants);
     let keys = port_key::port_keys(&claimants, &datapaths.keys, &sb.port, &sb.datapath, &global.limits);
     let queues = qos_queue::queues(&ports, &nb.switch_port, &sb.port);
+    let nats = nat::entries(nb, &routed);
     parts.problems.extend(bindings::output(
         program,
         nb,
@@ -166,6 +168,7 @@ fn topology(
         &keys,
         &queues,
         &mirrors.bindings(&keys.keys),
+        &nats,
     ));
     let router_ports = routed.configs(nb, &keys, &global.drop);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
@@ -185,7 +188,7 @@ fn topology(
     let ipam = ipam::ipam(&ports, inputs);
     program.output("nb.Logical_Switch_Port.dynamic_addresses", &ipam.writes);
     parts.problems.extend([datapaths.problems.clone(), switch_ports.problems, routed.problems.clone()]);
-    parts.problems.extend([keys.problems, ipam.problems]);
+    parts.problems.extend([keys.problems, ipam.problems, nats.problems.clone()]);
     Network {
         datapaths,
         ports,
@@ -196,6 +199,7 @@ fn topology(
         meters: meters(program, nb),
         routed,
         router_ports,
+        nats,
     }
 }
 
@@ -211,6 +215,8 @@ fn meters(program: &Builder, nb: &Northbound) -> Relation<DatapathMeter> {
 struct Balanced {
     /// Switches that have a load balancer with a VIP.
     switches: Relation<Uuid>,
+    /// Routers that do.
+    routers: Relation<Uuid>,
 }
 
 /// Load balancers: their flows and their rows.
@@ -275,7 +281,10 @@ fn load_balancing(
     program.output("sb.Load_Balancer", &rows.load_balancers);
     parts.dp_groups.push(rows.groups);
     parts.dp_group_datapaths.push(rows.group_datapaths);
-    Balanced { switches: on_switches.with_vip(&nb.load_balancer_vips) }
+    Balanced {
+        switches: on_switches.with_vip(&nb.load_balancer_vips),
+        routers: on_routers.with_vip(&nb.load_balancer_vips),
+    }
 }
 
 /// ACLs: their flows, and what each switch does with packets.
@@ -371,9 +380,12 @@ fn routers(
     sb: &Southbound,
     global: &Global,
     network: &Network,
+    balanced: &Balanced,
     switch_configs: &Relation<PortConfig>,
     parts: &mut Parts,
 ) {
+    let settings = nat::home::settings(&global.options, &global.features, &global.drop);
+    let homes = nat::home::homes(&network.routed.routers, &settings);
     let inputs = router::placed::Inputs {
         routed: &network.routed,
         ports: &network.router_ports,
@@ -381,11 +393,22 @@ fn routers(
         switch_ports: &network.ports,
         switch_configs,
         distributed: &network.routed.distributed,
-        shared: &global.drop.builder().union(&[]),
+        shared: &nat::shared(&network.nats, &homes),
         drop: &global.drop,
         features: &global.features,
     };
     let pipeline = router::placed::pipeline(nb, sb, inputs);
+    let inputs = nat::Inputs {
+        nats: &network.nats,
+        homes: &homes,
+        ports: &pipeline.contexts,
+        switch_ports: &network.ports,
+        balanced: &balanced.routers,
+    };
+    let translated = nat::flows(nb, inputs);
+    parts.placed.push(translated.placed);
+    parts.members.push(translated.members);
+    parts.problems.push(nat::home::problems(&network.routed.routers));
     parts.placed.push(pipeline.placed);
     parts.members.push(pipeline.members);
     parts.problems.push(pipeline.problems);

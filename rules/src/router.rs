@@ -29,6 +29,7 @@
 //! | `bfd::bfd` | ip_input 110 | the port's router | port, sessions |
 //! | `request::*` | arp_request 0, 100, 200 | All; one router | static routes |
 //! | `delivery::*` | out delivery 0, 100, 110 | All; the port's router | port, whether its router relays multicast |
+//! | [`nat`] | its own table | one router; classes of its own | translations, the gateway port, the router's options |
 //! | `defaults::fixed` | every other stage: pass | All | drop sampling |
 
 pub mod admission;
@@ -40,6 +41,7 @@ pub mod class;
 pub mod defaults;
 pub mod delivery;
 pub mod ip_input;
+pub mod nat;
 pub mod neighbor;
 pub mod network_id;
 pub mod own_address;
@@ -73,6 +75,7 @@ pub fn fixed_flows(drop: DropConfig) -> Vec<(RouterSet, Flow)> {
         request::fixed(),
         delivery::fixed(drop),
         defaults::fixed(drop),
+        nat::fixed_flows(),
     ];
     parts.into_iter().flatten().collect()
 }
