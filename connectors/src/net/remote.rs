@@ -1,4 +1,4 @@
-//! Where a database server listens, as OVS writes it (ovsdb(7), "Active Database Connections"),
+//! Where a server or a switch listens, as OVS writes it (ovsdb(7), "Active Database Connections"),
 //! and the byte stream to it.
 
 use std::fmt;
@@ -11,12 +11,12 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
-/// One server.
+/// One peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Remote {
     /// `unix:PATH`.
     Unix(PathBuf),
-    /// `tcp:HOST:PORT`; a host name is looked up at every attempt, which may block the client's
+    /// `tcp:HOST:PORT`; a host name is looked up at every attempt, which may block the connection's
     /// thread for as long as the resolver takes.
     Tcp {
         /// An address or a name, without brackets.
