@@ -185,9 +185,9 @@ impl Batch {
         }
     }
 
-    /// How many changes it makes.
+    /// How many flows, groups and meters it changes.
     pub(super) fn len(&self) -> usize {
-        self.items.len() + self.later.len()
+        self.items.len() + self.later.len() - self.zones().count()
     }
 
     /// The zones that it flushes.
