@@ -89,7 +89,7 @@ impl Asking {
             }
             _ => Distribution::No,
         };
-        (kind.dnat() && row.options.get_bool("add_route", false)).then(|| Asking {
+        (kind.dnat() && row.options.get_bool("add_route", false)).then_some(Asking {
             row: row.uuid,
             address: net.address,
             gateway_port: row.gateway_port,
