@@ -1,7 +1,7 @@
 //! Translation of addresses at routers (J01-J19, I09; ovn-nb(5), NAT): gateway routers and routers with
 //! distributed gateway ports do it.
 //!
-//! [`entries`] says which translations there are and where they happen; it is what load balancers,
+//! [`entries()`] says which translations there are and where they happen; it is what load balancers,
 //! switches and bindings ask. The flows of one translation are plain functions of it ([`NatEntry`]) and of
 //! its router ([`home::Home`]), so one more costs its own flows. What a router has because it translates at
 //! all is on a [`Set`] of routers.
