@@ -7,6 +7,7 @@ mod core;
 mod features;
 mod feed;
 mod progress;
+mod stats;
 mod tuning;
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ use northflow_rules::schema::Database;
 
 use self::core::{Core, Side};
 use self::feed::Feed;
+use self::stats::Stats;
 use crate::ovsdb::client::{self, Event, Remote, RemoteError};
 use crate::process::args::{self, Parsed, Settings};
 use crate::process::daemon::{self, Role};
@@ -123,6 +125,7 @@ fn serve(program: &str, settings: &Settings, mut daemon: daemon::Daemon) -> Resu
     let engine = Engine::start(config, northd::program)?;
     let results = engine.results().clone();
     let mut core = Core::new(engine, northbound, southbound, replica, settings.dry_run, stopwatch);
+    let mut counters = Stats::default();
     core.want_lock();
     daemon.ready()?;
 
@@ -133,7 +136,7 @@ fn serve(program: &str, settings: &Settings, mut daemon: daemon::Daemon) -> Resu
             recv(sb_events) -> event => take(&mut core, Database::Southbound, event?, &sb_events),
             recv(results) -> result => core.result(&result?),
             recv(waiting) -> request => {
-                if commands::answer(request?, &mut core) {
+                if commands::answer(request?, &mut core, &mut counters) {
                     break;
                 }
             }

@@ -29,16 +29,26 @@ pub struct Replica {
 struct ReplicaTable {
     name: &'static str,
     database: Database,
-    /// The columns of the row, then those that are inputs of their own.
+    /// The columns of its parts, one part after the other, then those that are inputs of their own.
     columns: Vec<&'static str>,
+    parts: Vec<Part>,
+    split: Vec<Elements>,
+}
+
+/// Some columns of the rows of a table, which are a row to one input.
+struct Part {
     input: &'static str,
     decode: fn(Uuid, &[Option<Datum>]) -> Result<Rec, ColumnError>,
     encode: fn(&Rec) -> Vec<(&'static str, Datum)>,
-    /// The types of the row's own columns.
+    /// The place of its first column among those of the table.
+    start: usize,
+    /// The types of its columns.
     types: Vec<ColumnType>,
     rows: HashMap<Uuid, Rec>,
-    split: Vec<Elements>,
 }
+
+/// New columns of a row, while an update is taken in.
+type Columned = Vec<Option<Datum>>;
 
 /// What is told of a column of a row.
 #[derive(Clone, Debug)]
@@ -80,16 +90,32 @@ impl std::error::Error for ReplicaError {}
 
 impl fmt::Debug for Replica {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sizes = self.tables.iter().map(|table| (table.input, table.rows.len()));
+        let parts = self.tables.iter().flat_map(|table| &table.parts);
+        let sizes = parts.map(|part| (part.input, part.rows.len()));
         f.debug_map().entries(sizes).finish()
     }
 }
 
 impl Replica {
-    /// An empty replica for these inputs. A column that is an input of its own belongs to a table
-    /// whose rows are an input too.
+    /// An empty replica for these inputs. Several may be rows of one table, each of columns of its own. A
+    /// column that is an input of its own belongs to a table whose rows are an input too.
     pub fn new(inputs: &'static [InputTable]) -> Replica {
-        let mut tables: Vec<ReplicaTable> = inputs.iter().filter_map(ReplicaTable::of).collect();
+        let mut tables: Vec<ReplicaTable> = Vec::new();
+        for input in inputs {
+            let Shape::Row { decode, encode } = input.shape else { continue };
+            let (database, name) = (input.info.database, input.info.name);
+            let at = tables.iter().position(|table| table.is(database, name)).unwrap_or_else(|| {
+                let (columns, parts, split) = (Vec::new(), Vec::new(), Vec::new());
+                tables.push(ReplicaTable { name, database, columns, parts, split });
+                tables.len() - 1
+            });
+            let table = &mut tables[at];
+            let start = table.columns.len();
+            table.columns.extend_from_slice(input.info.columns);
+            let types = input.info.kinds.iter().map(column_type).collect();
+            let (input, rows) = (input.name, HashMap::new());
+            table.parts.push(Part { input, decode, encode, start, types, rows });
+        }
         for input in inputs {
             let Shape::Element(make) = input.shape else { continue };
             let of = |table: &&mut ReplicaTable| table.is(input.info.database, input.info.name);
@@ -167,13 +193,16 @@ impl Replica {
         transaction: &mut Transaction,
     ) -> Result<(), ReplicaError> {
         let table = &mut self.tables[table];
-        if table.rows.contains_key(&uuid) {
+        if table.has(uuid) {
             return Err(ReplicaError::Inconsistent { table: table.name, uuid });
         }
+        let decode = |part: &Part| (part.decode)(uuid, part.of(cells)).map_err(ReplicaError::Column);
+        let recs: Vec<Rec> = table.parts.iter().map(decode).collect::<Result<_, _>>()?;
+        for (part, rec) in table.parts.iter_mut().zip(recs) {
+            transaction.change(part.input, rec.clone(), 1);
+            part.rows.insert(uuid, rec);
+        }
         let own = table.own();
-        let rec = (table.decode)(uuid, &cells[..own.min(cells.len())]).map_err(ReplicaError::Column)?;
-        transaction.change(table.input, rec.clone(), 1);
-        table.rows.insert(uuid, rec);
         for (split, cell) in table.split.iter_mut().zip(cells.iter().skip(own)) {
             if let Some(datum) = cell {
                 split.set(uuid, datum, transaction);
@@ -191,11 +220,11 @@ impl Replica {
         transaction: &mut Transaction,
     ) -> Result<(), ReplicaError> {
         let table = &mut self.tables[table];
-        let Some(before) = table.rows.get(&uuid).cloned() else {
+        if !table.has(uuid) {
             return Err(ReplicaError::Inconsistent { table: table.name, uuid });
-        };
+        }
         let own = table.own();
-        let mut row: Option<Vec<Option<Datum>>> = None;
+        let mut changed: Vec<Option<Columned>> = vec![None; table.parts.len()];
         for (at, cell) in cells {
             if let Some(split) = at.checked_sub(own).and_then(|at| table.split.get_mut(at)) {
                 match cell {
@@ -204,21 +233,19 @@ impl Replica {
                 }
                 continue;
             }
-            let row = row.get_or_insert_with(|| {
-                (table.encode)(&before).into_iter().map(|(_, datum)| Some(datum)).collect()
-            });
-            let Some(Some(old)) = row.get_mut(at) else { continue };
+            let Some(place) = table.parts.iter().position(|part| part.has_column(at)) else { continue };
+            let part = &table.parts[place];
+            let row = changed[place].get_or_insert_with(|| part.cells(uuid));
+            let Some(Some(old)) = row.get_mut(at - part.start) else { continue };
             match cell {
                 Cell::Value(datum) => *old = datum,
-                Cell::Difference(datum) => apply_diff(old, &datum, &table.types[at]),
+                Cell::Difference(datum) => apply_diff(old, &datum, &part.types[at - part.start]),
             }
         }
-        let Some(row) = row else { return Ok(()) };
-        let now = (table.decode)(uuid, &row).map_err(ReplicaError::Column)?;
-        if now != before {
-            transaction.change(table.input, before, -1);
-            transaction.change(table.input, now.clone(), 1);
-            table.rows.insert(uuid, now);
+        for (part, row) in table.parts.iter_mut().zip(changed) {
+            if let Some(row) = row {
+                part.update(uuid, &row, transaction)?;
+            }
         }
         Ok(())
     }
@@ -231,10 +258,14 @@ impl Replica {
         transaction: &mut Transaction,
     ) -> Result<(), ReplicaError> {
         let table = &mut self.tables[table];
-        let Some(rec) = table.rows.remove(&uuid) else {
+        if !table.has(uuid) {
             return Err(ReplicaError::Inconsistent { table: table.name, uuid });
-        };
-        transaction.change(table.input, rec, -1);
+        }
+        for part in &mut table.parts {
+            if let Some(rec) = part.rows.remove(&uuid) {
+                transaction.change(part.input, rec, -1);
+            }
+        }
         for split in &mut table.split {
             split.clear(uuid, transaction);
         }
@@ -244,42 +275,68 @@ impl Replica {
     /// The columns of a row that is there, without those that are inputs of their own.
     pub fn cells(&self, table: usize, uuid: Uuid) -> Option<Vec<(&'static str, Datum)>> {
         let table = &self.tables[table];
-        table.rows.get(&uuid).map(|rec| (table.encode)(rec))
+        let recs = table.parts.iter().filter_map(|part| Some((part.encode)(part.rows.get(&uuid)?)));
+        table.has(uuid).then(|| recs.flatten().collect())
     }
 
     /// One of a table's rows: the row, of a table that has one.
     pub fn any(&self, table: usize) -> Option<&Rec> {
-        self.tables[table].rows.values().next()
+        self.tables[table].parts.first()?.rows.values().next()
     }
 
     /// The identifiers of a table's rows.
     pub fn uuids(&self, table: usize) -> Vec<Uuid> {
-        self.tables[table].rows.keys().copied().collect()
+        let part = self.tables[table].parts.first();
+        part.map(|part| part.rows.keys().copied().collect()).unwrap_or_default()
+    }
+}
+
+impl Part {
+    fn has_column(&self, at: usize) -> bool {
+        (self.start..self.start + self.types.len()).contains(&at)
+    }
+
+    /// Of the cells of a table, its own.
+    fn of<'a>(&self, cells: &'a [Option<Datum>]) -> &'a [Option<Datum>] {
+        let end = cells.len().min(self.start + self.types.len());
+        cells.get(self.start..end).unwrap_or_default()
+    }
+
+    /// Its columns of a row.
+    fn cells(&self, uuid: Uuid) -> Columned {
+        let cells = self.rows.get(&uuid).map(|rec| (self.encode)(rec)).unwrap_or_default();
+        cells.into_iter().map(|(_, datum)| Some(datum)).collect()
+    }
+
+    /// Its columns of a row that is there hold this now.
+    fn update(
+        &mut self,
+        uuid: Uuid,
+        row: &[Option<Datum>],
+        transaction: &mut Transaction,
+    ) -> Result<(), ReplicaError> {
+        let now = (self.decode)(uuid, row).map_err(ReplicaError::Column)?;
+        if let Some(before) = self.rows.insert(uuid, now.clone()) {
+            if now == before {
+                return Ok(());
+            }
+            transaction.change(self.input, before, -1);
+        }
+        transaction.change(self.input, now, 1);
+        Ok(())
     }
 }
 
 impl ReplicaTable {
-    /// The table of an input of rows.
-    fn of(input: &'static InputTable) -> Option<ReplicaTable> {
-        let Shape::Row { decode, encode } = input.shape else { return None };
-        Some(ReplicaTable {
-            name: input.info.name,
-            database: input.info.database,
-            columns: input.info.columns.to_vec(),
-            types: input.info.kinds.iter().map(column_type).collect(),
-            input: input.name,
-            decode,
-            encode,
-            rows: HashMap::new(),
-            split: Vec::new(),
-        })
-    }
-
     fn is(&self, database: Database, name: &str) -> bool {
         self.database == database && self.name == name
     }
 
-    /// How many columns are the row's own.
+    fn has(&self, uuid: Uuid) -> bool {
+        self.parts.first().is_some_and(|part| part.rows.contains_key(&uuid))
+    }
+
+    /// How many columns are not inputs of their own.
     fn own(&self) -> usize {
         self.columns.len() - self.split.len()
     }
@@ -289,8 +346,8 @@ impl ReplicaTable {
         let there: Vec<bool> = match at.checked_sub(self.own()).and_then(|at| self.split.get(at)) {
             Some(split) => insert.iter().chain(delete).map(|atom| split.has(uuid, atom)).collect(),
             None => {
-                let cells = self.rows.get(&uuid).map(|rec| (self.encode)(rec)).unwrap_or_default();
-                let old = cells.into_iter().nth(at).map(|(_, datum)| datum);
+                let part = self.parts.iter().find(|part| part.has_column(at));
+                let old = part.and_then(|part| part.cells(uuid).into_iter().nth(at - part.start).flatten());
                 let has = |atom: &Atom| matches!(&old, Some(Datum::Set(atoms)) if atoms.contains(atom));
                 insert.iter().chain(delete).map(has).collect()
             }

@@ -11,9 +11,8 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock, RwLock};
 
-use serde::de::{self, DeserializeOwned, DeserializeSeed, SeqAccess, Visitor};
-use serde::ser::{self, SerializeTuple};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 
 /// What a row type must offer: a total order, a hash, a debug form, and serde for the trip to
 /// another process. Nothing is to be implemented by hand; deriving the bounds is enough.
@@ -25,7 +24,8 @@ trait Erased: fmt::Debug + Send + Sync {
     fn any(&self) -> &dyn Any;
     fn order(&self, other: &dyn Erased) -> Ordering;
     fn tag(&self) -> u64;
-    fn serde(&self) -> &dyn erased_serde::Serialize;
+    /// The row as it travels to another process.
+    fn message(&self) -> postcard::Result<Vec<u8>>;
 }
 
 impl<T: Record> Erased for T {
@@ -42,8 +42,8 @@ impl<T: Record> Erased for T {
     fn tag(&self) -> u64 {
         type_tag::<T>()
     }
-    fn serde(&self) -> &dyn erased_serde::Serialize {
-        self
+    fn message(&self) -> postcard::Result<Vec<u8>> {
+        postcard::to_allocvec(self)
     }
 }
 
@@ -124,7 +124,9 @@ fn type_tag<T: 'static>() -> u64 {
     foldhash::quality::FixedState::with_seed(0x7461).hash_one(std::any::type_name::<T>())
 }
 
-type Decode = fn(&mut dyn erased_serde::Deserializer<'_>) -> Result<Rec, erased_serde::Error>;
+/// Reads a row that [`Erased::message`] has written. One format that is known here, and not any
+/// serializer, keeps small what has to be compiled for each row type.
+type Decode = fn(&[u8]) -> postcard::Result<Rec>;
 
 fn registry() -> &'static RwLock<HashMap<u64, Decode>> {
     static REGISTRY: OnceLock<RwLock<HashMap<u64, Decode>>> = OnceLock::new();
@@ -134,54 +136,27 @@ fn registry() -> &'static RwLock<HashMap<u64, Decode>> {
 /// Makes rows of type `T` readable when they come from another process. Every operator that makes
 /// a relation of `T` calls it.
 pub(crate) fn register<T: Record>() {
-    let decode: Decode = |from| erased_serde::deserialize::<T>(from).map(Rec::new);
-    let mut registry = registry().write().unwrap_or_else(|poisoned| poisoned.into_inner());
-    registry.insert(type_tag::<T>(), decode);
+    register_as(type_tag::<T>(), |message| postcard::from_bytes::<T>(message).map(Rec::new));
+}
+
+fn register_as(tag: u64, decode: Decode) {
+    registry().write().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(tag, decode);
 }
 
 impl Serialize for Rec {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct Row<'a>(&'a dyn Erased);
-        impl Serialize for Row<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                erased_serde::serialize(self.0.serde(), serializer).map_err(ser::Error::custom)
-            }
-        }
-        let mut pair = serializer.serialize_tuple(2)?;
-        pair.serialize_element(&self.row.tag())?;
-        pair.serialize_element(&Row(&*self.row))?;
-        pair.end()
+        let message = self.row.message().map_err(ser::Error::custom)?;
+        (self.row.tag(), message).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Rec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Row(u64);
-        impl<'de> DeserializeSeed<'de> for Row {
-            type Value = Rec;
-            fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Rec, D::Error> {
-                let decode = registry()
-                    .read()
-                    .unwrap_or_else(|poisoned| poisoned.into_inner())
-                    .get(&self.0)
-                    .copied()
-                    .ok_or_else(|| de::Error::custom("a row of a type that this program does not use"))?;
-                decode(&mut <dyn erased_serde::Deserializer<'_>>::erase(deserializer))
-                    .map_err(de::Error::custom)
-            }
-        }
-        struct Pair;
-        impl<'de> Visitor<'de> for Pair {
-            type Value = Rec;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a type tag and a row")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Rec, A::Error> {
-                let tag = seq.next_element()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
-                seq.next_element_seed(Row(tag))?.ok_or_else(|| de::Error::invalid_length(1, &self))
-            }
-        }
-        deserializer.deserialize_tuple(2, Pair)
+        let (tag, message) = <(u64, Vec<u8>)>::deserialize(deserializer)?;
+        let decode = registry().read().unwrap_or_else(|poisoned| poisoned.into_inner()).get(&tag).copied();
+        let decode =
+            decode.ok_or_else(|| de::Error::custom("a row of a type that this program does not use"))?;
+        decode(&message).map_err(de::Error::custom)
     }
 }
 

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use crate::allocate::{Adapter, Allocator};
 use crate::delta::Weight;
-use crate::graph::operators::{self, Emit, ErasedGroup, RowLogic, empty_index};
+use crate::graph::operators::{self, Emit, ErasedGroup, KeyLogic, PairLogic, RowLogic, empty_index};
 use crate::graph::{Graph, NodeId, Operator, Route, SharedIndex, Source};
 use crate::record::{Rec, Record, key_hash, register};
 
@@ -63,6 +63,29 @@ impl Builder {
     pub(crate) fn at<T: Record>(&self, node: NodeId) -> Relation<T> {
         register::<T>();
         Relation { node, builder: self.clone(), rows: PhantomData }
+    }
+
+    fn stateless(&self, name: &'static str, logic: RowLogic, sign: Weight, source: Source) -> NodeId {
+        self.add(name, Box::new(operators::FlatMap { logic, sign }), vec![source])
+    }
+
+    fn arrange(&self, name: &'static str, key: KeyLogic, node: NodeId) -> ErasedIndex {
+        let state = empty_index();
+        let source = Source { node, route: Some(route(&key)) };
+        let operator = operators::Index { key, state: Rc::clone(&state) };
+        ErasedIndex { node: self.add(name, Box::new(operator), vec![source]), state }
+    }
+
+    /// Adds an operator that reads the indexes `first` and `others`.
+    fn reading(
+        &self,
+        name: &'static str,
+        operator: Box<dyn Operator>,
+        first: NodeId,
+        others: &[NodeId],
+    ) -> NodeId {
+        let nodes = std::iter::once(first).chain(others.iter().copied());
+        self.add(name, operator, nodes.map(|node| Source { node, route: None }).collect())
     }
 
     fn add(&self, name: &'static str, operator: Box<dyn Operator>, sources: Vec<Source>) -> NodeId {
@@ -139,7 +162,7 @@ impl<T: Record> Relation<T> {
 
     /// One row for each row.
     pub fn map<U: Record>(&self, logic: impl Fn(&T) -> U + 'static) -> Relation<U> {
-        self.flat_map(move |row| Some(logic(row)))
+        self.stateless("map", Box::new(move |rec, emit| emit(Rec::new(logic(rec.get())))), 1)
     }
 
     /// The rows for which `keep` says yes.
@@ -158,13 +181,15 @@ impl<T: Record> Relation<T> {
         logic: impl Fn(&T) -> I + 'static,
     ) -> Relation<U> {
         let logic = move |rec: &Rec, emit: Emit<'_>| {
-            logic(rec.get()).into_iter().for_each(|row| emit(Rec::new(row)));
+            for row in logic(rec.get()) {
+                emit(Rec::new(row));
+            }
         };
-        self.stateless("map", Box::new(logic), 1)
+        self.stateless("flat_map", Box::new(logic), 1)
     }
 
     fn stateless<U: Record>(&self, name: &'static str, logic: RowLogic, sign: Weight) -> Relation<U> {
-        self.builder.relation(name, Box::new(operators::FlatMap { logic, sign }), vec![self.source()])
+        self.builder.at(self.builder.stateless(name, logic, sign, self.source()))
     }
 
     /// The rows of both, as often as they are in each.
@@ -180,27 +205,19 @@ impl<T: Record> Relation<T> {
 
     /// The same rows, each once, however often it is there.
     pub fn distinct(&self) -> Relation<T> {
-        let index = self.arrange("distinct", |rec| u128::from(rec.hash()));
+        let index = self.arrange("distinct", Rc::new(|rec| u128::from(rec.hash())));
         let operator = operators::Distinct { input: index.state };
         self.builder.relation("distinct", Box::new(operator), vec![Source { node: index.node, route: None }])
     }
 
     /// The rows by key. Build it once and share it: each index keeps its rows.
     pub fn index_by<K: Hash>(&self, key: impl Fn(&T) -> K + 'static) -> Index<K, T> {
-        let erased = self.arrange("index", move |rec| key_hash(&key(rec.get())));
+        let erased = self.arrange("index", Rc::new(move |rec| key_hash(&key(rec.get()))));
         Index { erased, builder: self.builder.clone(), types: PhantomData }
     }
 
-    fn arrange(&self, name: &'static str, key: impl Fn(&Rec) -> u128 + 'static) -> ErasedIndex {
-        let state = empty_index();
-        let key = Rc::new(key);
-        let route: Route = Rc::new({
-            let key = Rc::clone(&key);
-            move |rec| key(rec) as u64
-        });
-        let operator = operators::Index { key: Box::new(move |rec| key(rec)), state: Rc::clone(&state) };
-        let node = self.builder.add(name, Box::new(operator), vec![self.routed(route)]);
-        ErasedIndex { node, state }
+    fn arrange(&self, name: &'static str, key: KeyLogic) -> ErasedIndex {
+        self.builder.arrange(name, key, self.node)
     }
 
     /// For each key, how many rows there are and what their numbers add up to (modulo 2^128).
@@ -213,9 +230,9 @@ impl<T: Record> Relation<T> {
         number: impl Fn(&T) -> u128 + 'static,
     ) -> Relation<Tally<K>> {
         let key = Rc::new(key);
-        let route: Route = Rc::new({
+        let space: KeyLogic = Rc::new({
             let key = Rc::clone(&key);
-            move |rec| key_hash(&key(rec.get())) as u64
+            move |rec| key_hash(&key(rec.get()))
         });
         let operator = operators::Tally {
             key: Box::new({
@@ -227,7 +244,7 @@ impl<T: Record> Relation<T> {
             }),
             groups: Default::default(),
         };
-        self.builder.relation("tally", Box::new(operator), vec![self.routed(route)])
+        self.builder.relation("tally", Box::new(operator), vec![self.routed(route(&space))])
     }
 
     /// Stable choices, such as numbers, for the rows of each space: `start` makes the allocator of
@@ -237,13 +254,10 @@ impl<T: Record> Relation<T> {
         space: impl Fn(&T) -> K + 'static,
         start: impl Fn() -> A + 'static,
     ) -> Relation<A::Assignment> {
-        let space = Rc::new(move |rec: &Rec| key_hash(&space(rec.get())));
-        let route: Route = Rc::new({
-            let space = Rc::clone(&space);
-            move |rec| space(rec) as u64
-        });
+        let space: KeyLogic = Rc::new(move |rec| key_hash(&space(rec.get())));
+        let route = route(&space);
         let operator = operators::Allocate {
-            space: Box::new(move |rec| space(rec)),
+            space,
             start: Box::new(move || Box::new(Adapter::new(start()))),
             spaces: Default::default(),
         };
@@ -260,6 +274,12 @@ pub struct Tally<K> {
     pub count: i64,
     /// What their numbers add up to, modulo 2^128.
     pub sum: u128,
+}
+
+/// Where records with the key `key` belong.
+fn route(key: &KeyLogic) -> Route {
+    let key = Rc::clone(key);
+    Rc::new(move |rec| key(rec) as u64)
 }
 
 struct ErasedIndex {
@@ -333,9 +353,7 @@ impl<K: Hash, T: Record> Index<K, T> {
         operator: Box<dyn Operator>,
         others: &[NodeId],
     ) -> Relation<U> {
-        let nodes = std::iter::once(self.erased.node).chain(others.iter().copied());
-        let sources = nodes.map(|node| Source { node, route: None }).collect();
-        self.builder.relation(name, operator, sources)
+        self.builder.at(self.builder.reading(name, operator, self.erased.node, others))
     }
 
     fn state(&self) -> SharedIndex {
@@ -354,7 +372,7 @@ impl<K: Hash, T: Record> Index<K, T> {
         other: &Index<K, U>,
         logic: impl Fn(&T, &U) -> V + 'static,
     ) -> Relation<V> {
-        self.join_flat(other, move |a, b| Some(logic(a, b)))
+        self.join_erased(other, Box::new(move |a, b, emit| emit(Rec::new(logic(a.get(), b.get())))))
     }
 
     /// Any number of rows for each pair of rows with equal keys.
@@ -364,9 +382,15 @@ impl<K: Hash, T: Record> Index<K, T> {
         logic: impl Fn(&T, &U) -> I + 'static,
     ) -> Relation<V> {
         let logic = move |a: &Rec, b: &Rec, emit: Emit<'_>| {
-            logic(a.get(), b.get()).into_iter().for_each(|row| emit(Rec::new(row)));
+            for row in logic(a.get(), b.get()) {
+                emit(Rec::new(row));
+            }
         };
-        let operator = operators::Join { left: self.state(), right: other.state(), logic: Box::new(logic) };
+        self.join_erased(other, Box::new(logic))
+    }
+
+    fn join_erased<U: Record, V: Record>(&self, other: &Index<K, U>, logic: PairLogic) -> Relation<V> {
+        let operator = operators::Join { left: self.state(), right: other.state(), logic };
         self.reading("join", Box::new(operator), &[other.erased.node])
     }
 
@@ -377,7 +401,9 @@ impl<K: Hash, T: Record> Index<K, T> {
         logic: impl Fn(&T, Option<&U>) -> I + 'static,
     ) -> Relation<V> {
         let logic = move |a: &Rec, b: Option<&Rec>, emit: Emit<'_>| {
-            logic(a.get(), b.map(Rec::get)).into_iter().for_each(|row| emit(Rec::new(row)));
+            for row in logic(a.get(), b.map(Rec::get)) {
+                emit(Rec::new(row));
+            }
         };
         let operator =
             operators::JoinOptional { left: self.state(), right: other.state(), logic: Box::new(logic) };
@@ -405,7 +431,9 @@ impl<K: Hash, T: Record> Index<K, T> {
         logic: impl Fn(Group<'_, T>) -> I + 'static,
     ) -> Relation<V> {
         let logic = move |rows: &ErasedGroup<'_>, emit: Emit<'_>| {
-            logic(Group::new(rows)).into_iter().for_each(|row| emit(Rec::new(row)));
+            for row in logic(Group::new(rows)) {
+                emit(Rec::new(row));
+            }
         };
         let operator = operators::Reduce { input: self.state(), logic: Box::new(logic) };
         self.reading("reduce", Box::new(operator), &[])

@@ -23,7 +23,8 @@ use crate::meter::{self, copp};
 use crate::multicast;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::router::{self, aging, bfd, policy, route};
+use crate::router::bfd::Session;
+use crate::router::{self, aging, bfd, nat, policy, routable, route};
 use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
@@ -54,7 +55,7 @@ pub fn program(program: &Builder) {
     let members = port_group::placed(&nb.port_group_ports, &network.ports);
     let filtering = acls(program, &nb, &sb, &global, &members, &balanced, &mut parts);
     let ports = switches(program, &nb, &sb, &global, &network, &filtering, &mut parts);
-    routers(&nb, &sb, &global, &network, &ports, &mut parts);
+    routers(&nb, &sb, &global, &network, &balanced, &ports, &mut parts);
     groups(program, &nb, &global, &network, &members, &mut parts);
     stale(program, &nb, &sb, &global, &network);
     parts.output(program, &network);
@@ -132,6 +133,7 @@ struct Network {
     meters: Relation<DatapathMeter>,
     routed: Routed,
     router_ports: Relation<RouterPortConfig>,
+    nats: nat::Entries,
 }
 
 /// Datapaths, ports, and what is written back about them.
@@ -157,6 +159,7 @@ fn topology(
     let claimants = claimants.concat(&mirrors.claimants);
     let keys = port_key::port_keys(&claimants, &datapaths.keys, &sb.port, &sb.datapath, &global.limits);
     let queues = qos_queue::queues(&ports, &nb.switch_port, &sb.port);
+    let nats = nat::entries(nb, &routed);
     parts.problems.extend(bindings::output(
         program,
         nb,
@@ -166,16 +169,18 @@ fn topology(
         &keys,
         &queues,
         &mirrors.bindings(&keys.keys),
+        &nats,
     ));
     let router_ports = routed.configs(nb, &keys, &global.drop);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
-    program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port));
+    program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port, &nb.switch_port_state));
 
     let mac_prefix = identity::mac_prefix(&global.options).map(|prefix| prefix.0);
     let inputs = ipam::Inputs {
         switches: &nb.switch,
         switch_ports: &nb.switch_port,
+        states: &nb.switch_port_state,
         routers: &nb.router,
         router_ports: &nb.router_port,
         listed_router_ports: &nb.router_ports,
@@ -184,7 +189,7 @@ fn topology(
     let ipam = ipam::ipam(&ports, inputs);
     program.output("nb.Logical_Switch_Port.dynamic_addresses", &ipam.writes);
     parts.problems.extend([datapaths.problems.clone(), switch_ports.problems, routed.problems.clone()]);
-    parts.problems.extend([keys.problems, ipam.problems]);
+    parts.problems.extend([keys.problems, ipam.problems, nats.problems.clone()]);
     Network {
         datapaths,
         ports,
@@ -195,6 +200,7 @@ fn topology(
         meters: meters(program, nb),
         routed,
         router_ports,
+        nats,
     }
 }
 
@@ -210,6 +216,8 @@ fn meters(program: &Builder, nb: &Northbound) -> Relation<DatapathMeter> {
 struct Balanced {
     /// Switches that have a load balancer with a VIP.
     switches: Relation<Uuid>,
+    /// Routers that do.
+    routers: Relation<Uuid>,
 }
 
 /// Load balancers: their flows and their rows.
@@ -274,7 +282,10 @@ fn load_balancing(
     program.output("sb.Load_Balancer", &rows.load_balancers);
     parts.dp_groups.push(rows.groups);
     parts.dp_group_datapaths.push(rows.group_datapaths);
-    Balanced { switches: on_switches.with_vip(&nb.load_balancer_vips) }
+    Balanced {
+        switches: on_switches.with_vip(&nb.load_balancer_vips),
+        routers: on_routers.with_vip(&nb.load_balancer_vips),
+    }
 }
 
 /// ACLs: their flows, and what each switch does with packets.
@@ -323,6 +334,7 @@ fn switches(
         &network.dynamic_addresses,
         &network.routed.facing,
         &network.queues,
+        &nb.switch_port_state,
         &config,
     );
     let by_switch = ports.index_by(|port| port.switch).named("switch.port");
@@ -369,9 +381,12 @@ fn routers(
     sb: &Southbound,
     global: &Global,
     network: &Network,
+    balanced: &Balanced,
     switch_configs: &Relation<PortConfig>,
     parts: &mut Parts,
 ) {
+    let settings = nat::home::settings(&global.options, &global.features, &global.drop);
+    let homes = nat::home::homes(&network.routed.routers, &settings);
     let inputs = router::placed::Inputs {
         routed: &network.routed,
         ports: &network.router_ports,
@@ -379,15 +394,34 @@ fn routers(
         switch_ports: &network.ports,
         switch_configs,
         distributed: &network.routed.distributed,
-        shared: &global.drop.builder().union(&[]),
+        shared: &nat::shared(&network.nats, &homes),
         drop: &global.drop,
         features: &global.features,
     };
     let pipeline = router::placed::pipeline(nb, sb, inputs);
+    let inputs = nat::Inputs {
+        nats: &network.nats,
+        homes: &homes,
+        ports: &pipeline.contexts,
+        switch_ports: &network.ports,
+        balanced: &balanced.routers,
+    };
+    let translated = nat::flows(nb, inputs);
+    parts.placed.push(translated.placed);
+    parts.members.push(translated.members);
+    parts.problems.push(nat::home::problems(&network.routed.routers));
     parts.placed.push(pipeline.placed);
     parts.members.push(pipeline.members);
     parts.problems.push(pipeline.problems);
-    routes(nb, sb, global, network, parts);
+    let sessions = bfd::sessions(nb, sb);
+    let routables = routable::translations(nb, &network.routed.routers);
+    parts.placed.push(routable::flows(routable::Inputs {
+        ports: &pipeline.contexts,
+        peers: &network.routed.peers,
+        routables: &routables,
+        sessions: &sessions,
+    }));
+    routes(nb, sb, global, network, &sessions, parts);
     let watched = nb.bfd.map(|row| row.logical_port.clone());
     let (placed, problems) = protocol_redirect::redirects(&network.router_ports, &network.ports, &watched);
     parts.placed.push(placed);
@@ -395,8 +429,14 @@ fn routers(
 }
 
 /// Routes, policies, and the sessions that they depend on.
-fn routes(nb: &Northbound, sb: &Southbound, global: &Global, network: &Network, parts: &mut Parts) {
-    let sessions = bfd::sessions(nb, sb);
+fn routes(
+    nb: &Northbound,
+    sb: &Southbound,
+    global: &Global,
+    network: &Network,
+    sessions: &Relation<Session>,
+    parts: &mut Parts,
+) {
     let exits = route::hop::exits(&network.router_ports, &network.port_keys);
     let routes = route::routes(
         nb,
@@ -405,18 +445,13 @@ fn routes(nb: &Northbound, sb: &Southbound, global: &Global, network: &Network, 
             ports: &network.router_ports,
             keys: &network.port_keys,
             exits: &exits,
-            sessions: &sessions,
+            sessions,
             drop: &global.drop,
         },
     );
     let policies = policy::policies(
         nb,
-        policy::Inputs {
-            routers: &network.routed.routers,
-            exits: &exits,
-            sessions: &sessions,
-            drop: &global.drop,
-        },
+        policy::Inputs { routers: &network.routed.routers, exits: &exits, sessions, drop: &global.drop },
     );
     let watched = routes.watched.concat(&policies.watched);
     let bfd = bfd::bfd(nb, sb, &network.router_ports, &watched);
@@ -445,7 +480,12 @@ fn groups(
     let sources = [
         address_set::user_sets(&nb.address_set, &nb.address_set_addresses),
         address_set::monitor_set(&identity::monitor_macs(&global.options)),
-        address_set::port_group_sets(&nb.port_group, &nb.port_group_ports, &nb.switch_port),
+        address_set::port_group_sets(
+            &nb.port_group,
+            &nb.port_group_ports,
+            &nb.switch_port,
+            &nb.switch_port_state,
+        ),
     ];
     let sets = address_set::address_sets(&Sets::union(program, &sources));
     program.output("sb.Address_Set", &sets.rows);

@@ -29,6 +29,8 @@
 //! | `bfd::bfd` | ip_input 110 | the port's router | port, sessions |
 //! | `request::*` | arp_request 0, 100, 200 | All; one router | static routes |
 //! | `delivery::*` | out delivery 0, 100, 110 | All; the port's router | port, whether its router relays multicast |
+//! | `routable::flows` | ip_routing 262, 263; arp_resolve 100 | other routers on the switch | translations and services that ask for routes |
+//! | [`nat`] | its own table | one router; classes of its own | translations, the gateway port, the router's options |
 //! | `defaults::fixed` | every other stage: pass | All | drop sampling |
 
 pub mod admission;
@@ -40,6 +42,7 @@ pub mod class;
 pub mod defaults;
 pub mod delivery;
 pub mod ip_input;
+pub mod nat;
 pub mod neighbor;
 pub mod network_id;
 pub mod own_address;
@@ -50,6 +53,7 @@ pub mod port;
 pub mod redirect;
 pub mod request;
 pub mod resolve;
+pub mod routable;
 pub mod route;
 pub mod surroundings;
 
@@ -73,6 +77,7 @@ pub fn fixed_flows(drop: DropConfig) -> Vec<(RouterSet, Flow)> {
         request::fixed(),
         delivery::fixed(drop),
         defaults::fixed(drop),
+        nat::fixed_flows(),
     ];
     parts.into_iter().flatten().collect()
 }

@@ -1,9 +1,8 @@
 //! The commands of ovn-northd(8), "RUNTIME MANAGEMENT COMMANDS", over the control socket.
 
-use northflow_engine::NodeMetrics;
-
 use super::Requests;
 use super::core::{Core, Status};
+use super::stats::Stats;
 use crate::ovsdb::client::Command;
 use crate::process::args;
 use crate::process::coverage;
@@ -18,7 +17,7 @@ pub(super) fn register(program: &str, threads: usize, requests: &Requests) -> Co
     coverage::register(&commands);
     vlog::register(&commands);
     for (name, usage, arity) in [
-        ("exit", "", 0..=1),
+        ("exit", "", 0..=0),
         ("pause", "", 0..=0),
         ("resume", "", 0..=0),
         ("is-paused", "", 0..=0),
@@ -82,7 +81,7 @@ pub(super) fn stopwatches(all: &Stopwatches) -> Stopwatch {
 }
 
 /// Answers a request; true when the daemon is to end.
-pub(super) fn answer(request: Request, core: &mut Core) -> bool {
+pub(super) fn answer(request: Request, core: &mut Core, counters: &mut Stats) -> bool {
     let nothing = String::new();
     let reply = match request.name {
         "exit" => {
@@ -117,22 +116,27 @@ pub(super) fn answer(request: Request, core: &mut Core) -> bool {
             let _ = core.southbound.handle.send(Command::ResetMinIndex);
             nothing
         }
-        "inc-engine/show-stats" => match core.engine().metrics() {
-            Ok(metrics) => stats(&metrics, &request.args),
-            Err(error) => return fail(request, &error),
-        },
+        name @ ("inc-engine/show-stats" | "inc-engine/clear-stats" | "inc-engine/list-stopwatches") => {
+            let metrics = match core.engine().metrics() {
+                Ok(metrics) => metrics,
+                Err(error) => return fail(request, &error),
+            };
+            match name {
+                "inc-engine/show-stats" => counters.show(&metrics, &request.args),
+                "inc-engine/clear-stats" => {
+                    counters.clear(&metrics);
+                    nothing
+                }
+                _ => Stats::list(&metrics, request.args.first()),
+            }
+        }
         "memory/show" => memory::compose(core.memory_usage()) + "\n",
         "debug/chassis-features-list" => core.chassis_features(),
-        "inc-engine/list-stopwatches" => match core.engine().metrics() {
-            Ok(metrics) => metrics
-                .iter()
-                .filter(|metrics| request.args.first().is_none_or(|name| *name == metrics.name))
-                .map(|metrics| format!("{}\n", metrics.name))
-                .collect(),
-            Err(error) => return fail(request, &error),
-        },
-        // Nothing is ever computed anew, and counters run from the start.
-        "inc-engine/recompute" | "inc-engine/clear-stats" => nothing,
+        // Nothing is ever computed anew; what this is good for is to put right what others have changed.
+        "inc-engine/recompute" => {
+            core.compare();
+            nothing
+        }
         "relation/dump" => match core.engine().dump(&request.args[0]) {
             Ok(Some(rows)) => rows.into_iter().map(|row| row + "\n").collect(),
             Ok(None) => {
@@ -155,26 +159,6 @@ pub(super) fn answer(request: Request, core: &mut Core) -> bool {
 fn fail(request: Request, error: &dyn std::error::Error) -> bool {
     request.error(format!("{error}\n"));
     false
-}
-
-/// What each relation has done, in the form of the reference's engine nodes.
-fn stats(metrics: &[NodeMetrics], args: &[String]) -> String {
-    let mut text = String::new();
-    if let [node, counter] = args {
-        let total: u64 = metrics
-            .iter()
-            .filter(|metrics| metrics.name == node)
-            .map(|metrics| if counter == "compute" { metrics.runs } else { 0 })
-            .sum();
-        return format!("{total}\n");
-    }
-    for metrics in metrics.iter().filter(|metrics| args.is_empty() || args[0] == metrics.name) {
-        text += &format!(
-            "Node: {}\n- recompute: {:>12}\n- compute:   {:>12}\n- cancel:    {:>12}\n",
-            metrics.name, 0, metrics.runs, 0
-        );
-    }
-    text
 }
 
 /// The dataflow as a graph in the language of dot(1); with `only`, what leads to the operators of

@@ -245,6 +245,12 @@ impl Core {
         }
     }
 
+    /// Reads what the databases hold of ours, and puts right what others have changed of it.
+    pub fn compare(&mut self) {
+        self.northbound.contents = Contents::Unknown;
+        self.southbound.contents = Contents::Unknown;
+    }
+
     fn lose_lock(&mut self) {
         self.northbound.lose();
         self.southbound.lose();

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use northflow_engine::Transaction;
-use northflow_rules::binding::Role;
+use northflow_rules::binding::{OutputTable, Role};
 use northflow_rules::northd::OUTPUTS;
 use northflow_rules::ovsdb::{Datum, Uuid};
 use northflow_rules::schema::Database;
@@ -12,8 +12,21 @@ use crate::ovsdb::client::{Kind, Layout, RowUpdate, TableRequest, Update};
 use crate::ovsdb::schema::ColumnType;
 use crate::replica::{Cell, Replica, ReplicaError};
 
-/// Tables that no rule reads but whose change by somebody else calls for repair.
-const WATCHED: &[&str] = &["RBAC_Role", "RBAC_Permission", "DHCP_Options", "DHCPv6_Options"];
+/// Tables that no rule reads but whose change by somebody else calls for repair. They are those of ovn-northd; it
+/// hears nothing of Logical_Flow, Logical_DP_Group, Multicast_Group, Port_Group, Address_Set and Meter either.
+const WATCHED: &[&str] = &[
+    "RBAC_Role",
+    "RBAC_Permission",
+    "DHCP_Options",
+    "DHCPv6_Options",
+    "HA_Chassis",
+    "HA_Chassis_Group",
+    "Load_Balancer",
+    "Mirror",
+];
+
+/// Columns of watched tables that are not watched: they are large, and our own writes come back too.
+const UNWATCHED: &[&str] = &["vips"];
 
 /// What one database's client is asked for, and where it goes.
 #[derive(Debug)]
@@ -54,7 +67,7 @@ impl Feed {
             }),
         });
         let watched = WATCHED.iter().filter(|_| database == Database::Southbound).map(|name| FeedTable {
-            request: request(name, &[]),
+            request: request(name, &watched_columns(name)),
             replica: None,
             owned: false,
         });
@@ -143,6 +156,15 @@ impl Seen {
     fn reject(&mut self, result: Result<(), ReplicaError>) {
         self.rejected.extend(result.err());
     }
+}
+
+/// The columns that the program writes to a table of the southbound database.
+fn watched_columns(table: &str) -> Vec<&'static str> {
+    let of_table = |output: &&OutputTable| {
+        output.role == Role::Own && (output.info.database, output.info.name) == (Database::Southbound, table)
+    };
+    let columns = OUTPUTS.iter().filter(of_table).flat_map(|output| output.info.columns);
+    columns.copied().filter(|column| !UNWATCHED.contains(column)).collect()
 }
 
 fn request(table: &str, columns: &[&str]) -> TableRequest {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub struct Dirs {
     /// Pidfiles and sockets: `OVN_RUNDIR`, else `/var/run/ovn`.
     pub run: PathBuf,
-    /// Log files: `OVN_LOGDIR`, else `/var/log/ovn`.
+    /// Log files: `OVS_LOGDIR`, which is what ovn-northd goes by, else `OVN_LOGDIR`, else `/var/log/ovn`.
     pub log: PathBuf,
     /// Database files: `OVN_DBDIR`, else `ovn` under `OVN_SYSCONFDIR` when that is set, else `/var/lib/ovn`.
     pub db: PathBuf,
@@ -37,7 +37,7 @@ impl Dirs {
         };
         let socket = |name: &str| format!("unix:{}", run.join(name).display());
         Dirs {
-            log: dir("OVN_LOGDIR", "/var/log/ovn"),
+            log: set("OVS_LOGDIR").map_or_else(|| dir("OVN_LOGDIR", "/var/log/ovn"), PathBuf::from),
             db,
             pkgdata: dir("OVN_PKGDATADIR", "/usr/share/ovn"),
             nb_db: set("OVN_NB_DB").unwrap_or_else(|| socket("ovnnb_db.sock")),

@@ -1,9 +1,9 @@
 //! Meeting a database that already holds rows: after a start, a takeover, or a lost answer.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use northflow_rules::binding::{OutputTable, Role};
-use northflow_rules::ovsdb::{Datum, Uuid};
+use northflow_rules::ovsdb::{Atom, Datum, Uuid};
 use northflow_rules::schema::Database;
 
 use super::{Writer, translate};
@@ -57,7 +57,7 @@ impl Writer {
         let mut wanted: Vec<Uuid> = self.tables[table].rows.keys().copied().collect();
         wanted.sort();
         let mut there = rows_of(output, existing, derived);
-        let found = self.pair(table, &wanted, &there);
+        let found = self.pair(table, &wanted, &there, existing);
         let taken: HashSet<Uuid> = there.keys().copied().collect();
         for uuid in wanted {
             self.aliases.remove(uuid);
@@ -93,8 +93,16 @@ impl Writer {
     }
 
     /// Which row of the database is which of those wanted: first the rows that are there just so,
-    /// then those that are there by their natural key, at last those that are there under their identifier.
-    fn pair(&self, table: usize, wanted: &[Uuid], there: &BTreeMap<Uuid, Row>) -> HashMap<Uuid, Uuid> {
+    /// then those that are there by their natural key, at last those that are there under their
+    /// identifier. Of rows that are alike, such as groups of the same datapaths, the one that rows of
+    /// the same tables refer to.
+    fn pair(
+        &self,
+        table: usize,
+        wanted: &[Uuid],
+        there: &BTreeMap<Uuid, Row>,
+        existing: &MemoryDatabase,
+    ) -> HashMap<Uuid, Uuid> {
         let output = self.tables[table].output;
         if output.known_by_uuid {
             return wanted
@@ -107,8 +115,13 @@ impl Writer {
         for (uuid, row) in there {
             by_key.entry(natural_key(output, row)).or_default().push(*uuid);
         }
+        let twins: Vec<Uuid> = by_key.values().filter(|alike| alike.len() > 1).flatten().copied().collect();
+        let referrers = match twins[..] {
+            [] => Referrers::default(),
+            _ => self.referrers(output.info.database, wanted, &twins, existing),
+        };
         let mut found = HashMap::new();
-        for exact in [true, false] {
+        for (exact, referred) in [(true, true), (true, false), (false, false)] {
             for uuid in wanted {
                 if found.contains_key(uuid) {
                     continue;
@@ -116,7 +129,8 @@ impl Writer {
                 let columns = self.tables[table].columns(*uuid);
                 let Some(candidates) = by_key.get_mut(&natural_key(output, &columns)) else { continue };
                 let fits = |candidate: &Uuid| {
-                    !exact || self.tables[table].difference(&there[candidate], &columns).is_empty()
+                    (!exact || self.tables[table].difference(&there[candidate], &columns).is_empty())
+                        && (!referred || referrers.wanted.get(uuid) == referrers.there.get(candidate))
                 };
                 let same = candidates.iter().position(|candidate| candidate == uuid && fits(candidate));
                 if let Some(at) = same.or_else(|| candidates.iter().position(fits)) {
@@ -132,6 +146,68 @@ impl Writer {
             found.entry(*uuid).or_insert(*uuid);
         }
         found
+    }
+
+    /// Which columns refer to the rows `wanted` of the outputs, and to the rows `twins` of the database.
+    fn referrers(
+        &self,
+        database: Database,
+        wanted: &[Uuid],
+        twins: &[Uuid],
+        existing: &MemoryDatabase,
+    ) -> Referrers {
+        let mut referrers = Referrers::default();
+        let wanted: HashSet<Uuid> = wanted.iter().copied().collect();
+        let twins: HashSet<Uuid> = twins.iter().copied().collect();
+        for table in self.tables.iter() {
+            let OutputTable { info, role, .. } = table.output;
+            if info.database != database || *role != Role::Own {
+                continue;
+            }
+            for uuid in table.rows.keys() {
+                for (column, datum) in table.columns(*uuid) {
+                    note_references(&mut referrers.wanted, &wanted, (info.name, column), &datum);
+                }
+            }
+            for (_, columns) in existing.rows(info.name) {
+                for column in info.columns {
+                    if let Some(datum) = columns.get(*column).cloned() {
+                        note_references(&mut referrers.there, &twins, (info.name, column), &datum);
+                    }
+                }
+            }
+        }
+        referrers
+    }
+}
+
+/// A column of a table.
+type ColumnOf = (&'static str, &'static str);
+
+/// Which columns refer to a row.
+type ReferredBy = HashMap<Uuid, BTreeSet<ColumnOf>>;
+
+/// What refers to rows that are alike otherwise.
+#[derive(Default)]
+struct Referrers {
+    wanted: ReferredBy,
+    there: ReferredBy,
+}
+
+fn note_references(referrers: &mut ReferredBy, rows: &HashSet<Uuid>, column: ColumnOf, datum: &Datum) {
+    let mut atom = |atom: &Atom| {
+        if let Atom::Uuid(uuid) = atom
+            && rows.contains(uuid)
+        {
+            referrers.entry(*uuid).or_default().insert(column);
+        }
+    };
+    match datum {
+        Datum::Set(atoms) => atoms.iter().for_each(&mut atom),
+        Datum::Map(pairs) => pairs.iter().for_each(|(key, value)| {
+            atom(key);
+            atom(value);
+        }),
     }
 }
 

@@ -17,6 +17,8 @@ use crate::record::Rec;
 /// Receives the rows that a closure makes.
 pub(crate) type Emit<'a> = &'a mut dyn FnMut(Rec);
 
+/// Gives the key of a row.
+pub(crate) type KeyLogic = Rc<dyn Fn(&Rec) -> u128>;
 /// Makes rows of a row.
 pub(crate) type RowLogic = Box<dyn Fn(&Rec, Emit<'_>)>;
 /// Makes rows of a pair.
@@ -71,7 +73,7 @@ impl Operator for FlatMap {
 
 /// Keeps the rows of a relation by key.
 pub(crate) struct Index {
-    pub key: Box<dyn Fn(&Rec) -> u128>,
+    pub key: KeyLogic,
     pub state: SharedIndex,
 }
 
@@ -281,7 +283,7 @@ pub(crate) trait ErasedAllocator {
 
 /// Keeps an allocator for each space.
 pub(crate) struct Allocate {
-    pub space: Box<dyn Fn(&Rec) -> u128>,
+    pub space: KeyLogic,
     pub start: Box<dyn Fn() -> Box<dyn ErasedAllocator>>,
     pub spaces: HashMap<u128, Box<dyn ErasedAllocator>>,
 }

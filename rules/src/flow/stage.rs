@@ -129,12 +129,12 @@ stages! {
     Router Ingress 2  LrInLearnNeighbor         "lr_in_learn_neighbor"          "router/neighbor.rs";
     Router Ingress 3  LrInIpInput               "lr_in_ip_input"                "router/ip_input.rs";
     Router Ingress 4  LrInDhcpRelayReq          "lr_in_dhcp_relay_req"          "service/dhcp_relay.rs";
-    Router Ingress 5  LrInUnsnat                "lr_in_unsnat"                  "nat/snat.rs";
-    Router Ingress 6  LrInPostUnsnat            "lr_in_post_unsnat"             "nat/snat.rs";
+    Router Ingress 5  LrInUnsnat                "lr_in_unsnat"                  "router/nat/snat.rs";
+    Router Ingress 6  LrInPostUnsnat            "lr_in_post_unsnat"             "router/nat/snat.rs";
     Router Ingress 7  LrInDefrag                "lr_in_defrag"                  "lb/router.rs";
     Router Ingress 8  LrInCtExtract             "lr_in_ct_extract"              "lb/router.rs";
     Router Ingress 9  LrInLbAffCheck            "lr_in_lb_aff_check"            "lb/affinity.rs";
-    Router Ingress 10 LrInDnat                  "lr_in_dnat"                    "nat/dnat.rs";
+    Router Ingress 10 LrInDnat                  "lr_in_dnat"                    "router/nat/dnat.rs";
     Router Ingress 11 LrInLbAffLearn            "lr_in_lb_aff_learn"            "lb/affinity.rs";
     Router Ingress 12 LrInEcmpStateful          "lr_in_ecmp_stateful"           "router/route/symmetric_reply.rs";
     Router Ingress 13 LrInNdRaOptions           "lr_in_nd_ra_options"           "router/advertisement.rs";
@@ -153,12 +153,12 @@ stages! {
     Router Ingress 26 LrInNetworkId             "lr_in_network_id"              "router/network_id.rs";
     Router Ingress 27 LrInArpRequest            "lr_in_arp_request"             "router/request.rs";
     Router Ingress 28 LrInEcmpStatefulEgr       "lr_in_ecmp_stateful_egr"       "router/route/symmetric_reply.rs";
-    Router Egress  0  LrOutChkDnatLocal         "lr_out_chk_dnat_local"         "nat/zone.rs";
-    Router Egress  1  LrOutUndnat               "lr_out_undnat"                 "nat/dnat.rs";
-    Router Egress  2  LrOutPostUndnat           "lr_out_post_undnat"            "nat/gateway_router.rs";
-    Router Egress  3  LrOutSnat                 "lr_out_snat"                   "nat/snat.rs";
-    Router Egress  4  LrOutPostSnat             "lr_out_post_snat"              "nat/snat.rs";
-    Router Egress  5  LrOutEgrLoop              "lr_out_egr_loop"               "nat/loopback.rs";
+    Router Egress  0  LrOutChkDnatLocal         "lr_out_chk_dnat_local"         "router/nat/loopback.rs";
+    Router Egress  1  LrOutUndnat               "lr_out_undnat"                 "router/nat/dnat.rs";
+    Router Egress  2  LrOutPostUndnat           "lr_out_post_undnat"            "router/nat/gateway_router.rs";
+    Router Egress  3  LrOutSnat                 "lr_out_snat"                   "router/nat/snat.rs";
+    Router Egress  4  LrOutPostSnat             "lr_out_post_snat"              "router/nat/snat.rs";
+    Router Egress  5  LrOutEgrLoop              "lr_out_egr_loop"               "router/nat/loopback.rs";
     Router Egress  6  LrOutDelivery             "lr_out_delivery"               "router/delivery.rs";
 }
 

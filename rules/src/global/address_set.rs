@@ -105,12 +105,19 @@ pub fn port_group_sets(
     groups: &Relation<nb::PortGroup>,
     listed: &Relation<Link>,
     ports: &Relation<nb::LogicalSwitchPort>,
+    states: &Relation<nb::SwitchPortState>,
 ) -> Sets {
-    let entries = ports.map(|row| {
-        let entries = row.addresses.iter().chain(&row.dynamic_addresses);
-        let addresses: BTreeSet<IpAddr> = entries.flat_map(|entry| scan::port_addresses(entry)).collect();
-        PortAddresses { port: row.uuid, addresses: addresses.into_iter().collect() }
-    });
+    let dynamic = states.flat_map(|row| Some((row.uuid, row.dynamic_addresses.clone()?)));
+    let grouped = listed.map(|link| link.member).distinct();
+    let entries = ports
+        .index_by(|row| row.uuid)
+        .semijoin(&grouped.index_by(|port| *port))
+        .index_by(|row| row.uuid)
+        .join_optional(&dynamic.index_by(|(row, _): &(Uuid, Text)| *row), |row, dynamic| {
+            let entries = row.addresses.iter().chain(dynamic.map(|(_, text)| text));
+            let addresses: BTreeSet<IpAddr> = entries.flat_map(|entry| scan::port_addresses(entry)).collect();
+            Some(PortAddresses { port: row.uuid, addresses: addresses.into_iter().collect() })
+        });
     let found =
         listed.index_by(|link| link.member).join_flat(&entries.index_by(|port| port.port), |link, port| {
             let group = link.owner;
@@ -190,12 +197,19 @@ mod tests {
     use super::*;
     use crate::global::testing::Scenario;
 
-    fn port(number: u128, addresses: &[&str], dynamic: Option<&str>) -> nb::LogicalSwitchPort {
+    fn port(number: u128, addresses: &[&str]) -> nb::LogicalSwitchPort {
         nb::LogicalSwitchPort {
             uuid: Uuid(number),
             name: format!("p{number}").into(),
             addresses: addresses.iter().map(|entry| Text::from(*entry)).collect(),
-            dynamic_addresses: dynamic.map(Text::from),
+            ..Default::default()
+        }
+    }
+
+    fn state(number: u128, dynamic: &str) -> nb::SwitchPortState {
+        nb::SwitchPortState {
+            uuid: Uuid(number),
+            dynamic_addresses: Some(dynamic.into()),
             ..Default::default()
         }
     }
@@ -221,7 +235,12 @@ mod tests {
             let parts = [
                 user_sets(&program.input("sets"), &program.input("addresses")),
                 monitor_set(&program.input("macs")),
-                port_group_sets(&program.input("groups"), &program.input("links"), &program.input("ports")),
+                port_group_sets(
+                    &program.input("groups"),
+                    &program.input("links"),
+                    &program.input("ports"),
+                    &program.input("states"),
+                ),
             ];
             let made = address_sets(&Sets::union(program, &parts));
             program.output("rows", &made.rows);
@@ -265,9 +284,10 @@ mod tests {
                 "dynamic",
                 "unknown 10.0.0.44",
             ],
-            Some("02:00:00:00:00:05 10.9.0.2"),
         );
-        let assigned = port(2, &["dynamic 10.9.0.77"], Some("22:65:af:09:00:4e 10.9.0.77"));
+        let assigned = port(2, &["dynamic 10.9.0.77"]);
+        scenario.insert("states", state(1, "02:00:00:00:00:05 10.9.0.2"));
+        scenario.insert("states", state(2, "22:65:af:09:00:4e 10.9.0.77"));
         scenario.insert("ports", busy.clone()).insert("ports", assigned.clone());
         scenario.insert("groups", group(10, "g")).insert("groups", group(11, "empty"));
         scenario.insert("links", link(10, 1)).insert("links", link(10, 2)).insert("sets", user(20, "u"));
@@ -284,11 +304,11 @@ mod tests {
         ];
         assert_eq!(texts(&scenario), all);
         // What is no address of the port reaches no set.
-        let renamed = nb::LogicalSwitchPort { up: Some(true), ..assigned.clone() };
+        let renamed = nb::LogicalSwitchPort { enabled: Some(true), ..assigned.clone() };
         scenario.replace("ports", assigned, renamed.clone());
         assert_eq!(scenario.step(), 0);
         // An address that another member has as well stays.
-        let twin = port(3, &["02:00:00:00:00:07 10.0.0.2"], None);
+        let twin = port(3, &["02:00:00:00:00:07 10.0.0.2"]);
         scenario.insert("ports", twin.clone()).insert("links", link(10, 3));
         assert_eq!(scenario.step(), 0);
         scenario.remove("ports", busy).step();

@@ -13,6 +13,8 @@ pub struct Northbound {
     pub switch: Relation<nb::LogicalSwitch>,
     /// Ports of logical switches.
     pub switch_port: Relation<nb::LogicalSwitchPort>,
+    /// What has been written about ports of logical switches.
+    pub switch_port_state: Relation<nb::SwitchPortState>,
     /// Probes of what is behind switch ports.
     pub switch_port_health_check: Relation<nb::SwitchPortHealthCheck>,
     /// Rules of packet filtering.
@@ -157,6 +159,7 @@ impl Northbound {
             global: program.input("nb.NB_Global"),
             switch: program.input("nb.Logical_Switch"),
             switch_port: program.input("nb.Logical_Switch_Port"),
+            switch_port_state: program.input("nb.Logical_Switch_Port.state"),
             switch_port_health_check: program.input("nb.Logical_Switch_Port_Health_Check"),
             acl: program.input("nb.ACL"),
             sample: program.input("nb.Sample"),

@@ -9,6 +9,7 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::of::<nb::NbGlobal>("nb.NB_Global"),
     InputTable::of::<nb::LogicalSwitch>("nb.Logical_Switch"),
     InputTable::of::<nb::LogicalSwitchPort>("nb.Logical_Switch_Port"),
+    InputTable::of::<nb::SwitchPortState>("nb.Logical_Switch_Port.state"),
     InputTable::of::<nb::SwitchPortHealthCheck>("nb.Logical_Switch_Port_Health_Check"),
     InputTable::of::<nb::Acl>("nb.ACL"),
     InputTable::of::<nb::Sample>("nb.Sample"),
@@ -177,6 +178,19 @@ mod tests {
             });
             assert!(owned, "{}: no output has these rows", output.name);
         }
+    }
+
+    #[test]
+    fn inputs_of_one_table_have_columns_of_their_own() {
+        let columns = INPUTS.iter().flat_map(|input| {
+            let of = (input.info.database.name(), input.info.name);
+            input.info.columns.iter().map(move |column| (of, *column))
+        });
+        let mut columns: Vec<_> = columns.collect();
+        let count = columns.len();
+        columns.sort_unstable();
+        columns.dedup();
+        assert_eq!(columns.len(), count);
     }
 
     #[test]

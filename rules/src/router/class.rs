@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::nat;
 use crate::topology::router::Router;
 
 /// A class of routers; the doc of each says who is in it.
@@ -36,6 +37,8 @@ pub enum RouterSet {
     },
     /// Some port takes all IP multicast (Logical_Router_Port options:mcast_flood).
     Flooding,
+    /// By what it translates.
+    Nat(nat::Set),
 }
 
 /// The classes that the router's own row and gateways decide.

@@ -6,11 +6,11 @@
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
+use super::nat::home::forces_router_ip;
 use super::port::PortContext;
 use crate::flow::row::Placed;
 use crate::flow::{Flow, On, Stage};
 use crate::ovsdb::{Text, Uuid};
-use crate::topology::router::RouterOptions;
 
 /// An address that a router translates to or has a service at, as it is printed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,12 +57,6 @@ pub fn flows(ports: &Relation<PortContext>, shared: &Relation<Shared>) -> Relati
     )
 }
 
-/// Whether every address of the router's ports is one that load balancers translate to
-/// (ovn-nb(5), Logical_Router options:lb_force_snat_ip).
-fn all_forced(options: &RouterOptions) -> bool {
-    options.is_gateway_router() && options.lb_force_snat_ip.as_deref() == Some("router_ip")
-}
-
 /// The flows of one port.
 fn port(port: &PortContext, shared: &[Text]) -> Vec<Flow> {
     let mut flows = Vec::new();
@@ -76,7 +70,7 @@ fn port(port: &PortContext, shared: &[Text]) -> Vec<Flow> {
                 flows.push(flow.written_in("router/own_address.rs"));
             }
         };
-        if !all_forced(&port.config.router.options) {
+        if !forces_router_ip(&port.config.router.options) {
             drop(Stage::LrInIpInput, 60, &early);
         }
         drop(Stage::LrInArpResolve, 2, &late);

@@ -46,19 +46,12 @@ table! {
         parent_name: Option<Text> = "parent_name",
         /// The VLAN that a container port or a localnet port asks for; 0 asks for any free one.
         tag_request: Option<i64> = "tag_request",
-        /// The VLAN that the port has. Owned by northflow, which answers `tag_request`; see [`PortTag`].
-        tag: Option<i64> = "tag",
         /// Who is behind the port: `MAC IP...` texts, or `dynamic`, `unknown`, `router`.
         addresses: Vec<Text> = "addresses",
-        /// What a `dynamic` entry of `addresses` was given. Owned by northflow; see
-        /// [`PortDynamicAddresses`].
-        dynamic_addresses: Option<Text> = "dynamic_addresses",
         /// The addresses that traffic from the port may come from; none means any.
         port_security: Vec<Text> = "port_security",
         /// The port of another switch that a port of type `switch` leads to.
         peer: Option<Text> = "peer",
-        /// Whether the port is bound to a chassis. Owned by northflow; see [`PortUp`].
-        up: Option<bool> = "up",
         /// Whether the port passes traffic; absent means that it does.
         enabled: Option<bool> = "enabled",
         /// The mirrors that get a copy of the port's traffic.
@@ -73,6 +66,17 @@ table! {
         health_checks: Vec<Uuid> = "health_checks",
         /// What the CMS notes about it.
         external_ids: Map = "external_ids",
+    }
+
+    /// The columns of a switch port that northflow writes. They are a row of their own, so that what comes
+    /// back of our own writes wakes only the rules that made them.
+    pub struct SwitchPortState in Northbound "Logical_Switch_Port" {
+        /// The VLAN that the port has, which answers `tag_request`; see [`PortTag`].
+        tag: Option<i64> = "tag",
+        /// What a `dynamic` entry of `addresses` was given; see [`PortDynamicAddresses`].
+        dynamic_addresses: Option<Text> = "dynamic_addresses",
+        /// Whether the port is bound to a chassis; see [`PortUp`].
+        up: Option<bool> = "up",
     }
 
     /// A virtual layer-3 router.

@@ -103,7 +103,7 @@ fn a_column_that_the_server_lacks_takes_its_default() {
     let port = nb::LogicalSwitchPort::decode(Uuid(1), &[Some(Datum::scalar(Atom::text("p"))), None]).unwrap();
     assert_eq!(port.name.as_ref(), "p");
     assert_eq!(port.type_.as_ref(), "");
-    assert_eq!(port.up, None);
+    assert_eq!(port.enabled, None);
     assert!(port.options.is_empty() && port.addresses.is_empty());
 }
 

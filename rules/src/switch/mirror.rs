@@ -46,11 +46,11 @@ mod tests {
     use super::*;
     use crate::global::testing::Scenario;
 
-    fn port(mirror_rules: &[u128], up: bool) -> nb::LogicalSwitchPort {
+    fn port(mirror_rules: &[u128], enabled: bool) -> nb::LogicalSwitchPort {
         nb::LogicalSwitchPort {
             uuid: Uuid(1),
             name: "p".into(),
-            up: Some(up),
+            enabled: Some(enabled),
             mirror_rules: mirror_rules.iter().map(|mirror| Uuid(*mirror)).collect(),
             ..Default::default()
         }

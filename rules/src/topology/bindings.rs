@@ -11,6 +11,7 @@ use super::switch_port::SwitchPort;
 use super::{delegated_prefix, facing_binding, gateway, ha_chassis, port_binding, static_neighbor, up};
 use crate::northd::{Northbound, Southbound};
 use crate::problem::Problem;
+use crate::router::nat::Entries;
 use crate::schema::sb;
 
 /// Makes the outputs; gives what is wrong.
@@ -25,6 +26,7 @@ pub fn output(
     keys: &PortKeys,
     queues: &Relation<Queue>,
     mirrors: &Relation<sb::PortBinding>,
+    nats: &Entries,
 ) -> Vec<Relation<Problem>> {
     let gateways = gateway::gateways(&routed.ports, &nb.router_port, &nb.ha_chassis_group);
     let stand_ins = ha_chassis::external_ports(ports, &nb.switch_port, &nb.ha_chassis_group);
@@ -56,6 +58,7 @@ pub fn output(
         &sb.port,
         &stand_ins,
         &qos_queue::shaped(queues, ports, &nb.switch_port),
+        &nb.switch_port_state,
     );
     let beyond = facing_binding::beyond(&routed.facing, &nb.switch_port)
         .concat(&facing_binding::joints(ports, &nb.switch_port));
@@ -68,7 +71,7 @@ pub fn output(
         &nb.router,
         &program.union(&[]),
     );
-    let of_routers = routed.bindings(nb, sb, keys, ports, &gateways.groups);
+    let of_routers = routed.bindings(nb, sb, keys, ports, &gateways.groups, nats);
     let announcing = announce(&connected, &announced.announcements);
     let rows = program.union(&[announcing, redirects, of_routers.rows, mirrors.clone()]);
     program.output("sb.Port_Binding", &rows);
@@ -78,7 +81,10 @@ pub fn output(
     let neighbors = static_neighbor::bindings(&nb.static_mac_binding, &routed.ports, &keys.keys);
     program.output("sb.Static_MAC_Binding", &neighbors);
 
-    program.output("nb.Logical_Switch_Port.up", &up::ports_up(ports, &nb.switch_port, &sb.port, &sb.chassis));
+    program.output(
+        "nb.Logical_Switch_Port.up",
+        &up::ports_up(ports, &nb.switch_port_state, &sb.port, &sb.chassis),
+    );
     program.output(
         "nb.Logical_Router_Port.status",
         &gateway::hosting(&routed.ports, &nb.router_port, &sb.port, &sb.chassis),

@@ -87,16 +87,24 @@ impl Allocator for Tags {
 /// Logical_Switch_Port `tag`, where it is to be written.
 ///
 /// Cost: a port costs itself.
-pub fn tags(rows: &Relation<nb::LogicalSwitchPort>) -> Relation<nb::PortTag> {
+pub fn tags(
+    rows: &Relation<nb::LogicalSwitchPort>,
+    states: &Relation<nb::SwitchPortState>,
+) -> Relation<nb::PortTag> {
+    let held = states.map(|row| (row.uuid, row.tag)).index_by(|(row, _)| *row).named("container.tag");
     let children = rows.flat_map(|row| {
         let parent = row.parent_name.clone().filter(|name| !name.is_empty())?;
         let wants = row.tag_request == Some(0);
-        Some(Child { parent, row: row.uuid, tag: row.tag, wants })
+        Some(Child { parent, row: row.uuid, tag: None, wants })
     });
+    let children = children
+        .index_by(|child| child.row)
+        .join(&held, |child, (_, tag)| Child { tag: *tag, ..child.clone() });
     let given = children.allocate_by(|child| child.parent.clone(), Tags::default);
-    let copied = rows.flat_map(|row| {
-        let request = row.tag_request.filter(|tag| *tag != 0)?;
-        (row.tag != Some(request)).then_some(nb::PortTag { uuid: row.uuid, tag: Some(request) })
-    });
+    let requests = rows.flat_map(|row| Some((row.uuid, row.tag_request.filter(|tag| *tag != 0)?)));
+    let copied =
+        requests.index_by(|(row, _): &(Uuid, i64)| *row).join_flat(&held, |(row, request), (_, tag)| {
+            (*tag != Some(*request)).then_some(nb::PortTag { uuid: *row, tag: Some(*request) })
+        });
     given.concat(&copied)
 }

@@ -57,6 +57,8 @@ pub struct Inputs<'a> {
     pub switches: &'a Relation<nb::LogicalSwitch>,
     /// Ports of switches.
     pub switch_ports: &'a Relation<nb::LogicalSwitchPort>,
+    /// What they were given.
+    pub states: &'a Relation<nb::SwitchPortState>,
     /// Routers: the ports of one that is disabled claim nothing.
     pub routers: &'a Relation<nb::LogicalRouter>,
     /// Ports of routers.
@@ -117,11 +119,17 @@ struct Customer {
 /// Cost: a port or an address costs itself; a change of what a switch gives costs the ports of that
 /// switch, one of the MAC prefix all `dynamic` ports.
 pub fn ipam(ports: &Relation<SwitchPort>, inputs: Inputs<'_>) -> Ipam {
-    let rows = inputs.switch_ports;
     let pools = inputs.switches.flat_map(|row| Pool::read(row.uuid, &row.other_config).0);
     let served = served(ports, &pools);
     let by_row = served.index_by(|served| served.row).named("ipam.served");
-    let asks = rows.flat_map(Ask::read);
+    let held = inputs.states.flat_map(|row| Some((row.uuid, row.dynamic_addresses.clone()?)));
+    let asks = inputs
+        .switch_ports
+        .flat_map(Ask::read)
+        .index_by(|ask| ask.row)
+        .join_optional(&held.index_by(|(row, _): &(Uuid, Text)| *row), |ask, held| {
+            Some(Ask { kept: held.and_then(|(_, text)| Kept::read(text)), ..ask.clone() })
+        });
     let customers = asks.index_by(|ask| ask.row).join(&by_row, |ask, served| Customer {
         ask: ask.clone(),
         served: *served,
@@ -163,7 +171,7 @@ pub fn ipam(ports: &Relation<SwitchPort>, inputs: Inputs<'_>) -> Ipam {
             (customer.ask.row, customer.text(from_number(assigned.mac)))
         });
 
-    let writes = writes(rows, &addresses);
+    let writes = writes(&held, &addresses);
     let problems = ports.builder().union(&[
         inputs.switches.flat_map(|row| Pool::read(row.uuid, &row.other_config).1),
         customers.filter(|customer| customer.ask.several).map(|customer| {
@@ -260,10 +268,9 @@ fn mac_claims(inputs: &Inputs<'_>, prefix: &Relation<u64>) -> Relation<u64> {
 
 /// What `dynamic_addresses` lacks, and what stands in it without reason.
 fn writes(
-    rows: &Relation<nb::LogicalSwitchPort>,
+    held: &Relation<(Uuid, Text)>,
     addresses: &Relation<(Uuid, Text)>,
 ) -> Relation<nb::PortDynamicAddresses> {
-    let held = rows.flat_map(|row| Some((row.uuid, row.dynamic_addresses.clone()?)));
     let held = held.index_by(|(row, _): &(Uuid, Text)| *row);
     let wanted = addresses.index_by(|(row, _)| *row);
     let given = wanted.join_optional(&held, |(row, text), held| {
@@ -280,12 +287,15 @@ impl Ask {
     fn read(row: &nb::LogicalSwitchPort) -> Option<Ask> {
         let mut entries = row.addresses.iter().filter_map(|entry| DynamicAddress::read(entry));
         let entry = entries.next()?;
-        let kept = row.dynamic_addresses.as_deref().and_then(Addresses::read).map(|kept| Kept {
-            mac: kept.mac,
-            ip4: kept.ips4().next(),
-            ip6: kept.ips6().next(),
-        });
-        Some(Ask { row: row.uuid, name: row.name.clone(), entry, kept, several: entries.next().is_some() })
+        let several = entries.next().is_some();
+        Some(Ask { row: row.uuid, name: row.name.clone(), entry, kept: None, several })
+    }
+}
+
+impl Kept {
+    fn read(text: &str) -> Option<Kept> {
+        let kept = Addresses::read(text)?;
+        Some(Kept { mac: kept.mac, ip4: kept.ips4().next(), ip6: kept.ips6().next() })
     }
 }
 

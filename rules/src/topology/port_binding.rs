@@ -19,7 +19,6 @@ struct PortRow {
     type_: Text,
     options: Map,
     parent_name: Option<Text>,
-    tag: Option<i64>,
     addresses: Vec<Text>,
     port_security: Vec<Text>,
     mirror_rules: Vec<Uuid>,
@@ -31,6 +30,7 @@ struct PortRow {
 struct KeyedPort {
     port: SwitchPort,
     key: u32,
+    tag: Option<i64>,
     vlan_passthru: bool,
     ha_chassis_group: Option<Uuid>,
     shaped: Option<Shaped>,
@@ -104,6 +104,7 @@ pub fn port_bindings(
     bindings: &Relation<sb::PortBindingState>,
     stand_ins: &Relation<StandIn>,
     shaped: &Relation<Shaped>,
+    states: &Relation<nb::SwitchPortState>,
 ) -> PortBindings {
     let passthru = switches.map(|row| (row.uuid, row.other_config.get_bool("vlan-passthru", false)));
     let keyed = ports
@@ -111,6 +112,7 @@ pub fn port_bindings(
         .join(&keys.index_by(|assigned| assigned.owner), |port, assigned| KeyedPort {
             port: port.clone(),
             key: assigned.key,
+            tag: None,
             vlan_passthru: false,
             ha_chassis_group: None,
             shaped: None,
@@ -128,6 +130,12 @@ pub fn port_bindings(
         .join_optional(&shaped.index_by(|shaped| shaped.port), |keyed, shaped| {
             Some(KeyedPort { shaped: shaped.cloned(), ..keyed.clone() })
         });
+    let tags = states.flat_map(|row| Some((row.uuid, row.tag?)));
+    let keyed = keyed
+        .index_by(|keyed| keyed.port.port.row)
+        .join_optional(&tags.index_by(|(row, _): &(Uuid, i64)| *row), |keyed, tag| {
+            Some(KeyedPort { tag: tag.map(|(_, tag)| *tag), ..keyed.clone() })
+        });
 
     let requested = requested_chassis(nb_rows, chassis);
     let kept = bindings.map(|binding| Kept {
@@ -140,7 +148,6 @@ pub fn port_bindings(
         type_: row.type_.clone(),
         options: row.options.clone(),
         parent_name: row.parent_name.clone(),
-        tag: row.tag,
         addresses: row.addresses.clone(),
         port_security: row.port_security.clone(),
         mirror_rules: row.mirror_rules.clone(),
@@ -306,7 +313,7 @@ fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option
         datapath: datapath_uuid(*switch),
         tunnel_key: i64::from(keyed.key),
         parent_port: row.parent_name.clone(),
-        tag: row.tag,
+        tag: keyed.tag,
         mirror_port: None,
         mirror_rules: row.mirror_rules.clone(),
         mac: row.addresses.clone(),

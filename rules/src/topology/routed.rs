@@ -17,6 +17,7 @@ use crate::lb::attach::References;
 use crate::northd::{Northbound, Southbound};
 use crate::ovsdb::Uuid;
 use crate::problem::Problem;
+use crate::router::nat::Entries;
 use crate::switch::port::PortKind;
 
 /// The routers of the network.
@@ -116,10 +117,12 @@ impl Routed {
         keys: &PortKeys,
         switch_ports: &Relation<SwitchPort>,
         groups: &Relation<(Uuid, Uuid)>,
+        nats: &Entries,
     ) -> RouterBindings {
         let vtep_switches =
             switch_ports.filter(|port| port.kind == PortKind::Vtep).map(|port| port.switch).distinct();
-        let distributed = Distributed { routers: self.distributed.clone(), vtep_switches };
+        let routers = self.distributed.concat(&nats.distributed).distinct();
+        let distributed = Distributed { routers, vtep_switches };
         router_binding::router_bindings(router_binding::Inputs {
             ports: &self.ports,
             rows: &nb.router_port,

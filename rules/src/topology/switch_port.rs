@@ -211,6 +211,7 @@ pub fn port_configs(
     dynamic: &Relation<(Uuid, Text)>,
     facing: &Relation<Facing>,
     queues: &Relation<Queue>,
+    states: &Relation<nb::SwitchPortState>,
     config: &Relation<FlowConfig>,
 ) -> Relation<PortConfig> {
     // The rows come last, so that what is kept on the way to them is small.
@@ -223,8 +224,17 @@ pub fn port_configs(
     );
     let configured = addressed.index_by(|_| ()).join(&config.index_by(|_| ()), |port, config| {
         let (row, switch, binding, dynamic) = port.clone();
-        Placement { row, switch, binding, dynamic, facing: None, queue: None, config: *config }
+        Placement { row, switch, binding, dynamic, up: false, facing: None, queue: None, config: *config }
     });
+    // Nothing depends on it otherwise, and it is what changes most.
+    let counts = config.filter(|config| !config.ignore_down);
+    let up = states.filter(|row| row.up == Some(true)).map(|row| row.uuid);
+    let up = up.index_by(|_| ()).semijoin(&counts.index_by(|_| ()));
+    let configured = configured
+        .index_by(|placement| placement.row)
+        .join_optional(&up.index_by(|row| *row), |placement, up| {
+            Some(Placement { up: up.is_some(), ..placement.clone() })
+        });
     configured
         .index_by(|placement| placement.row)
         .join_optional(&facing.index_by(|facing| facing.port.row), |placement, facing| {
@@ -249,6 +259,7 @@ struct Placement {
     dynamic: Option<Text>,
     facing: Option<Facing>,
     queue: Option<u32>,
+    up: bool,
     config: FlowConfig,
 }
 
@@ -291,8 +302,7 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
         binding: placement.binding,
         config: placement.config,
         enabled: row.enabled != Some(false),
-        // Nothing depends on it otherwise, and it is what changes most.
-        up: row.up == Some(true) && !placement.config.ignore_down,
+        up: placement.up,
         unknown: kind == PortKind::Switch || row.addresses.iter().any(|address| &**address == "unknown"),
         secured: row.port_security.iter().any(|element| {
             // Whatever follows the mark of virtual routers is skipped.

@@ -18,7 +18,7 @@ use crate::switch::port::PortKind;
 /// Cost: a binding costs itself; a chassis that turns remote costs the ports that it hosts.
 pub fn ports_up(
     ports: &Relation<SwitchPort>,
-    rows: &Relation<nb::LogicalSwitchPort>,
+    states: &Relation<nb::SwitchPortState>,
     bindings: &Relation<sb::PortBindingState>,
     chassis: &Relation<sb::Chassis>,
 ) -> Relation<nb::PortUp> {
@@ -34,7 +34,7 @@ pub fn ports_up(
         .join(&bound.index_by(|(name, _): &(Text, bool)| name.clone()), |port, (_, up)| {
             (port.port.row, *up || matches!(port.kind, PortKind::Router | PortKind::Switch))
         });
-    let held = rows.map(|row| (row.uuid, row.up));
+    let held = states.map(|row| (row.uuid, row.up));
     wanted.index_by(|(row, _)| *row).join_flat(
         &held.index_by(|(row, _)| *row),
         |(row, up), (_, held): &(Uuid, Option<bool>)| {

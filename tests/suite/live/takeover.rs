@@ -16,6 +16,7 @@ const KEPT: &[&str] = &[
     "DHCPv6_Options",
     "HA_Chassis",
     "HA_Chassis_Group",
+    "Load_Balancer",
     "Logical_DP_Group",
     "Logical_Flow",
     "Multicast_Group",
@@ -51,6 +52,22 @@ pub fn takeover(reference: &'static Reference) -> Result<(), Failed> {
     let databases = world::databases(reference)?;
     let theirs = Daemon::theirs(reference, &databases, "theirs")?;
     world::fill(&databases, 20)?;
+    // Two of one name, and groups of datapaths with equal members for flows and for load balancers.
+    for (switches, vip) in
+        [(["s1", "s2"], "30.0.0.1:80=10.0.0.2:80"), (["s2", "s3"], "30.0.0.2:80=10.0.0.3:80")]
+    {
+        let row = databases.nbctl(&["create", "Load_Balancer", "name=twin", "protocol=tcp"])?;
+        let row = row.trim();
+        databases.nbctl(&[
+            "set",
+            "Load_Balancer",
+            row,
+            &format!("vips:\"{}\"", vip.replacen('=', "\"=\"", 1)),
+        ])?;
+        for switch in switches {
+            databases.nbctl(&["add", "Logical_Switch", switch, "load_balancer", row])?;
+        }
+    }
     databases.sync()?;
     let filled = world::raw(reference, &databases)?;
     drop(theirs);

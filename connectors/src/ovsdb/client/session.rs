@@ -9,6 +9,7 @@ mod lock;
 mod server;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::mem;
@@ -245,16 +246,19 @@ impl Session {
 
     /// Takes one message. After an error the connection is to be closed for that reason.
     pub(super) fn message(&mut self, bytes: &[u8]) -> Result<(), SessionError> {
+        self.trace_received(bytes);
         match Message::parse(bytes).map_err(protocol("message"))? {
             Message::Reply { id, result } => match self.pending.remove(&id) {
                 Some(pending) => self.reply(id, pending, result),
                 None => Ok(()),
             },
             Message::Request { method, params, id } => {
+                let start = self.out.len();
                 match method.as_str() {
                     "echo" => write_reply(&mut self.out, id, params),
                     _ => write_refusal(&mut self.out, id),
                 }
+                self.trace_sent(start);
                 Ok(())
             }
             Message::Notification { method, params } => self.notification(&method, params),
@@ -267,7 +271,9 @@ impl Session {
         self.next_id += 1;
         if self.open {
             self.pending.insert(id, pending);
+            let start = self.out.len();
             write_request(&mut self.out, id, method, params);
+            self.trace_sent(start);
         }
         id
     }

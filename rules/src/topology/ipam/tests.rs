@@ -12,6 +12,7 @@ struct Net {
     engine: Engine,
     switches: BTreeMap<u128, nb::LogicalSwitch>,
     ports: BTreeMap<u128, nb::LogicalSwitchPort>,
+    held: BTreeMap<u128, Text>,
     addresses: BTreeMap<u128, String>,
     writes: BTreeMap<u128, Option<Text>>,
     problems: Vec<String>,
@@ -36,6 +37,7 @@ impl Net {
             let inputs = Inputs {
                 switches: &switches,
                 switch_ports: &switch_ports,
+                states: &program.input("state"),
                 routers: &program.input("router"),
                 router_ports: &program.input("router_port"),
                 listed_router_ports: &program.input("listed_router_port"),
@@ -52,6 +54,7 @@ impl Net {
             engine: engine.unwrap(),
             switches: BTreeMap::new(),
             ports: BTreeMap::new(),
+            held: BTreeMap::new(),
             addresses: BTreeMap::new(),
             writes: BTreeMap::new(),
             problems: Vec::new(),
@@ -92,6 +95,21 @@ impl Net {
         self.edit(uuid, |port| port.addresses = addresses.iter().map(|text| Text::from(*text)).collect())
     }
 
+    /// The database holds this of what a port was given.
+    fn hold(&mut self, uuid: u128, text: Option<Text>) {
+        let state = |text| nb::SwitchPortState { dynamic_addresses: Some(text), ..row(uuid) };
+        let before = match text.clone() {
+            Some(text) => self.held.insert(uuid, text),
+            None => self.held.remove(&uuid),
+        };
+        if let Some(before) = before {
+            self.transaction.remove("state", state(before));
+        }
+        if let Some(text) = text {
+            self.transaction.insert("state", state(text));
+        }
+    }
+
     fn step(&mut self) -> &mut Net {
         let result = self.engine.step(std::mem::take(&mut self.transaction)).unwrap();
         for come in [false, true] {
@@ -121,7 +139,7 @@ impl Net {
     fn echo(&mut self) -> &mut Net {
         let before = self.addresses.clone();
         for (uuid, text) in std::mem::take(&mut self.writes) {
-            self.edit(uuid, |port| port.dynamic_addresses = text);
+            self.hold(uuid, text);
         }
         let writes_gone = self.step();
         assert_eq!(writes_gone.addresses, before);
@@ -132,10 +150,7 @@ impl Net {
     /// What the database holds once it rests.
     fn rest(&mut self) -> Vec<(u128, String)> {
         self.step().echo();
-        let held = self
-            .ports
-            .iter()
-            .filter_map(|(uuid, port)| Some((*uuid, port.dynamic_addresses.as_ref()?.to_string())));
+        let held = self.held.iter().map(|(uuid, text)| (*uuid, text.to_string()));
         let held: Vec<(u128, String)> = held.collect();
         assert_eq!(held, self.addresses.clone().into_iter().collect::<Vec<_>>());
         held
@@ -282,6 +297,9 @@ proptest! {
         for (uuid, port) in &stepped.ports {
             fresh.edit(*uuid, |row| *row = port.clone());
             at_once.edit(*uuid, |row| row.addresses = port.addresses.clone());
+        }
+        for (uuid, text) in &stepped.held {
+            fresh.hold(*uuid, Some(text.clone()));
         }
         prop_assert_eq!(&fresh.rest(), &held);
         let given = |held: &[(u128, String)]| held.iter().filter(|(_, text)| text.contains('.')).count();
