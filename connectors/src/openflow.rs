@@ -13,6 +13,7 @@
 
 mod action;
 mod batch;
+mod contents;
 mod error;
 mod event;
 mod flow;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
+pub use self::contents::Contents;
 pub use self::error::SwitchError;
 pub use self::event::{Event, Features, Refusal, SessionError, Subject};
 pub use self::flow::{Flow, FlowKey};

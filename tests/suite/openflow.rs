@@ -8,8 +8,8 @@ use crossbeam_channel::Receiver;
 use libtest_mimic::{Failed, Trial};
 use northflow_connectors::net::Remote;
 use northflow_connectors::openflow::{
-    Band, Bucket, Command, Config, Delta, Event, Features, Flow, FlowKey, Group, GroupKind, Handle, Meter,
-    MeterUnit, Refusal, Selection, Subject, TunnelOption, spawn,
+    Band, Bucket, Command, Config, Contents, Delta, Event, Features, Flow, FlowKey, Group, GroupKind, Handle,
+    Meter, MeterUnit, Refusal, Selection, Subject, TunnelOption, spawn,
 };
 use northflow_tests::reference::Reference;
 use northflow_tests::switch::Switch;
@@ -20,8 +20,9 @@ use crate::net::{Proxy, Scratch};
 /// The tests of this module.
 pub fn trials() -> Vec<Trial> {
     type Test = fn(&'static Reference) -> Result<(), Failed>;
-    let tests: [(&str, Test); 6] = [
+    let tests: [(&str, Test); 7] = [
         ("flows_groups_and_meters_come_and_go", flows_groups_and_meters_come_and_go),
+        ("what_a_controller_installed_is_recognised", what_a_controller_installed_is_recognised),
         ("a_refused_flow_is_named", a_refused_flow_is_named),
         ("strays_are_removed_and_learned_flows_stay", strays_are_removed_and_learned_flows_stay),
         ("a_cut_connection_costs_only_the_difference", a_cut_connection_costs_only_the_difference),
@@ -397,6 +398,159 @@ fn fifty_thousand_flows_take_seconds(reference: &'static Reference) -> Result<()
     println!("{FLOWS} flows: installed {installed:?}, read back {read_back:?}; one change {one:?}");
     assert!(installed < Duration::from_secs(20) && read_back < Duration::from_secs(20));
     assert!(one < Duration::from_secs(2));
+    user.handle.stop();
+    Ok(())
+}
+
+/// A network that has ovn-controller write all sorts of matches and actions.
+const NETWORK: &[&[&str]] = &[
+    &["meter-add", "slow", "drop", "10", "pktps", "20"],
+    &["ls-add", "s", "--", "lsp-add", "s", "p1", "--", "lsp-add", "s", "p2"],
+    &["lsp-set-addresses", "p1", "00:00:00:00:00:01 10.0.0.1 fd00::1"],
+    &["lsp-set-addresses", "p2", "00:00:00:00:00:02 10.0.0.2", "unknown"],
+    &["lsp-set-port-security", "p1", "00:00:00:00:00:01 10.0.0.1 fd00::1"],
+    &[
+        "acl-add",
+        "s",
+        "to-lport",
+        "1001",
+        "tcp.dst == {80, 443} && ip4.src == {10.0.0.0/8, 11.0.0.1}",
+        "reject",
+    ],
+    &[
+        "--log",
+        "--meter=slow",
+        "acl-add",
+        "s",
+        "from-lport",
+        "1002",
+        "udp && inport == \"p1\"",
+        "allow-related",
+    ],
+    &["qos-add", "s", "from-lport", "100", "ip4", "rate=1000", "burst=2000", "dscp=10"],
+    &["lr-add", "r", "--", "lrp-add", "r", "r-s", "00:00:00:00:01:01", "10.0.0.254/24", "fd00::fe/64"],
+    &["lsp-add-router-port", "s", "s-r", "r-s"],
+    &[
+        "lrp-add",
+        "r",
+        "r-out",
+        "00:00:00:00:01:02",
+        "20.0.0.1/24",
+        "--",
+        "lrp-set-gateway-chassis",
+        "r-out",
+        "c1",
+    ],
+    &["ls-add", "out", "--", "lsp-add-router-port", "out", "out-r", "r-out"],
+    &["lsp-add-localnet-port", "out", "ln", "physical"],
+    &["lr-nat-add", "r", "snat", "20.0.0.1", "10.0.0.0/24"],
+    &["lr-nat-add", "r", "dnat_and_snat", "20.0.0.9", "10.0.0.1"],
+    &["--ecmp-symmetric-reply", "lr-route-add", "r", "0.0.0.0/0", "20.0.0.2"],
+    &["--ecmp-symmetric-reply", "lr-route-add", "r", "0.0.0.0/0", "20.0.0.3"],
+    &["lb-add", "lb", "30.0.0.1:80", "10.0.0.1:8080,10.0.0.2:8080", "tcp"],
+    &["set", "Load_Balancer", "lb", "options:affinity_timeout=60"],
+    &["lb-add", "lb6", "[fd01::1]:80", "[fd00::1]:8080", "tcp"],
+    &["lb-add", "hashed", "30.0.0.2:80", "10.0.0.1:1,10.0.0.2:1", "udp"],
+    &["set", "Load_Balancer", "hashed", "selection_fields=ip_src,tp_src"],
+    &[
+        "ls-lb-add",
+        "s",
+        "lb",
+        "--",
+        "ls-lb-add",
+        "s",
+        "lb6",
+        "--",
+        "ls-lb-add",
+        "s",
+        "hashed",
+        "--",
+        "lr-lb-add",
+        "r",
+        "lb",
+    ],
+];
+
+/// What ovn-controller installed, read back and installed in another bridge, is there the same to
+/// `ovs-ofctl`, and the same when it is read back again.
+fn what_a_controller_installed_is_recognised(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = reference.databases()?;
+    let _northd = databases.northd()?;
+    for command in NETWORK {
+        databases.nbctl(command)?;
+    }
+    let switch = Switch::start(reference, &databases.folder().join("c1"))?;
+    let remote = format!("external_ids:ovn-remote={}", databases.remote("sb"));
+    switch.vsctl(
+        &[
+            &["set", "Open_vSwitch", ".", "external_ids:system-id=c1", &remote],
+            &["external_ids:ovn-encap-type=geneve", "external_ids:ovn-encap-ip=127.0.0.1"][..],
+            &["external_ids:ovn-bridge-mappings=physical:br-ex"],
+        ]
+        .concat(),
+    )?;
+    for bridge in [BRIDGE, "br-ex", "br-two"] {
+        switch.add_bridge(bridge)?;
+    }
+    let controller = switch.spawn("ovn-controller", &["-vconsole:off", &switch.database()])?;
+    for (port, id) in [("v1", "p1"), ("v2", "p2")] {
+        let id = format!("external_ids:iface-id={id}");
+        let add =
+            ["--timeout=20", "add-port", BRIDGE, port, "--", "set", "Interface", port, "type=dummy", &id];
+        switch.vsctl(&add)?;
+    }
+    // Another chassis, so that there are tunnels.
+    databases.sbctl(&["chassis-add", "c2", "geneve", "127.0.0.2"])?;
+    databases.nbctl(&["wait-until", "Logical_Switch_Port", "p2", "up=true"])?;
+    // Nobody answers for the other chassis.
+    databases.sbctl(&["wait-until", "Chassis_Private", "c1", "chassis!=[]"])?;
+    let text = |bridge: &str| -> Result<BTreeSet<String>, String> {
+        let flows = switch.flows(bridge)?;
+        let learned = |line: &str| {
+            ["table=69,", "table=76,", "table=77,", "table=78,"].iter().any(|t| line.contains(t))
+        };
+        Ok(lines(&flows).into_iter().filter(|line| !learned(line)).collect())
+    };
+    let mut flows_before = text(BRIDGE)?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        std::thread::sleep(Duration::from_millis(500));
+        let flows_now = text(BRIDGE)?;
+        if flows_now == flows_before && flows_now.len() > 300 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{} flows", flows_now.len());
+        flows_before = flows_now;
+    }
+    let read = |bridge: &str| -> Result<Contents, Failed> {
+        let mut stream = std::os::unix::net::UnixStream::connect(switch.management(bridge))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Contents::read(&mut stream)?)
+    };
+    let theirs = read(BRIDGE)?;
+    drop(controller);
+    let foreign: Vec<&FlowKey> =
+        theirs.flows.iter().filter(|(_, flow)| flow.is_none()).map(|(key, _)| key).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+    assert!(theirs.groups.len() >= 3 && theirs.groups.iter().all(|(_, group)| group.is_some()));
+    assert!(theirs.meters.len() >= 2 && theirs.meters.iter().all(|(_, meter)| meter.is_some()));
+    let mut user = User::new(Remote::Unix(switch.management("br-two")));
+    let Contents { flows, groups, meters } = theirs.clone();
+    let count = flows.len() + groups.len() + meters.len();
+    user.apply(Delta { flows, groups, meters, ..Delta::default() });
+    assert_eq!(user.refused, []);
+    assert_eq!(text("br-two")?, flows_before);
+    user.handle.send(Command::Reconnect)?;
+    user.settle(1);
+    assert_eq!(user.reconciled, [(0, count), (count, 0)]);
+    let ours = read("br-two")?;
+    let sorted = |mut contents: Contents| {
+        contents.flows.sort_by(|one, other| one.0.cmp(&other.0));
+        contents.groups.sort_by_key(|(id, _)| *id);
+        contents.meters.sort_by_key(|(id, _)| *id);
+        contents
+    };
+    assert!(sorted(ours) == sorted(theirs));
     user.handle.stop();
     Ok(())
 }
