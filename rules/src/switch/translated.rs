@@ -17,6 +17,7 @@ use crate::router::own_address::Shared;
 use crate::topology::facing::Facing;
 use crate::topology::routed::Routed;
 use crate::topology::switch_port::PortConfig;
+use crate::value::ip::text6;
 
 /// What the flows are made from.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +103,7 @@ fn requested(inputs: Inputs<'_>) -> Relation<(Uuid, Text)> {
         let router = port.router;
         let ip4 = port.addresses.given.ips4().map(|ip| ip.to_string());
         let ip6 = port.addresses.given.ips6().filter(|ip| !ip.is_unicast_link_local());
-        let ip6 = ip6.map(|ip| crate::value::ip::text6(ip));
+        let ip6 = ip6.map(text6);
         let own: Vec<_> = ip4.chain(ip6).map(|address| (router, Text::from(address))).collect();
         own
     });
