@@ -172,3 +172,75 @@ impl fmt::Display for Token {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(text: &str) -> String {
+        let mut lexer = Lexer::new(text);
+        let mut out = Vec::new();
+        while *lexer.token() != Token::End {
+            out.push(lexer.token().to_string());
+            lexer.advance();
+        }
+        out.join(" ")
+    }
+
+    #[test]
+    fn words_and_signs() {
+        assert_eq!(tokens("ip4.src==$set&&!x9_"), "ip4.src == $set && ! x9_");
+        assert_eq!(tokens("a<->b<=c<d>=e>f--g-h..i"), "a <-> b <= c < d >= e > f -- g - h..i");
+        assert_eq!(tokens("1..2 // rest\n/* no */ @g ^t"), "1 .. 2 @g ^t");
+        assert_eq!(tokens("10.0.0.1:80,[fd00::1]:80"), "10.0.0.1 : 80 , [ fd00::1 ] : 80");
+        assert_eq!(tokens("face:1 face"), "error(\"Invalid numeric constant.\") face");
+    }
+
+    #[test]
+    fn numbers() {
+        for text in
+            ["0", "18446744073709551615", "0xffff", "1/3", "0/0x10", "10.0.0.0/8", "10.0.0.1/255.0.0.255"]
+        {
+            assert_eq!(tokens(text), text);
+        }
+        assert_eq!(tokens("0X0Fa 6/3 10.1.1.1/255.255.0.0"), "0xfa 2/3 10.1.0.0/16");
+        assert_eq!(tokens("02:00:00:00:00:01/ff:00:00:00:00:01"), "02:00:00:00:00:01/ff:00:00:00:00:01");
+        assert_eq!(tokens("fd00:0:0::1/ffff::"), "fd00::/16");
+        assert_eq!(tokens("1/"), "error(\"Integer constant expected.\")");
+        let wide = Lexer::new("0x10000000000000000000000000000000000").token().clone();
+        assert!(matches!(wide, Token::Number(number) if number.width() == 137), "{wide:?}");
+    }
+
+    #[test]
+    fn strings() {
+        assert_eq!(tokens(r#""a\"b\\\n\u00e9\ud83d\ude00""#), "\"a\\\"b\\\\\\n\u{e9}\u{1f600}\"");
+        for (text, error) in [
+            (r#""\u12""#, "quoted string ends within \\u escape"),
+            (r#""\u12x4""#, "malformed \\u escape"),
+            (r#""\u0000""#, "null bytes not supported in quoted strings"),
+            (r#""\ud800x""#, "malformed escaped surrogate pair"),
+            (r#""\ud800\u0041""#, "second half of escaped surrogate pair is not trailing surrogate"),
+            (r#""\x""#, "bad escape \\x"),
+            ("\"", "Input ends inside quoted string."),
+        ] {
+            assert_eq!(*Lexer::new(text).token(), Token::Error(error.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_token() {
+        for (text, error) in [
+            ("&", "`&' is only valid as part of `&&'."),
+            ("|", "`|' is only valid as part of `||'."),
+            (".", "`.' is only valid as part of `..' or a number."),
+            ("/", "`/' is only valid as part of `//' or `/*'."),
+            ("/*", "`/*' without matching `*/'."),
+            ("#", "Invalid character `#' in input."),
+            ("\x01", "Invalid byte 0x1 in input."),
+            ("\u{e9}", "Invalid byte 0x-61 in input."),
+            ("$1", "`$' must be followed by a valid identifier."),
+        ] {
+            assert_eq!(*Lexer::new(text).token(), Token::Error(error.to_owned()), "{text}");
+        }
+    }
+}

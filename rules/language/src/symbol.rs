@@ -150,3 +150,37 @@ impl fmt::Display for Constant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places() {
+        let table = SymbolTable::logical();
+        let place = |name: &str| {
+            let symbol = Arc::clone(table.find(name).expect("a symbol"));
+            let bits = symbol.width;
+            FieldRef { symbol, offset: 0, bits }.resolve().to_string()
+        };
+        assert_eq!(place("reg0"), "NXM_NX_XXREG0[96..127]");
+        assert_eq!(place("reg7"), "NXM_NX_XXREG1[0..31]");
+        assert_eq!(place("reg8"), "OXM_OF_PKT_REG4[32..63]");
+        assert_eq!(place("xreg2"), "NXM_NX_XXREG1[64..127]");
+        assert_eq!(place("inport"), "NXM_NX_REG14[]");
+        assert_eq!(place("vlan.vid"), "NXM_OF_VLAN_TCI[0..11]");
+        assert_eq!(place("ct_label.ecmp_reply_eth"), "NXM_NX_CT_LABEL[32..79]");
+        assert_eq!(place("flags.network_id"), "NXM_NX_REG10[28..31]");
+    }
+
+    #[test]
+    fn parts_lie_in_their_wholes() {
+        let table = SymbolTable::logical();
+        for symbol in table.0.values() {
+            if let Place::Part(whole, offset) = &symbol.place {
+                assert!(offset + symbol.width <= whole.width, "{}", symbol.name);
+                assert_eq!(whole.level, Level::Ordinal, "{}", symbol.name);
+            }
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Logical actions into OpenFlow actions.
 
 use super::Action;
+use super::group::{Group, Meter};
 use super::opcode::Opcode;
 use crate::openflow::{self, Controller, Field, Port, Subfield, Zone};
 use crate::register;
@@ -51,10 +52,10 @@ pub trait Environment {
     fn is_local(&self, port: &str) -> bool;
     /// OpenFlow port of the tunnel to the chassis of a port.
     fn tunnel_port(&self, port: &str) -> Option<Port>;
-    /// Number of the group of a definition (as of `ovs-ofctl add-group`).
-    fn group(&mut self, definition: &str) -> Option<u32>;
-    /// Number of the meter of a name. After `__string: ` the name is the definition.
-    fn meter(&mut self, name: &str) -> Option<u32>;
+    /// Number of a group. Groups of one definition have one number.
+    fn group(&mut self, group: &Group) -> Option<u32>;
+    /// Number of a meter. Meters of one name or definition have one number.
+    fn meter(&mut self, meter: Meter<'_>) -> Option<u32>;
     /// Whether the switch has a set of collectors (Flow_Sample_Collector_Set).
     fn has_collector_set(&self, id: u32) -> bool;
 }
@@ -150,9 +151,9 @@ impl Encoder<'_> {
         }
     }
 
-    /// Uses the group of a definition, if the environment has a number for it.
-    pub fn group(&mut self, definition: &str) {
-        if let Some(group) = self.environment.group(definition) {
+    /// Uses a group, if the environment has a number for it.
+    pub fn group(&mut self, group: &Group) {
+        if let Some(group) = self.environment.group(group) {
             self.push(openflow::Action::Group(group));
         }
     }

@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use super::conntrack::pass;
 use super::encode::Encoder;
 use super::endpoint::Address;
+use super::group::{Group, Selection};
 use super::parse::{Parser, Result};
-use crate::openflow::{self, Nat, NatKind};
+use crate::openflow::{self, Field, Nat, NatKind, NatRange, Subfield, Zone};
 
 /// Translates the destination to a backend; without backends to what the connection has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,11 +57,11 @@ pub enum SnatFlag {
 }
 
 impl SnatFlag {
-    /// Name in the text, and value with mask in mark or label.
-    fn words(self) -> (&'static str, &'static str) {
+    /// Name in the text, and bit in mark or label.
+    fn words(self) -> (&'static str, u128) {
         match self {
-            Self::Skip => ("skip_snat", "4/4"),
-            Self::Force => ("force_snat", "8/8"),
+            Self::Skip => ("skip_snat", 4),
+            Self::Force => ("force_snat", 8),
         }
     }
 }
@@ -123,33 +124,47 @@ impl LoadBalance {
             return pass(encoder, false, Some(self.table), zone, vec![existing]);
         }
         let mark = if self.kind == LoadBalanceKind::Label { "ct_label" } else { "ct_mark" };
-        let snat = self.snat.map_or(String::new(), |flag| format!(",set_field:{}->{mark}", flag.words().1));
-        let (table, zone) = (encoder.table(self.table), encoder.zone(zone));
-        let openflow::Zone::Field(zone) = zone else { return };
-        let mut group = selection(self.hash_fields.as_deref());
-        let mut usable = false;
+        let snat =
+            self.snat.map_or(String::new(), |flag| format!(",set_field:{0}/{0}->{mark}", flag.words().1));
+        let table = encoder.table(self.table);
+        let zone = Subfield::new(zone, 0, 16);
+        let mut group = Group::new(Selection::of(self.hash_fields.as_deref()));
         for (number, backend) in self.backends.iter().enumerate() {
             let local = |port: &String| encoder.environment.is_local(port);
             if self.kind == LoadBalanceKind::MarkLocal && !backend.logical_port.as_ref().is_some_and(local) {
                 continue;
             }
-            usable = true;
-            group += &format!(
-                ",bucket=bucket_id={number},weight:100,actions=ct(nat(dst={backend}),commit,table={table},\
-                 zone={zone},exec(set_field:2/2->{mark}{snat}))"
+            let written = format!(
+                "ct(nat(dst={backend}),commit,table={table},zone={zone},exec(set_field:2/2->{mark}{snat}))"
             );
+            group.add(number as u32, Self::WEIGHT, vec![self.bucket(backend, table, zone)], &written);
         }
-        if usable {
+        if !group.buckets.is_empty() {
             encoder.group(&group);
         }
     }
-}
 
-/// The beginning of a group that selects by hash.
-pub(super) fn selection(hash_fields: Option<&str>) -> String {
-    match hash_fields {
-        Some(fields) => format!("type=select,selection_method=hash,fields({fields})"),
-        None => "type=select,selection_method=dp_hash".to_owned(),
+    /// All backends are alike.
+    const WEIGHT: u16 = 100;
+    /// The bit of mark or label that says that the connection is balanced.
+    const NATTED: u128 = 2;
+
+    /// What the bucket of a backend does.
+    fn bucket(&self, backend: &Backend, table: u8, zone: Subfield) -> openflow::Action {
+        let mark = if self.kind == LoadBalanceKind::Label { Field::CT_LABEL } else { Field::CT_MARK };
+        let range = NatRange { first: backend.address, last: None, first_port: backend.port, last_port: 0 };
+        let nat = Nat { range: Some(range), ..Nat::new(NatKind::Destination) };
+        let bits = self.snat.map(|flag| flag.words().1).into_iter();
+        let marks =
+            [Self::NATTED].into_iter().chain(bits).map(|bit| openflow::Action::SetField(mark, bit, bit));
+        openflow::Action::Conntrack(Box::new(openflow::Conntrack {
+            commit: true,
+            force: false,
+            zone: Zone::Field(zone),
+            table: Some(table),
+            helper: 0,
+            actions: [openflow::Action::Nat(nat)].into_iter().chain(marks).collect(),
+        }))
     }
 }
 

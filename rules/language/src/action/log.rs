@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::encode::Encoder;
+use super::group::Meter;
 use super::opcode::Opcode;
 use super::parse::{Parser, Result};
 
@@ -111,7 +112,7 @@ impl Log {
     pub(super) fn encode(&self, encoder: &mut Encoder<'_>) {
         let mut meter = None;
         if let Some(name) = &self.meter {
-            meter = encoder.environment.meter(name);
+            meter = encoder.environment.meter(Meter::Named(name));
             if meter.is_none() {
                 return;
             }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::encode::Encoder;
+use super::group::Meter;
 use super::parse::{Parser, Result};
 use crate::openflow::Action;
 
@@ -51,13 +52,14 @@ impl SetMeter {
             flow & 0xffff_ffff_ffff
         );
         let Self { rate, burst } = self;
-        let name = match burst {
+        let definition = match burst {
             0 => format!("__string: uuid {uuid} kbps stats bands=type=drop rate={rate}"),
             _ => format!(
                 "__string: uuid {uuid} kbps burst stats bands=type=drop rate={rate} burst_size={burst}"
             ),
         };
-        if let Some(meter) = encoder.environment.meter(&name) {
+        let meter = Meter::Limit { definition: &definition, rate, burst };
+        if let Some(meter) = encoder.environment.meter(meter) {
             encoder.push(Action::Meter(meter));
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::encode::Encoder;
-use super::load_balance::selection;
+use super::group::{Group, GroupBucket, Selection};
 use super::opcode::Opcode;
 use super::parse::{Parser, Result};
 use crate::openflow::{Action, Field, Port, Subfield};
@@ -140,24 +140,28 @@ impl ForwardingGroup {
     }
 
     pub(super) fn encode(&self, encoder: &mut Encoder<'_>) {
-        if let Some(definition) = self.definition(encoder) {
-            encoder.group(&definition);
+        if let Some(group) = self.group(encoder) {
+            encoder.group(&group);
         }
     }
 
     /// The group, if there are ports and all are known.
-    fn definition(&self, encoder: &Encoder<'_>) -> Option<String> {
-        let output = encoder.context.output_table;
-        let mut group = selection(None);
-        for port in &self.ports {
-            let key = encoder.environment.port_key(port)?;
-            group += ",bucket=";
-            if self.liveness {
-                let tunnel = encoder.environment.tunnel_port(port)?;
-                group += &format!("watch_port:{},", tunnel.0);
-            }
-            // The reference writes decimal digits here and the switch reads them as hexadecimal ones.
-            group += &format!("load=0x{key}->{}[0..15],resubmit(,{output})", register::OUTPORT.header_name());
+    fn group(&self, encoder: &Encoder<'_>) -> Option<Group> {
+        let table = encoder.context.output_table;
+        let outport = Subfield::new(register::OUTPORT, 0, 16);
+        let mut group = Group::new(Selection::of(None));
+        for (number, port) in self.ports.iter().enumerate() {
+            let key = encoder.environment.port_key(port)?.to_string();
+            let watch_port = match self.liveness {
+                true => Some(encoder.environment.tunnel_port(port)?),
+                false => None,
+            };
+            let watched = watch_port.map_or(String::new(), |port| format!("watch_port:{},", port.0));
+            group.definition += &format!(",bucket={watched}load=0x{key}->{outport},resubmit(,{table})");
+            // The reference writes decimal digits there and the switch reads them as hexadecimal ones.
+            let read = u128::from_str_radix(&key, 16).unwrap_or(0);
+            let actions = vec![Action::load(read, outport), Action::resubmit(table)];
+            group.buckets.push(GroupBucket { id: number as u32, weight: 1, watch_port, actions });
         }
         (!self.ports.is_empty()).then_some(group)
     }

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::encode::Encoder;
-use super::load_balance::selection;
+use super::group::{Group, Selection};
 use super::parse::{Parser, Result};
+use crate::openflow::Action;
 use crate::symbol::FieldRef;
 
 /// Writes one of several numbers and goes on in a table.
@@ -93,17 +94,16 @@ impl Select {
     pub(super) fn encode(&self, encoder: &mut Encoder<'_>) {
         let table = encoder.table(self.table);
         let place = self.field.resolve();
-        let mut group = selection(self.hash_fields.as_deref());
-        if encoder.context.features.symmetric_hash && self.hash_fields.is_none() {
-            group += ",selection_method_param=0x100000000";
-        }
+        let selection = match &self.hash_fields {
+            Some(fields) => Selection::Fields(fields.clone()),
+            None => Selection::Datapath { symmetric: encoder.context.features.symmetric_hash },
+        };
+        let mut group = Group::new(selection);
+        let (first, last) = (place.offset, place.offset + place.bits - 1);
         for (number, Bucket { id, weight }) in self.buckets.iter().enumerate() {
-            group += &format!(
-                ",bucket=bucket_id={number},weight:{weight},actions=load:{id}->{}[{}..{}],resubmit(,{table})",
-                place.field,
-                place.offset,
-                place.offset + place.bits - 1
-            );
+            let written = format!("load:{id}->{}[{first}..{last}],resubmit(,{table})", place.field);
+            let actions = vec![Action::load((*id).into(), place), Action::resubmit(table)];
+            group.add(number as u32, *weight, actions, &written);
         }
         encoder.group(&group);
     }
