@@ -30,7 +30,9 @@ use crate::service;
 use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
 use crate::switch::lport_mirror::Mirrors;
-use crate::switch::{external_port, lport_mirror, mirror, placed, protocol_redirect, switch_link};
+use crate::switch::{
+    external_port, lport_mirror, mirror, placed, protocol_redirect, switch_link, translated,
+};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::port_group::PlacedMember;
 use crate::topology::qos_queue::Queue;
@@ -340,6 +342,12 @@ fn switches(
     let by_switch = ports.index_by(|port| port.switch).named("switch.port");
     parts.placed.push(placed::flows(&ports, &by_switch, filtering, &config));
     parts.members.push(placed::members(&nb.switch, &ports));
+    parts.placed.push(translated::flows(translated::Inputs {
+        ports: &ports,
+        routed: &network.routed,
+        nats: &network.nats,
+        services: &program.union(&[]),
+    }));
     let services = service::services(nb, &ports, &by_switch);
     parts.placed.push(services.placed);
     let names = service::dns::rows(&nb.switch_dns_records, &nb.dns, &sb.dns, &network.datapaths.keys);
@@ -414,7 +422,7 @@ fn routers(
     parts.members.push(pipeline.members);
     parts.problems.push(pipeline.problems);
     let sessions = bfd::sessions(nb, sb);
-    let routables = routable::translations(nb, &network.routed.routers);
+    let routables = routable::translations(&network.nats.outsides);
     parts.placed.push(routable::flows(routable::Inputs {
         ports: &pipeline.contexts,
         peers: &network.routed.peers,

@@ -34,6 +34,7 @@ pub mod first;
 pub mod gateway_router;
 pub mod home;
 pub mod loopback;
+pub mod outside;
 pub mod redirect;
 pub mod resolve;
 pub mod restricted;

@@ -11,18 +11,15 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::bfd::Session;
-use super::nat::Kind;
+use super::nat::outside::{By, Outside};
 use super::port::PortContext;
 use super::route::connected;
 use crate::flow::register::NEXT_HOP_IP4;
 use crate::flow::row::Placed;
 use crate::flow::{Flow, On, Stage};
-use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
-use crate::schema::nb;
 use crate::switch::port::Port;
 use crate::topology::peer::{Peer, Peers};
-use crate::topology::router::{Gateways, Router};
 use crate::value::ip::Ip4Net;
 use crate::value::mac::Mac;
 
@@ -51,81 +48,17 @@ pub enum Order {
     Service,
 }
 
-/// See [`Routable::by`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum By {
-    /// By any.
-    Any,
-    /// By those that have it in their networks.
-    Network,
-    /// By this one.
-    Port(Uuid),
-}
-
-/// A NAT row that asks for routes, whether the translation counts or not.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Asking {
-    row: Uuid,
-    address: Ipv4Addr,
-    gateway_port: Option<Uuid>,
-    distribution: Distribution,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-enum Distribution {
-    No,
-    At(Mac),
-    /// With a MAC address that is none: it is nowhere.
-    Bad,
-}
-
-impl Asking {
-    fn read(row: &nb::Nat) -> Option<Asking> {
-        let kind = Kind::read(&row.type_);
-        let net = Ip4Net::parse(&row.external_ip).ok().filter(|net| net.length == 32)?;
-        let distribution = match (&row.logical_port, &row.external_mac) {
-            (Some(_), Some(mac)) if kind == Kind::DnatAndSnat => {
-                Mac::parse(mac).map_or(Distribution::Bad, Distribution::At)
-            }
-            _ => Distribution::No,
-        };
-        (kind.dnat() && row.options.get_bool("add_route", false)).then_some(Asking {
-            row: row.uuid,
-            address: net.address,
-            gateway_port: row.gateway_port,
-            distribution,
-        })
-    }
-
-    fn on(&self, router: &Uuid, gateways: &Gateways) -> Option<Routable> {
-        let mac = match self.distribution {
-            Distribution::At(mac) if gateways.any() => Some(mac),
-            Distribution::Bad if gateways.any() => return None,
-            _ => None,
-        };
-        let by = match (gateways, self.gateway_port) {
-            (Gateways::Several, Some(port)) => By::Port(port),
-            (Gateways::Several, None) => By::Network,
-            _ => By::Any,
-        };
-        let order = Order::Translation(self.row);
-        Some(Routable { router: *router, order, address: self.address, mac, by })
-    }
-}
-
 /// The outside addresses of translations that ask for routes.
 ///
-/// Cost: a translation costs itself; the first gateway port of a router, those of the router.
-pub fn translations(nb: &Northbound, routers: &Relation<Router>) -> Relation<Routable> {
-    let asking = nb.nat.flat_map(Asking::read).index_by(|asking| asking.row);
-    let gateways = routers.map(|router| (router.row, router.gateways.clone()));
-    nb.router_nat
-        .index_by(|link| link.member)
-        .join(&asking, |link, asking| (link.owner, asking.clone()))
-        .index_by(|(router, _): &(Uuid, Asking)| *router)
-        .join_flat(&gateways.index_by(|(router, _)| *router), |(router, asking), (_, gateways)| {
-            asking.on(router, gateways)
-        })
+/// Cost: a translation costs itself.
+pub fn translations(outsides: &Relation<Outside>) -> Relation<Routable> {
+    outsides.filter(|outside| outside.routed).map(|outside| Routable {
+        router: outside.router,
+        order: Order::Translation(outside.row),
+        address: outside.address,
+        mac: outside.place.as_ref().map(|place| place.mac),
+        by: outside.by,
+    })
 }
 
 /// A router port that leads to a switch.
@@ -165,11 +98,7 @@ impl Side {
 
     /// Whether `routable` is reached by the port, without being an address of it.
     fn has(&self, routable: &Routable) -> bool {
-        let here = match routable.by {
-            By::Any => true,
-            By::Network => self.nets.iter().any(|net| net.contains(routable.address)),
-            By::Port(port) => self.port.row == port,
-        };
+        let here = routable.by.reaches(routable.address, self.port.row, &self.nets);
         let own = || self.nets.iter().any(|net| net.address == routable.address);
         here && (routable.mac.is_some() || routable.order == Order::Service || !own())
     }
