@@ -23,13 +23,16 @@ use crate::meter::{self, copp};
 use crate::multicast;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::router::{self, aging, bfd, nat, policy, route};
+use crate::router::bfd::Session;
+use crate::router::{self, aging, bfd, nat, policy, routable, route};
 use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
 use crate::switch::lport_mirror::Mirrors;
-use crate::switch::{external_port, lport_mirror, mirror, placed, protocol_redirect, switch_link};
+use crate::switch::{
+    external_port, lport_mirror, mirror, placed, protocol_redirect, switch_link, translated,
+};
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::port_group::PlacedMember;
 use crate::topology::qos_queue::Queue;
@@ -339,6 +342,12 @@ fn switches(
     let by_switch = ports.index_by(|port| port.switch).named("switch.port");
     parts.placed.push(placed::flows(&ports, &by_switch, filtering, &config));
     parts.members.push(placed::members(&nb.switch, &ports));
+    parts.placed.push(translated::flows(translated::Inputs {
+        ports: &ports,
+        routed: &network.routed,
+        nats: &network.nats,
+        services: &program.union(&[]),
+    }));
     let services = service::services(nb, &ports, &by_switch);
     parts.placed.push(services.placed);
     let names = service::dns::rows(&nb.switch_dns_records, &nb.dns, &sb.dns, &network.datapaths.keys);
@@ -412,7 +421,15 @@ fn routers(
     parts.placed.push(pipeline.placed);
     parts.members.push(pipeline.members);
     parts.problems.push(pipeline.problems);
-    routes(nb, sb, global, network, parts);
+    let sessions = bfd::sessions(nb, sb);
+    let routables = routable::translations(&network.nats.outsides);
+    parts.placed.push(routable::flows(routable::Inputs {
+        ports: &pipeline.contexts,
+        peers: &network.routed.peers,
+        routables: &routables,
+        sessions: &sessions,
+    }));
+    routes(nb, sb, global, network, &sessions, parts);
     let watched = nb.bfd.map(|row| row.logical_port.clone());
     let (placed, problems) = protocol_redirect::redirects(&network.router_ports, &network.ports, &watched);
     parts.placed.push(placed);
@@ -420,8 +437,14 @@ fn routers(
 }
 
 /// Routes, policies, and the sessions that they depend on.
-fn routes(nb: &Northbound, sb: &Southbound, global: &Global, network: &Network, parts: &mut Parts) {
-    let sessions = bfd::sessions(nb, sb);
+fn routes(
+    nb: &Northbound,
+    sb: &Southbound,
+    global: &Global,
+    network: &Network,
+    sessions: &Relation<Session>,
+    parts: &mut Parts,
+) {
     let exits = route::hop::exits(&network.router_ports, &network.port_keys);
     let routes = route::routes(
         nb,
@@ -430,18 +453,13 @@ fn routes(nb: &Northbound, sb: &Southbound, global: &Global, network: &Network, 
             ports: &network.router_ports,
             keys: &network.port_keys,
             exits: &exits,
-            sessions: &sessions,
+            sessions,
             drop: &global.drop,
         },
     );
     let policies = policy::policies(
         nb,
-        policy::Inputs {
-            routers: &network.routed.routers,
-            exits: &exits,
-            sessions: &sessions,
-            drop: &global.drop,
-        },
+        policy::Inputs { routers: &network.routed.routers, exits: &exits, sessions, drop: &global.drop },
     );
     let watched = routes.watched.concat(&policies.watched);
     let bfd = bfd::bfd(nb, sb, &network.router_ports, &watched);

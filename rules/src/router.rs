@@ -29,6 +29,7 @@
 //! | `bfd::bfd` | ip_input 110 | the port's router | port, sessions |
 //! | `request::*` | arp_request 0, 100, 200 | All; one router | static routes |
 //! | `delivery::*` | out delivery 0, 100, 110 | All; the port's router | port, whether its router relays multicast |
+//! | `routable::flows` | ip_routing 262, 263; arp_resolve 100 | other routers on the switch | translations and services that ask for routes |
 //! | [`nat`] | its own table | one router; classes of its own | translations, the gateway port, the router's options |
 //! | `defaults::fixed` | every other stage: pass | All | drop sampling |
 
@@ -52,6 +53,7 @@ pub mod port;
 pub mod redirect;
 pub mod request;
 pub mod resolve;
+pub mod routable;
 pub mod route;
 pub mod surroundings;
 

@@ -57,6 +57,7 @@ pub mod port_security;
 pub mod protocol_redirect;
 pub mod router_arp;
 pub mod switch_link;
+pub mod translated;
 pub mod vtep;
 
 use crate::flow::Flow;

@@ -6,6 +6,7 @@
 //! keys of ports in actions. A column that holds its type's default is left out, for a writer may leave it
 //! out too. `external_ids:source` names a line of the writer's own code, discriminators of BFD are drawn at
 //! random, and `stage-hint` is one of several rows behind a flow; of datapath groups with equal members one counts.
+//! MAC addresses of translations in a list of senders are put in order.
 //! Nothing else is ignored.
 
 mod route_ids;
@@ -188,6 +189,9 @@ impl Names {
             if table == "Logical_Flow" && matches!(&**column, "actions" | "match") {
                 shown = self.reply_port(shown, &self.resolve(row.get("logical_datapath")));
             }
+            if table == "Logical_Flow" && &**column == "match" {
+                shown = sorted_sources(shown);
+            }
             // Where an address was learned is said by keys.
             if table == "FDB"
                 && let Some(port) = self.port_keys.get(&(number(row, "dp_key"), number(row, "port_key")))
@@ -280,6 +284,17 @@ impl Names {
             Atom::Uuid(uuid) => self.rows.get(uuid).cloned().unwrap_or_else(|| uuid.to_string()),
         }
     }
+}
+
+/// A match with the list that it begins with in order, if that is one of senders: a router's own, and
+/// those of its translations, which the reference has in the order of a hash table.
+fn sorted_sources(matches: String) -> String {
+    const LIST: &str = "\"eth.src == {";
+    let list = matches.strip_prefix(LIST).and_then(|rest| rest.split_once('}'));
+    let Some((list, rest)) = list else { return matches };
+    let mut sources: Vec<&str> = list.split(", ").collect();
+    sources[1..].sort_unstable();
+    format!("{LIST}{}}}{rest}", sources.join(", "))
 }
 
 /// Whether a multicast group is one that ports asked for: its key is given out and not fixed.

@@ -5,4 +5,9 @@
 //! crate of its own, below the rules, so that a change of a rule does not compile it again.
 #![deny(missing_docs)]
 
+pub mod action;
+pub mod lexer;
 pub mod openflow;
+pub mod register;
+pub mod symbol;
+pub mod table;

@@ -21,7 +21,7 @@
 //! | `gateway_router::fixed` | out undnat 50, 100; out post_undnat 50 | [`Set::Undoing`], [`Set::CommittingNew`] |
 //! | `gateway_router::forced` | unsnat 110; out snat 100 | the router |
 //! | `commit_all::*` | defrag, post_unsnat, dnat, out post_undnat, out snat 10 | [`Set::CommittingAll`]; the router |
-//! | `common_zone` | out chk_dnat_local 50 | [`Set::OneZone`] |
+//! | `loopback::marked` | out chk_dnat_local 50 | the router |
 
 pub mod admission;
 pub mod arp_nd;
@@ -34,6 +34,7 @@ pub mod first;
 pub mod gateway_router;
 pub mod home;
 pub mod loopback;
+pub mod outside;
 pub mod redirect;
 pub mod resolve;
 pub mod restricted;
@@ -45,9 +46,8 @@ use serde::{Deserialize, Serialize};
 use super::RouterSet;
 use super::own_address::Shared;
 use super::port::PortContext;
-use crate::flow::register::DNAT_LOCAL;
 use crate::flow::row::{Placed, SetMember};
-use crate::flow::{Flow, On, Stage};
+use crate::flow::{Flow, On};
 use crate::northd::Northbound;
 use crate::ovsdb::Uuid;
 use crate::switch::port::PortKind;
@@ -67,8 +67,6 @@ pub enum Set {
     CommittingNew,
     /// Gateway routers that commit every connection, where the chassis can do that.
     CommittingAll,
-    /// Routers that translate, where sources and destinations are translated in one zone.
-    OneZone,
 }
 
 /// What the flows are made from.
@@ -150,11 +148,18 @@ pub fn flows(nb: &Northbound, inputs: Inputs<'_>) -> Translated {
         },
     );
 
+    let translating = nats.routers.index_by(|router| *router);
+    let one_zone = homes
+        .filter(|home| home.translates() && home.settings.common_zone)
+        .index_by(|home| home.router)
+        .semijoin(&translating)
+        .flat_map(|home| place(home.router, vec![loopback::marked(home.router)]));
     let parts = [
         own,
         distributed(nats, ports, homes, switch_ports),
         addresses(nats, homes, ports),
         homes.flat_map(|home| place(home.router, gateway_router::forced(home))),
+        one_zone,
         committed,
         restricted,
     ];
@@ -170,10 +175,6 @@ fn place(router: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
 pub fn fixed_flows() -> Vec<(RouterSet, Flow)> {
     let mut flows = gateway_router::fixed();
     flows.extend(commit_all::fixed());
-    // Translated in ingress, and the mark is still there in egress.
-    let translated = "ip && ct_mark.natted == 1";
-    let local = Flow::new(Stage::LrOutChkDnatLocal, 50, translated, format!("{DNAT_LOCAL} = 1; next;"));
-    flows.push((Set::OneZone, local.hint_datapath()));
     flows.into_iter().map(|(set, flow)| (RouterSet::Nat(set), flow)).collect()
 }
 
@@ -274,15 +275,9 @@ fn members(
         .index_by(|router| *router)
         .antijoin(&on_one.map(|home| home.router).index_by(|router| *router));
     let all = on_one.filter(|home| home.settings.zones).map(|home| home.router);
-    let one_zone = homes
-        .filter(|home| home.translates() && home.settings.common_zone)
-        .map(|home| home.router)
-        .index_by(|router| *router)
-        .semijoin(&nats.routers.index_by(|router| *router));
     homes.builder().union(&[
         undoing.map(member(Set::Undoing)),
         new.map(member(Set::CommittingNew)),
         all.map(member(Set::CommittingAll)),
-        one_zone.map(member(Set::OneZone)),
     ])
 }

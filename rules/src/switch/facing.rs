@@ -8,6 +8,7 @@ use super::port::PortKind;
 use super::{l2_lookup, localnet, path_mtu, router_arp, vtep};
 use crate::flow::row::Placed;
 use crate::flow::{Flow, On};
+use crate::ovsdb::Uuid;
 use crate::service::proxy_arp;
 use crate::topology::facing::Facing;
 use crate::topology::switch_port::PortConfig;
@@ -53,9 +54,19 @@ fn arp_filter(ports: &Relation<PortConfig>, facing: &Relation<Facing>) -> Relati
         let flow = localnet::pass_arp(Some(resident).filter(|_| facing.centralized));
         Some(Placed { on: On::Datapath(facing.switch), flow })
     });
-    let dropped = passing.map(|facing| facing.switch).distinct();
-    let dropped = dropped.map(|switch| Placed { on: On::Datapath(*switch), flow: localnet::drop_arp() });
+    let dropped = passing
+        .map(|facing| facing.switch)
+        .distinct()
+        .map(|switch| Placed { on: On::Datapath(*switch), flow: localnet::drop_arp() });
     ports.builder().union(&[marked, passed, dropped])
+}
+
+/// The switches that do so.
+pub fn arp_filtering(ports: &Relation<PortConfig>) -> Relation<Uuid> {
+    let physical = ports.filter(|port| matches!(port.kind, PortKind::Localnet | PortKind::L2Gateway));
+    let physical = physical.map(|port| port.switch).distinct().index_by(|switch| *switch);
+    let resident = ports.filter(|port| port.facing.as_ref().and_then(resident_name).is_some());
+    resident.map(|port| port.switch).distinct().index_by(|switch| *switch).semijoin(&physical)
 }
 
 /// The port that is where the router port is, if that is one chassis.
@@ -79,6 +90,5 @@ fn port_flows(port: &PortConfig, facing: &Facing) -> Vec<Flow> {
         port.config.drop,
     ));
     flows.extend(router_arp::own_addresses(facing));
-    flows.extend(router_arp::self_originated(facing, &[]));
     flows
 }

@@ -7,6 +7,7 @@ use super::flood_group::Group;
 use super::port::Port;
 use crate::flow::text::{Mac, ip6, quote};
 use crate::flow::{Flow, Stage};
+use crate::ovsdb::Text;
 use crate::topology::facing::Facing;
 
 const STAGE: Stage = Stage::LsInL2Lkup;
@@ -59,10 +60,10 @@ pub fn requests(facing: &Facing, address: &str, is_ip4: bool) -> Vec<Flow> {
 }
 
 /// Requests that the router itself sends, known by their source, go to all but routers. `macs` are
-/// the addresses outside of its translations, in order.
-pub fn self_originated(facing: &Facing, macs: &[Mac]) -> Option<Flow> {
-    let own = std::iter::once(&facing.addresses.given.mac).chain(macs);
-    let sources: Vec<String> = own.map(|mac| mac.to_string()).collect();
+/// the addresses outside of its translations as the CMS spells them, in order.
+pub fn self_originated(facing: &Facing, macs: &[Text]) -> Option<Flow> {
+    let own = std::iter::once(facing.addresses.given.mac.to_string());
+    let sources: Vec<String> = own.chain(macs.iter().map(Text::to_string)).collect();
     let matches = format!(
         "eth.src == {{{}}} && eth.dst == ff:ff:ff:ff:ff:ff && (arp.op == 1 || rarp.op == 3 || nd_ns)",
         sources.join(", ")

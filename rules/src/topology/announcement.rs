@@ -10,7 +10,9 @@ use super::router_port::RouterPort;
 use crate::flow::text::quote;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
+use crate::router::nat::outside::{Outside, Place};
 use crate::schema::nb;
+use crate::switch::port::Port;
 use crate::value::addresses::Addresses;
 
 /// What a port is to announce.
@@ -39,12 +41,13 @@ struct Wanted {
     no_router_ips: bool,
 }
 
-/// The announcements of ports that face routers. `translated` are those of translated and balanced
-/// addresses, by Logical_Switch_Port, for ports whose option is `router` ([`of_router`]).
+/// The announcements of ports that face routers. `outsides` are the addresses that routers translate, which
+/// are announced by ports whose option is `router`.
 ///
 /// ```text
 /// announced(port, list)   :-  options:nat-addresses, a list, on a port that faces a gateway
-/// announced(port, nat)    :-  options:nat-addresses `router`, translated(port, nat)
+/// announced(port, nat)    :-  options:nat-addresses `router`, outside addresses of the router: those
+///                             with a place of their own one by one, the others together
 /// announced(port, own)    :-  the router port's own addresses, if it is a gateway port, resides with
 ///                             the gateway, or is a gateway router's on a switch with a localnet port
 /// ```
@@ -55,7 +58,7 @@ pub fn announcements(
     rows: &Relation<nb::LogicalSwitchPort>,
     router_ports: &Relation<RouterPort>,
     routers: &Relation<nb::LogicalRouter>,
-    translated: &Relation<(Uuid, Text)>,
+    outsides: &Relation<Outside>,
 ) -> Announcements {
     let wanted = rows.map(|row| Wanted {
         port: row.uuid,
@@ -84,12 +87,10 @@ pub fn announcements(
         let own = announces_itself(facing, wanted).then(|| own(facing, first.as_ref()));
         own.map(|text| (facing.port.clone(), text))
     });
-    let translated = asked
-        .filter(|(facing, wanted, _)| of_router(facing, wanted.nat_addresses.as_deref()))
-        .index_by(|(facing, _, _)| facing.port.row)
-        .join(&translated.index_by(|(port, _)| *port), |(facing, _, _), (_, text)| {
-            (facing.port.clone(), text.clone())
-        });
+    let translated = translated(
+        &asked.filter(|(facing, wanted, _)| of_router(facing, wanted.nat_addresses.as_deref())),
+        outsides,
+    );
     let all = rows.builder().union(&[listed, own, translated]);
     let announcements = all.index_by(|(port, _)| port.row).reduce(|group| {
         let mut addresses: Vec<Text> = group.rows().map(|(_, text)| text.clone()).collect();
@@ -120,6 +121,42 @@ pub fn announcements(
             ))
         });
     Announcements { announcements, problems: unread.concat(&undecided) }
+}
+
+/// A switch port, and what of its router it announces.
+type Asked = (Facing, Wanted, Option<GatewayPort>);
+
+/// What ports announce of the addresses that their routers translate.
+///
+/// Cost: an address costs the text of all that its router has at the gateway, for each such port.
+fn translated(asked: &Relation<Asked>, outsides: &Relation<Outside>) -> Relation<(Port, Text)> {
+    let announced = asked.index_by(|(facing, ..): &Asked| facing.router).join_flat(
+        &outsides.index_by(|outside| outside.router),
+        |(facing, ..), outside| {
+            let nets = &facing.addresses.given.ip4;
+            let here = outside.by.reaches(outside.address, facing.router_port.row, nets);
+            here.then(|| (facing.clone(), outside.clone()))
+        },
+    );
+    let placed = announced.flat_map(|(facing, outside)| {
+        let Place { mac, logical_port } = outside.place.as_ref()?;
+        let text = format!("{mac} {} is_chassis_resident(\"{logical_port}\")", outside.text);
+        Some((facing.port.clone(), Text::from(text)))
+    });
+    let central = announced.filter(|(facing, outside)| {
+        let own = facing.addresses.given.ips4().any(|address| *address.to_string() == *outside.text);
+        outside.place.is_none() && !own
+    });
+    let together = central.index_by(|(facing, _)| facing.port.row).reduce(|group| {
+        let facing = &group.any().0;
+        let mut rows: Vec<(Uuid, &Text)> =
+            group.rows().map(|(_, outside)| (outside.row, &outside.text)).collect();
+        rows.sort_unstable();
+        let mut text = facing.addresses.given.mac.to_string();
+        rows.iter().for_each(|(_, address)| text.push_str(&format!(" {address}")));
+        Some((facing.port.clone(), Text::from(text + &resident(facing, None))))
+    });
+    placed.concat(&together)
 }
 
 /// Whether what the router translates and balances is announced at all: options:nat-addresses is

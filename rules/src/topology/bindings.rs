@@ -69,7 +69,7 @@ pub fn output(
         &nb.switch_port,
         &routed.ports,
         &nb.router,
-        &program.union(&[]),
+        &nats.outsides,
     );
     let of_routers = routed.bindings(nb, sb, keys, ports, &gateways.groups, nats);
     let announcing = announce(&connected, &announced.announcements);

@@ -121,6 +121,24 @@ impl Field {
         FIELDS.iter().position(|field| field.name == name).map(|index| Field(index as u8))
     }
 
+    /// The field of that name or of one of the older names that Open vSwitch still takes.
+    pub fn find_any(name: &str) -> Option<Field> {
+        Field::find(match name {
+            "dl_src" => "eth_src",
+            "dl_dst" => "eth_dst",
+            "dl_type" => "eth_type",
+            "nw_src" => "ip_src",
+            "nw_dst" => "ip_dst",
+            "ip_proto" => "nw_proto",
+            "ip_ecn" => "nw_ecn",
+            "nw_frag" => "ip_frag",
+            "tp_src" => "tcp_src",
+            "tp_dst" => "tcp_dst",
+            "tunnel_id" => "tun_id",
+            name => name,
+        })
+    }
+
     /// The field that a match header names; either kind of header will do. Mask bit and length are ignored.
     pub fn from_header(header: u32) -> Option<Field> {
         let class = (header >> 16) as u16;

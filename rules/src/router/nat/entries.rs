@@ -4,6 +4,7 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Fault, Filter, Gate, NatEntry, Translation};
+use super::outside::{self, Outside, Place};
 use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
@@ -25,6 +26,10 @@ pub struct Entries {
     /// Routers and the outside addresses in their NAT rows, as these spell them, whether they count or
     /// not; each once.
     pub external_ips: Relation<(Uuid, Text)>,
+    /// Outside addresses as neighbours hear of them.
+    pub outsides: Relation<Outside>,
+    /// Where distributed translations happen, by router; each once.
+    pub places: Relation<(Uuid, Place)>,
     /// Why rows count for nothing.
     pub problems: Relation<Problem>,
 }
@@ -145,6 +150,8 @@ pub fn entries(nb: &Northbound, routed: &Routed) -> Entries {
             .distinct(),
         routers: external_ips.map(|(router, _)| *router).distinct(),
         external_ips: external_ips.distinct(),
+        outsides: outside::outsides(nb, &routed.routers),
+        places: outside::places(nb),
         entries,
         problems: problems.concat(&bad),
     }

@@ -5,6 +5,7 @@ use super::entry::NatEntry;
 use super::home::Home;
 use crate::flow::register::{DNAT_LOCAL, EGRESS_LOOPBACK};
 use crate::flow::{Flow, Stage};
+use crate::ovsdb::Uuid;
 
 /// How many registers the packet that comes back in has to forget.
 const REGISTERS: u8 = 10;
@@ -54,4 +55,11 @@ pub fn translated_here(entry: &NatEntry, home: &Home) -> Option<Flow> {
         entry.resident()?,
     );
     Some(entry.flow(Stage::LrOutChkDnatLocal, 50, matches, format!("{DNAT_LOCAL} = 1; next;")))
+}
+
+/// The flow that knows what was translated on its way in, where there is one zone: the mark is still there
+/// on the way out. On every router that translates, explained by its row.
+pub fn marked(router: Uuid) -> Flow {
+    let actions = format!("{DNAT_LOCAL} = 1; next;");
+    Flow::new(Stage::LrOutChkDnatLocal, 50, "ip && ct_mark.natted == 1", actions).hint(router)
 }

@@ -1,6 +1,6 @@
 //! Routes to the networks of router ports (I12).
 
-use std::fmt::Display;
+use std::net::IpAddr;
 
 use crate::flow::register::{
     ECMP_GROUP, NEXT_HOP_IP4, NEXT_HOP_IP6, NEXT_HOP_IS_IP4, SOURCE_IP4, SOURCE_IP6,
@@ -9,6 +9,8 @@ use crate::flow::text::ip6;
 use crate::flow::{Flow, Stage};
 use crate::switch::port::Port;
 use crate::value::addresses::RouterAddresses;
+use crate::value::ip;
+use crate::value::mac::Mac;
 
 const STAGE: Stage = Stage::LrInIpRouting;
 const SOURCE: &str = "router/route/connected.rs";
@@ -24,38 +26,58 @@ pub const BFD: u16 = 3784;
 /// `watched`: some session watches a neighbour of the port; its packets keep their TTL, which has to
 /// arrive as 255.
 pub fn flows(port: &Port, addresses: &RouterAddresses, watched: bool) -> Vec<Flow> {
-    let mac = addresses.given.mac;
-    let route = |matches: String, length: u8, family: u8, source: &dyn Display| {
-        let (next_hop, register) = match family {
-            4 => (NEXT_HOP_IP4, SOURCE_IP4),
-            _ => (NEXT_HOP_IP6, SOURCE_IP6),
-        };
-        let actions = format!(
-            "{ECMP_GROUP} = 0; {next_hop} = ip{family}.dst; {register} = {source}; eth.src = {mac}; \
-             outport = {}; flags.loopback = 1; {NEXT_HOP_IS_IP4} = {}; next;",
-            port.quoted(),
-            u8::from(family == 4)
-        );
-        let priority = u16::from(length) * PER_BIT + CONNECTED;
-        let probe = watched.then(|| {
-            port.flow(STAGE, priority + 1, format!("{matches} && udp.dst == {BFD}"), actions.clone())
-        });
-        let plain = port.flow(STAGE, priority, matches, format!("ip.ttl--; {actions}"));
-        [Some(plain), probe].into_iter().flatten().map(|flow| flow.written_in(SOURCE))
-    };
+    let out = Out { port, mac: addresses.given.mac, watched };
     let mut flows = Vec::new();
     for net in &addresses.given.ip4 {
         let matches = format!("ip4.dst == {}/{}", net.network(), net.length);
-        flows.extend(route(matches, net.length, 4, &net.address));
+        flows.extend(out.flows(matches, net.length, 4, IpAddr::V4(net.address)));
     }
     for net in addresses.ip6() {
         let network = net.network();
         let local = network.is_unicast_link_local();
         let from = if local { format!("{} && ", port.is_inport()) } else { String::new() };
         let matches = format!("{from}ip6.dst == {}/{}", ip6(network), net.length);
-        flows.extend(route(matches, net.length, 6, &ip6(net.address)));
+        flows.extend(out.flows(matches, net.length, 6, IpAddr::V6(net.address)));
     }
     flows
+}
+
+/// The port behind which a network is.
+#[derive(Clone, Copy, Debug)]
+pub struct Out<'a> {
+    /// The port.
+    pub port: &'a Port,
+    /// Its address.
+    pub mac: Mac,
+    /// Some session watches a neighbour of it.
+    pub watched: bool,
+}
+
+impl Out<'_> {
+    /// The flows for packets that match, a network of the `family` with a prefix of `length` bits: they go
+    /// straight to their destination. `source` is the port's own address, of either family.
+    pub fn flows(self, matches: String, length: u8, family: u8, source: IpAddr) -> Vec<Flow> {
+        let next_hop = if family == 4 { NEXT_HOP_IP4 } else { NEXT_HOP_IP6 };
+        let register = if source.is_ipv4() { SOURCE_IP4 } else { SOURCE_IP6 };
+        let actions = format!(
+            "{ECMP_GROUP} = 0; {next_hop} = ip{family}.dst; {register} = {}; eth.src = {}; outport = {}; \
+             flags.loopback = 1; {NEXT_HOP_IS_IP4} = {}; next;",
+            ip::text(source),
+            self.mac,
+            self.port.quoted(),
+            u8::from(source.is_ipv4())
+        );
+        let priority = u16::from(length) * PER_BIT + CONNECTED;
+        let flow = |priority, matches, actions: String| {
+            self.port.flow(STAGE, priority, matches, actions).written_in(SOURCE)
+        };
+        let probe = self
+            .watched
+            .then(|| flow(priority + 1, format!("{matches} && udp.dst == {BFD}"), actions.clone()));
+        let mut flows = vec![flow(priority, matches, format!("ip.ttl--; {actions}"))];
+        flows.extend(probe);
+        flows
+    }
 }
 
 #[cfg(test)]
