@@ -20,8 +20,8 @@ use northflow_rules::northd::{self, INPUTS};
 use northflow_rules::schema::Database;
 
 use self::core::Core;
-use self::side::Side;
 use self::feed::Feed;
+use self::side::Side;
 use self::stats::Stats;
 use crate::ovsdb::client::{self, Event, Remote, RemoteError};
 use crate::process::args::{self, Parsed, Settings};
