@@ -1,10 +1,12 @@
-//! The outside world of northflow: OVSDB servers and files, and the `northflow` command.
+//! The outside world of northflow: OVSDB servers and files, switches, and the `northflow` command.
 #![deny(missing_docs)]
 
 pub mod change;
 pub mod memory;
+pub mod net;
 pub mod northd;
 pub mod offline;
+pub mod openflow;
 pub mod ovsdb;
 pub mod process;
 pub mod replay;

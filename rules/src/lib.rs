@@ -6,6 +6,7 @@
 
 pub mod acl;
 pub mod binding;
+pub mod chassis;
 pub mod flow;
 pub mod global;
 pub mod lb;

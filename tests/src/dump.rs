@@ -22,7 +22,12 @@ pub fn of_server(reference: &Reference, databases: &Databases, which: Database) 
         Database::Northbound => "nb",
         Database::Southbound => "sb",
     });
-    let text = reference.output("ovsdb-client", &["dump", "--format=json", &remote, which.name()])?;
+    of_remote(reference, &remote, which.name())
+}
+
+/// What the server at `remote` holds of the database called `name`.
+pub fn of_remote(reference: &Reference, remote: &str, name: &str) -> Result<Dump, String> {
+    let text = reference.output("ovsdb-client", &["dump", "--format=json", remote, name])?;
     let mut dump = Dump::new();
     for table in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
         let table = table.map_err(|error| format!("ovsdb-client dump: {error}"))?;

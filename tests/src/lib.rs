@@ -9,5 +9,6 @@ pub mod normalize;
 pub mod player;
 pub mod recording;
 pub mod reference;
+pub mod switch;
 pub mod trial;
 pub mod walk;

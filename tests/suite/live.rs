@@ -4,6 +4,7 @@ mod aging;
 mod chassis;
 mod dropin;
 mod faults;
+mod registration;
 mod several;
 mod takeover;
 mod world;
@@ -16,7 +17,7 @@ type Test = fn(&'static Reference) -> Result<(), Failed>;
 
 /// The tests of this module.
 pub fn trials() -> Vec<Trial> {
-    let tests: [(&str, Test); 16] = [
+    let tests: [(&str, Test); 17] = [
         ("commands", dropin::commands),
         ("progress", dropin::progress),
         ("empty", dropin::empty),
@@ -32,6 +33,7 @@ pub fn trials() -> Vec<Trial> {
         ("destroyed_rows", faults::destroyed_rows),
         ("malformed", faults::malformed),
         ("chassis", chassis::chassis),
+        ("registration", registration::registered),
         ("aging", aging::aging),
     ];
     tests.into_iter().map(|(name, test)| with_reference(format!("live::{name}"), test)).collect()

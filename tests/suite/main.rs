@@ -7,12 +7,16 @@
 //!
 //! - `ovsdb_client`: the client against real servers.
 //!
+//! - `openflow`: the connection to a switch against a real one.
+//!
 //! - `walk`: random walks, against the reference.
 //!
 //! Tests that need the reference are ignored where it cannot be had, and fail where
 //! `NORTHFLOW_REQUIRE_REFERENCE=1`.
 
 mod live;
+mod net;
+mod openflow;
 mod ovsdb_client;
 mod scenario;
 mod walk;
@@ -23,7 +27,8 @@ fn main() {
     let mut args = Arguments::from_args();
     // Servers are cheap, but timings are not made better by many of them.
     args.test_threads = args.test_threads.or(Some(2));
-    let modules = [live::trials(), ovsdb_client::trials(), scenario::trials(), walk::trials()];
+    let modules =
+        [live::trials(), openflow::trials(), ovsdb_client::trials(), scenario::trials(), walk::trials()];
     let trials = modules.into_iter().flatten().collect();
     libtest_mimic::run(&args, trials).exit();
 }

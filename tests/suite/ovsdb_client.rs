@@ -1,7 +1,5 @@
 //! The OVSDB client against real servers: restarts, cut connections, locks, clusters, conversion.
 
-mod net;
-
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -18,7 +16,7 @@ use northflow_tests::trial::with_reference;
 use serde::de::DeserializeSeed;
 use serde_json::Value;
 
-use self::net::{Proxy, Scratch, Server};
+use crate::net::{Proxy, Scratch, Server};
 
 /// The tests of this module.
 pub fn trials() -> Vec<Trial> {

@@ -10,7 +10,6 @@
 //! transaction twice, and writes no log.
 
 pub mod ops;
-pub mod remote;
 pub mod replica;
 
 mod decode;
@@ -18,34 +17,31 @@ mod event;
 mod framing;
 mod layout;
 mod message;
-mod reconnect;
 mod session;
 #[cfg(test)]
 mod tests;
 mod transact;
-mod worker;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-use mio::{Poll, Waker};
+use crossbeam_channel::Receiver;
 use northflow_rules::ovsdb::Text;
 
 pub use self::event::{Event, RowUpdate, SessionError, TableUpdate, Update, Warning};
+use self::framing::Framer;
 pub use self::layout::{Kind, Layout, TableLayout, TableRequest};
 pub use self::ops::Operations;
-pub use self::remote::{Remote, RemoteError};
 pub use self::replica::Replica;
 use self::session::Session;
 pub use self::transact::{OperationResult, Outcome, TransactionError};
-use self::worker::{WAKER, Worker};
+use crate::net::{self, Lost, Order, Protocol};
+pub use crate::net::{Remote, RemoteError, Stopped};
 
-/// How many commands may wait for the client's thread, which takes them at once.
-const COMMANDS: usize = 1024;
+/// How many events and rows may wait for the user before no more is read.
+const MAX_EVENTS: usize = 256;
+const MAX_ROWS: usize = 50_000;
 
 /// What a client is to do.
 #[derive(Clone, Debug)]
@@ -117,85 +113,117 @@ pub struct Status {
 }
 
 /// The user's end of a client; dropping the last clone, or the events' receiver, ends the client.
-#[derive(Clone, Debug)]
-pub struct Handle(Arc<Shared>);
-
-#[derive(Debug)]
-struct Shared {
-    commands: Sender<Command>,
-    waker: Arc<Waker>,
-    status: Arc<Mutex<Status>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// The client is not running any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stopped;
-
-impl std::fmt::Display for Stopped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the OVSDB client has stopped")
-    }
-}
-
-impl std::error::Error for Stopped {}
+pub type Handle = net::Handle<Command, Status>;
 
 /// Starts a client. Fails only if there is no remote or the system refuses a thread or a poll.
 pub fn spawn(config: Config) -> io::Result<(Handle, Receiver<Event>)> {
     let Config { name, mut remotes, shuffle, database, tables, leader_only, probe_interval, queue } = config;
-    if remotes.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, RemoteError::Empty));
-    }
     if shuffle {
         self::shuffle(&mut remotes);
     }
-    let poll = Poll::new()?;
-    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-    let (commands, commands_in) = bounded(COMMANDS);
-    let (events_out, events) = bounded(queue.max(1));
-    let status = Arc::new(Mutex::new(Status::default()));
-    let worker = Worker {
-        poll,
-        _waker: waker.clone(),
-        commands: commands_in,
-        events: events_out,
-        status: status.clone(),
-        session: Session::new(database, tables, leader_only),
-        remotes,
-        probe: probe_interval,
-    };
-    let thread = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
-    let thread = Mutex::new(Some(thread));
-    Ok((Handle(Arc::new(Shared { commands, waker, status, thread })), events))
+    let session = Session::new(database, tables, leader_only);
+    let client = Client { session, framer: Framer::default() };
+    net::start(client, net::Settings { name, remotes, probe: probe_interval, queue })
 }
 
-impl Handle {
-    /// Gives a command, in order after those before it.
-    pub fn send(&self, command: Command) -> Result<(), Stopped> {
-        self.0.commands.send(command).map_err(|_| Stopped)?;
-        self.0.waker.wake().map_err(|_| Stopped)
+/// What runs on the client's thread.
+#[derive(Debug)]
+struct Client {
+    session: Session,
+    framer: Framer,
+}
+
+impl Protocol for Client {
+    type Command = Command;
+    type Event = Event;
+    type Reason = SessionError;
+    type Status = Status;
+
+    fn remote(&self) -> Option<&Remote> {
+        self.session.remote()
     }
 
-    /// How the client is doing. It may be ahead of the events.
-    pub fn status(&self) -> Status {
-        self.0.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn connecting(&mut self, remote: Remote) {
+        self.framer = Framer::default();
+        self.session.connecting(remote);
     }
 
-    /// Ends the client and waits until its thread is gone, which is at once.
-    pub fn stop(&self) {
-        // If it has stopped already, so much the better.
-        let _ = self.send(Command::Stop);
-        let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            let _ = thread.join();
+    fn opened(&mut self) {
+        self.session.opened();
+    }
+
+    fn closed(&mut self, reason: SessionError) {
+        self.session.closed(reason);
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.framer.push(bytes);
+    }
+
+    fn handle(&mut self) -> Result<bool, SessionError> {
+        let message = self.framer.next().map_err(|error| SessionError::Protocol(error.to_string()))?;
+        match message {
+            Some(message) => self.session.message(self.framer.bytes(message)).map(|()| true),
+            None => Ok(false),
         }
     }
-}
 
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let _ = self.commands.send(Command::Stop);
-        let _ = self.waker.wake();
+    fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.session.out
+    }
+
+    fn probe(&mut self) {
+        self.session.probe();
+    }
+
+    fn command(&mut self, command: Command) -> Order<SessionError> {
+        let session = &mut self.session;
+        match command {
+            Command::Transact { id, operations } => session.transact(id, &operations),
+            Command::Lock { name, steal } => session.want_lock(name, steal),
+            Command::Unlock => session.unwant_lock(),
+            Command::SetProbeInterval(interval) => return Order::Probe(interval),
+            Command::Reconnect => return Order::Close(Lost::Requested.into()),
+            Command::Resync => {
+                session.forget();
+                return Order::Close(SessionError::Inconsistent);
+            }
+            Command::Refetch => session.refetch(),
+            Command::ResetMinIndex => session.reset_min_index(),
+            Command::Stop => return Order::Stop,
+        }
+        Order::Nothing
+    }
+
+    fn pop(&mut self) -> Option<Event> {
+        self.session.outbox.pop()
+    }
+
+    fn unpop(&mut self, event: Event) {
+        self.session.outbox.unpop(event);
+    }
+
+    fn has_events(&self) -> bool {
+        self.session.outbox.load().0 > 0
+    }
+
+    fn is_backlogged(&self) -> bool {
+        let (events, rows) = self.session.outbox.load();
+        events > MAX_EVENTS || rows > MAX_ROWS
+    }
+
+    /// A session that had its data was with the right server: no reason to wait.
+    fn forgives(&self, reason: &SessionError) -> bool {
+        self.session.is_flowing() && !matches!(reason, SessionError::Protocol(_))
+    }
+
+    fn report(&self, status: &mut Status) {
+        let session = &self.session;
+        if status.remote.as_ref() != session.remote() {
+            status.remote = session.remote().cloned();
+        }
+        status.connected = session.is_flowing();
+        status.has_lock = session.has_lock();
     }
 }
 

@@ -18,9 +18,9 @@ use northflow_language::action::{
     Catalog, Catalogs, Context, Environment, Features, Group, GroupBucket, List, Meter, OptionKind,
     ParseError, Parsed, Prerequisite, Scene, encode, parse,
 };
-use northflow_language::openflow::{self, Port};
+use northflow_language::openflow::{self, Field, Port};
 use northflow_language::register;
-use northflow_language::symbol::SymbolTable;
+use northflow_language::symbol::{Level, Place, Symbol, SymbolTable, Writable};
 use northflow_language::table::Pipeline;
 
 /// A place for flows: a switch or a router, with some ports.
@@ -31,6 +31,7 @@ struct World {
     router_advertisement: Catalog,
     empty_lb_backends: Catalog,
     pipeline: Pipeline,
+    tables: u8,
     context: Context,
     numbers: BTreeMap<String, u32>,
     used: Vec<String>,
@@ -88,13 +89,24 @@ impl World {
             ("bootfile_name", 59, Str),
             ("bootfile_name_alt", 254, Str),
         ];
+        let mut symbols = SymbolTable::logical();
+        symbols.add(Symbol {
+            name: "wide_string",
+            width: 0,
+            place: Place::Field(Field::find("xreg4").expect("a field")),
+            prerequisite: "",
+            level: Level::Nominal,
+            cross_product: false,
+            writable: Writable::Outside,
+        });
         World {
-            symbols: SymbolTable::logical(),
+            symbols,
             dhcp: dhcp.into_iter().collect(),
             dhcpv6: dhcpv6.into_iter().collect(),
             router_advertisement: Catalog::router_advertisement(),
             empty_lb_backends: Catalog::empty_lb_backends(),
             pipeline: Pipeline::Ingress,
+            tables: Pipeline::Ingress.length(),
             context: Context {
                 pipeline: Pipeline::Ingress,
                 output_table: 64,
@@ -118,12 +130,15 @@ impl World {
             "router" => self.context.is_switch = false,
             "egress" => {
                 self.pipeline = Pipeline::Egress;
+                self.tables = Pipeline::Egress.length();
                 self.context.pipeline = Pipeline::Egress;
             }
             "features" => {
                 self.context.features = Features { zero_snat: true, meters: true, symmetric_hash: true };
                 self.context.controller_meter = Some(7);
             }
+            "last_table" => self.tables = 10,
+            "no_tables" => self.tables = 0,
             "common_snat" => self.context.common_zone = register::SNAT_ZONE,
             "implicit_output" => self.context.explicit_output = false,
             "old_registers" => self.context.register_consolidation = false,
@@ -138,9 +153,8 @@ impl World {
             router_advertisement: &self.router_advertisement,
             empty_lb_backends: &self.empty_lb_backends,
         };
-        let pipeline = self.pipeline;
-        let scene =
-            Scene { symbols: &self.symbols, catalogs, pipeline, table: 10, tables: pipeline.length() };
+        let Self { symbols, pipeline, tables, .. } = self;
+        let scene = Scene { symbols, catalogs, pipeline: *pipeline, table: 10, tables: *tables };
         parse(text, &scene)
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use northflow_rules::ovsdb::{Datum, Text, Uuid};
 
 use super::layout::Layout;
-use super::remote::Remote;
 use super::transact::Outcome;
+use crate::net::{Lost, Remote};
 
 /// News, in the order in which it happened.
 ///
@@ -145,16 +145,8 @@ impl fmt::Display for Warning {
 /// Why a session ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionError {
-    /// The connection could not be made.
-    Connect(String),
-    /// The connection was not made in time.
-    ConnectTimeout,
-    /// The server closed the connection.
-    Closed,
-    /// Reading or writing failed.
-    Io(String),
-    /// The server did not answer a probe.
-    Silent,
+    /// The connection was lost, or could not be made.
+    Lost(Lost),
     /// The server sent what the protocol does not allow; the text says what.
     Protocol(String),
     /// The server does not serve the database.
@@ -176,18 +168,18 @@ pub enum SessionError {
     MonitorCanceled,
     /// [`Command::Resync`](super::Command::Resync) was given.
     Inconsistent,
-    /// [`Command::Reconnect`](super::Command::Reconnect) was given, or the client was stopped.
-    Requested,
+}
+
+impl From<Lost> for SessionError {
+    fn from(lost: Lost) -> SessionError {
+        SessionError::Lost(lost)
+    }
 }
 
 impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SessionError::Connect(error) => write!(f, "connection attempt failed ({error})"),
-            SessionError::ConnectTimeout => write!(f, "connection attempt timed out"),
-            SessionError::Closed => write!(f, "connection closed by peer"),
-            SessionError::Io(error) => write!(f, "connection dropped ({error})"),
-            SessionError::Silent => write!(f, "no response to inactivity probe"),
+            SessionError::Lost(lost) => lost.fmt(f),
             SessionError::Protocol(what) => write!(f, "protocol error: {what}"),
             SessionError::UnknownDatabase(name) => write!(f, "server does not have database {name}"),
             SessionError::NotJoined => write!(f, "server has not yet joined its cluster or relay source"),
@@ -198,7 +190,6 @@ impl fmt::Display for SessionError {
             }
             SessionError::MonitorCanceled => write!(f, "database was removed or converted"),
             SessionError::Inconsistent => write!(f, "replica is inconsistent with the server"),
-            SessionError::Requested => write!(f, "disconnected on request"),
         }
     }
 }

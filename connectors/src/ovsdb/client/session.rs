@@ -24,8 +24,8 @@ use super::event::{Event, SessionError, Update, Warning};
 use super::layout::{Kind, Layout, TableRequest};
 use super::message::{Message, write_refusal, write_reply, write_request};
 use super::ops::Operations;
-use super::remote::Remote;
 use super::transact::{self, Outcome, UNKNOWN_DATABASE};
+use crate::net::Remote;
 use crate::ovsdb::codec::write_string;
 use crate::ovsdb::schema::DatabaseSchema;
 

@@ -117,7 +117,7 @@ fn time_until_the_first_server_again() -> Duration {
     assert!(matches!(soon(&events), Event::Snapshot { .. }));
     assert!(handle.status().connected);
     drop(peer);
-    assert!(matches!(soon(&events), Event::Disconnected { reason: SessionError::Closed, .. }));
+    assert!(matches!(soon(&events), Event::Disconnected { reason: SessionError::Lost(Lost::Closed), .. }));
     Peer::accept(&first_listener).serve();
     assert!(matches!(soon(&events), Event::Connected { .. }));
     let time = began.elapsed();
@@ -139,7 +139,7 @@ fn tcp_is_connected_to_and_refused() {
     drop((stream, listener));
     assert!(matches!(soon(&events), Event::Disconnected { .. }));
     match soon(&events) {
-        Event::Disconnected { remote: refused, reason: SessionError::Connect(_) } => {
+        Event::Disconnected { remote: refused, reason: SessionError::Lost(Lost::Connect(_)) } => {
             assert_eq!(refused, remote)
         }
         event => panic!("{event:?}"),
@@ -159,7 +159,10 @@ fn silence_is_probed_and_ends_the_session() {
         match soon(&events) {
             Event::Connected { .. } | Event::Snapshot { .. } => {}
             event => {
-                assert!(matches!(event, Event::Disconnected { reason: SessionError::Silent, .. }));
+                assert!(matches!(
+                    event,
+                    Event::Disconnected { reason: SessionError::Lost(Lost::Silent), .. }
+                ));
                 break;
             }
         }
@@ -225,7 +228,7 @@ fn an_idle_client_sleeps() {
     assert!(sleeps("idle") - before <= 1);
     assert!(events.try_recv().is_err());
     drop(handle);
-    assert!(matches!(soon(&events), Event::Disconnected { reason: SessionError::Requested, .. }));
+    assert!(matches!(soon(&events), Event::Disconnected { reason: SessionError::Lost(Lost::Requested), .. }));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::net::Lost;
 use crate::ovsdb::client::event::{RowUpdate, TableUpdate};
 
 const ROW: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
@@ -151,7 +152,7 @@ fn a_snapshot_waits_for_its_other_half() {
 fn a_session_continues_where_the_last_one_ended() {
     let mut script = Script::new(false);
     script.connect();
-    script.session.closed(SessionError::Closed);
+    script.session.closed(SessionError::Lost(Lost::Closed));
     assert_eq!(script.told(), ["disconnected"]);
     script.session.refetch();
     script.identify("standalone", true, 0).unwrap();
@@ -184,7 +185,7 @@ fn what_breaks_a_replica_makes_the_next_session_begin_anew() {
 fn a_changed_schema_asks_for_a_snapshot() {
     let mut script = Script::new(false);
     script.connect();
-    script.session.closed(SessionError::Closed);
+    script.session.closed(SessionError::Lost(Lost::Closed));
     script.open();
     script.refuse("get_schema");
     let mut smaller = schema();
@@ -240,7 +241,7 @@ fn the_lock_is_wanted_in_every_session() {
     script.notify("stolen", json!(["L"])).unwrap();
     assert_eq!(script.told(), ["contended", "acquired", "lost"]);
     script.notify("locked", json!(["L"])).unwrap();
-    script.session.closed(SessionError::Closed);
+    script.session.closed(SessionError::Lost(Lost::Closed));
     assert_eq!(script.told(), ["acquired", "lost", "disconnected"]);
     script.connect();
     // A notification before the reply is about the past.
@@ -262,7 +263,7 @@ fn every_transaction_has_one_outcome() {
     operations.comment("c");
     script.session.transact(6, &operations);
     assert_eq!(script.take("transact")["params"][1], json!({ "op": "comment", "comment": "c" }));
-    script.session.closed(SessionError::Closed);
+    script.session.closed(SessionError::Lost(Lost::Closed));
     no_operations(&mut script, 7);
     let outcomes: Vec<(u64, Outcome)> = script
         .events()

@@ -1,4 +1,4 @@
-//! The client's thread: sockets, timers and channels around a [`Session`].
+//! A connection's thread: sockets, timers and channels around a [`Protocol`].
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,12 +7,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use super::event::{Event, SessionError};
-use super::framing::Framer;
 use super::reconnect::{Action, Reconnect};
 use super::remote::{Remote, Stream};
-use super::session::Session;
-use super::{Command, Status};
+use super::{Lost, Order, Protocol};
 
 /// Wakes the thread when a command has been sent.
 pub(super) const WAKER: Token = Token(0);
@@ -22,10 +19,7 @@ const STREAM: Token = Token(1);
 const DEFAULT_PROBE: Duration = Duration::from_secs(5);
 /// How soon delivery is tried again when the user's channel was full.
 const REDELIVER: Duration = Duration::from_millis(5);
-/// How many events and rows may wait for the user before no more is read.
-const MAX_EVENTS: usize = 256;
-const MAX_ROWS: usize = 50_000;
-/// How often the server is told that we live while nothing is read, and so none of its probes
+/// How often the peer is told that we live while nothing is read, and so none of its probes
 /// answered: well below the least probe interval in use.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// How much is read before commands and timers have their turn.
@@ -39,39 +33,38 @@ enum Flow {
 
 struct Connection {
     stream: Stream,
-    framer: Framer,
     established: bool,
     /// Whether there may be more to read or room to write; the poll tells only of changes.
     readable: bool,
     writable: bool,
-    /// How much of the session's output has been written.
+    /// How much of the protocol's output has been written.
     written: usize,
-    /// When to tell the server that we live; set while reading is paused.
+    /// When to tell the peer that we live; set while reading is paused.
     keep_alive: Option<Instant>,
 }
 
-pub(super) struct Worker {
+pub(super) struct Worker<P: Protocol> {
     pub(super) poll: Poll,
     /// Kept because a waker that its last owner drops takes its wake-ups along.
     pub(super) _waker: Arc<Waker>,
-    pub(super) commands: Receiver<Command>,
-    pub(super) events: Sender<Event>,
-    pub(super) status: Arc<Mutex<Status>>,
-    pub(super) session: Session,
+    pub(super) commands: Receiver<Option<P::Command>>,
+    pub(super) events: Sender<P::Event>,
+    pub(super) status: Arc<Mutex<P::Status>>,
+    pub(super) protocol: P,
     pub(super) remotes: Vec<Remote>,
     pub(super) probe: Option<Duration>,
 }
 
 /// The thread's state while it runs.
-struct Running {
-    worker: Worker,
+struct Running<P: Protocol> {
+    worker: Worker<P>,
     reconnect: Reconnect,
     connection: Option<Connection>,
     next_remote: usize,
     buffer: Box<[u8]>,
 }
 
-impl Worker {
+impl<P: Protocol> Worker<P> {
     /// Runs until it is told to stop or nobody listens.
     pub(super) fn run(self) {
         let reconnect = Reconnect::new(Instant::now(), self.remotes.len());
@@ -85,23 +78,31 @@ impl Worker {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // Nothing can be waited for any more.
                 Err(error) => {
-                    running.close(SessionError::Io(error.to_string()));
+                    running.close(Lost::Io(error.to_string()).into());
                     break;
                 }
             }
         }
-        running.close(SessionError::Requested);
+        running.close(Lost::Requested.into());
         running.deliver();
     }
 }
 
-impl Running {
+impl<P: Protocol> Running<P> {
     /// Does all that can be done without waiting.
     fn turn(&mut self) -> Flow {
         loop {
             match self.worker.commands.try_recv() {
-                Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return Flow::Stop,
-                Ok(command) => self.command(command),
+                Ok(None) | Err(TryRecvError::Disconnected) => return Flow::Stop,
+                Ok(Some(command)) => match self.worker.protocol.command(command) {
+                    Order::Nothing => {}
+                    Order::Close(reason) => self.close(reason),
+                    Order::Probe(interval) => {
+                        self.worker.probe = interval;
+                        self.set_probe();
+                    }
+                    Order::Stop => return Flow::Stop,
+                },
                 Err(TryRecvError::Empty) => break,
             }
         }
@@ -110,44 +111,16 @@ impl Running {
         }
         self.timers();
         if let Err(error) = self.send() {
-            self.close(SessionError::Io(error.to_string()));
+            self.close(Lost::Io(error.to_string()).into());
         }
         let flow = self.deliver();
         self.report();
         flow
     }
 
-    fn command(&mut self, command: Command) {
-        let session = &mut self.worker.session;
-        match command {
-            Command::Transact { id, operations } => session.transact(id, &operations),
-            Command::Lock { name, steal } => session.want_lock(name, steal),
-            Command::Unlock => session.unwant_lock(),
-            Command::SetProbeInterval(interval) => {
-                self.worker.probe = interval;
-                self.set_probe();
-            }
-            Command::Reconnect => self.close(SessionError::Requested),
-            Command::Resync => {
-                self.close(SessionError::Inconsistent);
-                self.worker.session.forget();
-            }
-            Command::Refetch => session.refetch(),
-            Command::ResetMinIndex => session.reset_min_index(),
-            // Handled by the caller, who alone can end the loop.
-            Command::Stop => {}
-        }
-    }
-
-    /// Whether the user is so far behind that no more is read for now.
-    fn backlogged(&self) -> bool {
-        let (events, rows) = self.worker.session.outbox.load();
-        events > MAX_EVENTS || rows > MAX_ROWS
-    }
-
     fn timeout(&self) -> Option<Duration> {
         let now = Instant::now();
-        let paused = self.backlogged();
+        let paused = self.worker.protocol.is_backlogged();
         let more = self
             .connection
             .as_ref()
@@ -155,7 +128,7 @@ impl Running {
         if more {
             return Some(Duration::ZERO);
         }
-        let undelivered = self.worker.session.outbox.load().0 > 0;
+        let undelivered = self.worker.protocol.has_events();
         let keep_alive = self.connection.as_ref().and_then(|connection| connection.keep_alive);
         let deadline = if paused && keep_alive.is_some() { keep_alive } else { self.reconnect.deadline() };
         let wait = deadline.map(|deadline| deadline.saturating_duration_since(now));
@@ -182,13 +155,13 @@ impl Running {
         {
             None | Some(Ok(false)) => {}
             Some(Ok(true)) => self.established(),
-            Some(Err(error)) => self.close(SessionError::Connect(error.to_string())),
+            Some(Err(error)) => self.close(Lost::Connect(error.to_string()).into()),
         }
     }
 
     fn timers(&mut self) {
         let now = Instant::now();
-        let paused = self.backlogged();
+        let paused = self.worker.protocol.is_backlogged();
         if let Some(connection) = &mut self.connection
             && connection.established
         {
@@ -197,7 +170,7 @@ impl Running {
                 let due = *connection.keep_alive.get_or_insert(now + KEEP_ALIVE);
                 if now >= due {
                     connection.keep_alive = Some(now + KEEP_ALIVE);
-                    self.worker.session.probe();
+                    self.worker.protocol.probe();
                 }
                 return;
             }
@@ -208,9 +181,9 @@ impl Running {
         match self.reconnect.run(now) {
             None => {}
             Some(Action::Connect) => self.connect(now),
-            Some(Action::AttemptTimedOut) => self.close(SessionError::ConnectTimeout),
-            Some(Action::Probe) => self.worker.session.probe(),
-            Some(Action::PeerSilent) => self.close(SessionError::Silent),
+            Some(Action::AttemptTimedOut) => self.close(Lost::Timeout.into()),
+            Some(Action::Probe) => self.worker.protocol.probe(),
+            Some(Action::PeerSilent) => self.close(Lost::Silent.into()),
         }
     }
 
@@ -218,7 +191,7 @@ impl Running {
         let remote = self.worker.remotes[self.next_remote].clone();
         self.next_remote = (self.next_remote + 1) % self.worker.remotes.len();
         self.reconnect.connecting(now);
-        self.worker.session.connecting(remote.clone());
+        self.worker.protocol.connecting(remote.clone());
         let stream = remote.connect().and_then(|mut stream| {
             let interests = Interest::READABLE | Interest::WRITABLE;
             self.worker.poll.registry().register(&mut stream, STREAM, interests)?;
@@ -228,7 +201,6 @@ impl Running {
             Ok(stream) => {
                 self.connection = Some(Connection {
                     stream,
-                    framer: Framer::default(),
                     established: false,
                     readable: false,
                     writable: false,
@@ -236,7 +208,7 @@ impl Running {
                     keep_alive: None,
                 });
             }
-            Err(error) => self.close(SessionError::Connect(error.to_string())),
+            Err(error) => self.close(Lost::Connect(error.to_string()).into()),
         }
     }
 
@@ -246,37 +218,36 @@ impl Running {
         }
         self.reconnect.connected(Instant::now());
         self.set_probe();
-        self.worker.session.opened();
+        self.worker.protocol.opened();
     }
 
     fn set_probe(&mut self) {
-        let needs_probes = self.worker.session.remote().is_none_or(Remote::needs_probes);
+        let needs_probes = self.worker.protocol.remote().is_none_or(Remote::needs_probes);
         let default = if needs_probes { DEFAULT_PROBE } else { Duration::ZERO };
         self.reconnect.set_probe(self.worker.probe.unwrap_or(default));
     }
 
-    fn close(&mut self, reason: SessionError) {
-        if self.worker.session.remote().is_none() {
+    fn close(&mut self, reason: P::Reason) {
+        if self.worker.protocol.remote().is_none() {
             return;
         }
         if let Some(mut connection) = self.connection.take() {
             // Dropping the stream closes it, and with that ends its registration.
             let _ = self.worker.poll.registry().deregister(&mut connection.stream);
         }
-        // A session that had its data was with the right server: no reason to wait.
-        if self.worker.session.is_flowing() && !matches!(reason, SessionError::Protocol(_)) {
+        if self.worker.protocol.forgives(&reason) {
             self.reconnect.forgive();
         }
         self.reconnect.disconnected(Instant::now());
-        self.worker.session.closed(reason);
+        self.worker.protocol.closed(reason);
     }
 
     /// Reads and handles messages until there are no more, it is the others' turn, or the user
     /// is too far behind.
-    fn receive(&mut self) -> Result<(), SessionError> {
+    fn receive(&mut self) -> Result<(), P::Reason> {
         let mut turn = 0;
         loop {
-            let paused = self.backlogged();
+            let paused = self.worker.protocol.is_backlogged();
             let Some(connection) = self.connection.as_mut().filter(|connection| connection.established)
             else {
                 return Ok(());
@@ -284,58 +255,59 @@ impl Running {
             if paused {
                 return Ok(());
             }
-            let message =
-                connection.framer.next().map_err(|error| SessionError::Protocol(error.to_string()))?;
-            if let Some(message) = message {
-                self.worker.session.message(connection.framer.bytes(message))?;
+            if self.worker.protocol.handle()? {
                 continue;
             }
             if !connection.readable || turn >= READ_TURN {
                 return Ok(());
             }
             match connection.stream.read(&mut self.buffer) {
-                Ok(0) => return Err(SessionError::Closed),
+                Ok(0) => return Err(Lost::Closed.into()),
                 Ok(read) => {
-                    connection.framer.push(&self.buffer[..read]);
+                    self.worker.protocol.push(&self.buffer[..read]);
                     self.reconnect.activity(Instant::now());
                     turn += read;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.readable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(SessionError::Io(error.to_string())),
+                Err(error) => return Err(Lost::Io(error.to_string()).into()),
             }
         }
     }
 
+    /// Writes until there is no more, or no room for it.
     fn send(&mut self) -> io::Result<()> {
         let Some(connection) = self.connection.as_mut().filter(|connection| connection.established) else {
             return Ok(());
         };
-        let out = &mut self.worker.session.out;
-        while connection.writable && connection.written < out.len() {
-            match connection.stream.write(&out[connection.written..]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => connection.written += written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.writable = false,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+        loop {
+            self.worker.protocol.fill();
+            let out = self.worker.protocol.output();
+            while connection.writable && connection.written < out.len() {
+                match connection.stream.write(&out[connection.written..]) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(written) => connection.written += written,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.writable = false,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
             }
-        }
-        if connection.written == out.len() {
+            if connection.written < out.len() || out.is_empty() {
+                return Ok(());
+            }
             out.clear();
             out.shrink_to(READ_TURN);
             connection.written = 0;
         }
-        Ok(())
     }
 
     fn deliver(&mut self) -> Flow {
-        let outbox = &mut self.worker.session.outbox;
-        while let Some(event) = outbox.pop() {
+        let protocol = &mut self.worker.protocol;
+        while let Some(event) = protocol.pop() {
             match self.worker.events.try_send(event) {
                 Ok(()) => {}
                 Err(TrySendError::Full(event)) => {
-                    outbox.unpop(event);
+                    protocol.unpop(event);
                     break;
                 }
                 Err(TrySendError::Disconnected(_)) => return Flow::Stop,
@@ -345,12 +317,7 @@ impl Running {
     }
 
     fn report(&self) {
-        let session = &self.worker.session;
         let mut status = self.worker.status.lock().unwrap_or_else(PoisonError::into_inner);
-        if status.remote.as_ref() != session.remote() {
-            status.remote = session.remote().cloned();
-        }
-        status.connected = session.is_flowing();
-        status.has_lock = session.has_lock();
+        self.worker.protocol.report(&mut status);
     }
 }

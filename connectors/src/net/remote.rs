@@ -1,4 +1,4 @@
-//! Where a database server listens, as OVS writes it (ovsdb(7), "Active Database Connections"),
+//! Where a server or a switch listens, as OVS writes it (ovsdb(7), "Active Database Connections"),
 //! and the byte stream to it.
 
 use std::fmt;
@@ -11,12 +11,12 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
-/// One server.
+/// One peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Remote {
     /// `unix:PATH`.
     Unix(PathBuf),
-    /// `tcp:HOST:PORT`; a host name is looked up at every attempt, which may block the client's
+    /// `tcp:HOST:PORT`; a host name is looked up at every attempt, which may block the connection's
     /// thread for as long as the resolver takes.
     Tcp {
         /// An address or a name, without brackets.
@@ -117,8 +117,8 @@ impl Remote {
     }
 
     /// Begins to connect; the stream becomes writable once it has succeeded or failed, and
-    /// [`Stream::established`] then tells which.
-    pub fn connect(&self) -> io::Result<Stream> {
+    /// its `established` then tells which.
+    pub(super) fn connect(&self) -> io::Result<Stream> {
         match self {
             Remote::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
             Remote::Tcp { host, port } => {
@@ -147,7 +147,7 @@ fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 
 /// A non-blocking connection to a [`Remote`].
 #[derive(Debug)]
-pub enum Stream {
+pub(super) enum Stream {
     /// To a local socket.
     Unix(UnixStream),
     /// To a TCP port.
@@ -157,7 +157,7 @@ pub enum Stream {
 impl Stream {
     /// Whether the connection stands: `Ok(false)` while it is still being made, an error once it
     /// has failed.
-    pub fn established(&self) -> io::Result<bool> {
+    pub(super) fn established(&self) -> io::Result<bool> {
         let (error, peer) = match self {
             Stream::Unix(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),
             Stream::Tcp(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),

@@ -10,15 +10,15 @@
 use std::time::{Duration, Instant};
 
 /// Shortest wait between attempts.
-pub const MIN_BACKOFF: Duration = Duration::from_secs(1);
+const MIN_BACKOFF: Duration = Duration::from_secs(1);
 /// Longest wait between attempts.
-pub const MAX_BACKOFF: Duration = Duration::from_secs(8);
+const MAX_BACKOFF: Duration = Duration::from_secs(8);
 /// Shortest probe interval; only "none" is less.
 const MIN_PROBE: Duration = Duration::from_secs(1);
 
 /// What the owner of the connection must do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(super) enum Action {
     /// Start an attempt, then report [`Reconnect::connecting`].
     Connect,
     /// Give up the attempt, then report [`Reconnect::disconnected`].
@@ -39,7 +39,7 @@ enum State {
 
 /// The state of one reconnecting connection.
 #[derive(Debug)]
-pub struct Reconnect {
+pub(super) struct Reconnect {
     state: State,
     backoff: Duration,
     /// Attempts left that need not wait.
@@ -50,7 +50,7 @@ pub struct Reconnect {
 
 impl Reconnect {
     /// For a list of `remotes`; wants to connect at once.
-    pub fn new(now: Instant, remotes: usize) -> Reconnect {
+    pub(super) fn new(now: Instant, remotes: usize) -> Reconnect {
         Reconnect {
             state: State::Waiting { until: now },
             backoff: Duration::ZERO,
@@ -61,12 +61,12 @@ impl Reconnect {
     }
 
     /// Changes the probe interval; zero means none, less than a second means a second.
-    pub fn set_probe(&mut self, interval: Duration) {
+    pub(super) fn set_probe(&mut self, interval: Duration) {
         self.probe = (!interval.is_zero()).then(|| interval.max(MIN_PROBE));
     }
 
     /// When [`Reconnect::run`] next has something to do; `None` if only news can cause that.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::Waiting { until } => Some(until),
             State::Connecting { since } => Some(since + self.backoff.max(MIN_BACKOFF)),
@@ -76,7 +76,7 @@ impl Reconnect {
     }
 
     /// What there is to do.
-    pub fn run(&mut self, now: Instant) -> Option<Action> {
+    pub(super) fn run(&mut self, now: Instant) -> Option<Action> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return None;
         }
@@ -92,17 +92,17 @@ impl Reconnect {
     }
 
     /// An attempt has begun.
-    pub fn connecting(&mut self, now: Instant) {
+    pub(super) fn connecting(&mut self, now: Instant) {
         self.state = State::Connecting { since: now };
     }
 
     /// The attempt has succeeded.
-    pub fn connected(&mut self, now: Instant) {
+    pub(super) fn connected(&mut self, now: Instant) {
         self.state = State::Active { since: now, heard: now };
     }
 
     /// Bytes have arrived.
-    pub fn activity(&mut self, now: Instant) {
+    pub(super) fn activity(&mut self, now: Instant) {
         if let State::Active { since, .. } | State::Probing { since, .. } = self.state {
             self.state = State::Active { since, heard: now };
         }
@@ -110,13 +110,13 @@ impl Reconnect {
 
     /// The session was good: the next attempts, one at each remote, need not wait, and the
     /// waits begin anew.
-    pub fn forgive(&mut self) {
+    pub(super) fn forgive(&mut self) {
         self.free = self.remotes + 1;
         self.backoff = Duration::ZERO;
     }
 
     /// The connection or the attempt has ended.
-    pub fn disconnected(&mut self, now: Instant) {
+    pub(super) fn disconnected(&mut self, now: Instant) {
         let lasted = match self.state {
             State::Active { since, heard } | State::Probing { since, heard, .. } => {
                 heard.duration_since(since) >= self.backoff
