@@ -212,7 +212,7 @@ pub fn registered(reference: &'static Reference) -> Result<(), Failed> {
         .into_iter()
         .map(|row| Plugged { external_ids: row.external_ids, ofport: row.ofport })
         .collect();
-    for row in rows(&southbound, "Port_Binding").filter(|row| &*text(row, "type") == "") {
+    for row in rows(&southbound, "Port_Binding").filter(|row| text(row, "type").is_empty()) {
         let wanted = Wanted {
             logical_port: text(row, "logical_port"),
             options: map(row, "options"),
