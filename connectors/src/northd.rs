@@ -168,10 +168,7 @@ fn connect(
 ) -> Result<(Side, Receiver<Event>), Failure> {
     let feed = Feed::new(database, replica);
     let config = client::Config {
-        name: match database {
-            Database::Northbound => "northbound".into(),
-            Database::Southbound => "southbound".into(),
-        },
+        name: if database == Database::Northbound { "northbound".into() } else { "southbound".into() },
         remotes: remotes
             .split(',')
             .map(|remote| Ok(located(remote.trim().parse()?, dirs)))

@@ -162,10 +162,7 @@ impl Offline {
     }
 
     fn database(&mut self, which: Database) -> &mut MemoryDatabase {
-        match which {
-            Database::Northbound => &mut self.northbound,
-            Database::Southbound => &mut self.southbound,
-        }
+        if which == Database::Northbound { &mut self.northbound } else { &mut self.southbound }
     }
 
     /// The northbound database.

@@ -1,6 +1,6 @@
-//! Typed rows of the OVN databases: which tables and columns the rules read and write.
+//! Typed rows of the databases: which tables and columns the rules read and write.
 //!
-//! `table!` declares a row type; nothing but declarations stands in [`nb`] and [`sb`]. A type names
+//! `table!` declares a row type; nothing but declarations stands in [`nb`], [`sb`] and [`ovs`]. A type names
 //! the columns that the rules use and no others, so that a change of another column never reaches
 //! them. Where two programs share a row, one type holds the columns that northflow writes and another
 //! those that it reads.
@@ -12,6 +12,7 @@
 mod column;
 mod map;
 pub mod nb;
+pub mod ovs;
 pub mod sb;
 
 use std::fmt;
@@ -31,6 +32,8 @@ pub enum Database {
     Northbound,
     /// `OVN_Southbound`: what northflow tells the chassis, and what they answer.
     Southbound,
+    /// `Open_vSwitch`: a chassis' own database, from which its switch is configured.
+    Switch,
 }
 
 impl Database {
@@ -39,6 +42,7 @@ impl Database {
         match self {
             Database::Northbound => "OVN_Northbound",
             Database::Southbound => "OVN_Southbound",
+            Database::Switch => "Open_vSwitch",
         }
     }
 }

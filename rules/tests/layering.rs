@@ -120,7 +120,8 @@ fn dependencies_run_one_way() {
     };
     assert_eq!(ours("engine"), Vec::<String>::new());
     assert_eq!(ours("rules"), ["northflow-engine"]);
-    assert_eq!(ours("connectors"), ["northflow-engine", "northflow-rules"]);
+    let below = ["northflow-engine", "northflow-language", "northflow-rules"];
+    assert!(ours("connectors").iter().all(|name| below.contains(&name.as_str())));
     // Tests may stand on what they test, and on nothing above it.
     assert!(dependencies("engine", true).iter().all(|name| !name.starts_with("northflow-")));
     assert!(!dependencies("rules", true).contains(&"northflow-connectors".to_owned()));

@@ -16,12 +16,9 @@ pub type Row = BTreeMap<Text, Datum>;
 /// Tables of rows.
 pub type Dump = BTreeMap<Text, BTreeMap<Uuid, Row>>;
 
-/// What a running server holds.
+/// What the server of one of the two databases holds.
 pub fn of_server(reference: &Reference, databases: &Databases, which: Database) -> Result<Dump, String> {
-    let remote = databases.remote(match which {
-        Database::Northbound => "nb",
-        Database::Southbound => "sb",
-    });
+    let remote = databases.remote(if which == Database::Northbound { "nb" } else { "sb" });
     of_remote(reference, &remote, which.name())
 }
 

@@ -206,10 +206,7 @@ impl Player {
             if operations.len() == 1 {
                 continue;
             }
-            let remote = self.databases.remote(match database {
-                Database::Northbound => "nb",
-                Database::Southbound => "sb",
-            });
+            let remote = self.databases.remote(if database == Database::Northbound { "nb" } else { "sb" });
             let reply = self
                 .reference
                 .output("ovsdb-client", &["transact", &remote, &Value::from(operations).to_string()])?;

@@ -7,6 +7,7 @@
 
 mod acl;
 mod multicast;
+mod nat;
 mod router;
 mod service;
 
@@ -54,6 +55,7 @@ struct Model {
     bound: BTreeSet<String>,
     made: usize,
     services: service::Services,
+    nats: nat::Nats,
 }
 
 const TYPES: &[&str] = &[
@@ -120,11 +122,12 @@ pub fn scenario(seed: u64, steps: usize) -> String {
     for step in 1..=steps {
         // Try until something fits what is there.
         let line = loop {
-            let line = match random.below(15) {
+            let line = match random.below(17) {
                 0 | 1 => service::command(&mut model, &mut random),
                 2 => model.multicast(&mut random),
                 3 | 4 => model.acl_command(&mut random),
                 5 | 6 => model.router_command(&mut random),
+                7 | 8 => model.nat_command(&mut random),
                 _ => {
                     let choice = random.below(100);
                     model.command(choice, &mut random)

@@ -11,6 +11,7 @@ use northflow_connectors::openflow::{
     Band, Bucket, Command, Config, Contents, Delta, Event, Features, Flow, FlowKey, Group, GroupKind, Handle,
     Meter, MeterUnit, Refusal, Selection, Subject, TunnelOption, spawn,
 };
+use northflow_language::openflow as language;
 use northflow_tests::reference::Reference;
 use northflow_tests::switch::Switch;
 use northflow_tests::trial::with_reference;
@@ -534,6 +535,19 @@ fn what_a_controller_installed_is_recognised(reference: &'static Reference) -> R
     assert!(foreign.is_empty(), "{foreign:?}");
     assert!(theirs.groups.len() >= 3 && theirs.groups.iter().all(|(_, group)| group.is_some()));
     assert!(theirs.meters.len() >= 2 && theirs.meters.iter().all(|(_, meter)| meter.is_some()));
+    // The language's actions are what the switch says, and back.
+    for (key, flow) in &theirs.flows {
+        let bytes = flow.as_ref().map_or(&[][..], Flow::actions);
+        let actions = match language::decode(bytes) {
+            Ok(actions) => actions,
+            // Spelled as the language never does.
+            Err(language::DecodeError::Unknown(..)) => continue,
+            Err(error) => return Err(format!("{key}: {error:?} in {bytes:02x?}").into()),
+        };
+        let again = language::encode(&actions).map_err(|error| format!("{key}: {error:?}"))?;
+        // The switch knows how wide a tunnel option is.
+        assert_eq!(Flow::new(0, &again)?.actions(), bytes, "{key}: {actions:?}");
+    }
     let mut user = User::new(Remote::Unix(switch.management("br-two")));
     let Contents { flows, groups, meters } = theirs.clone();
     let count = flows.len() + groups.len() + meters.len();

@@ -179,10 +179,7 @@ impl Core {
     }
 
     fn side(&mut self, database: Database) -> &mut Side {
-        match database {
-            Database::Northbound => &mut self.northbound,
-            Database::Southbound => &mut self.southbound,
-        }
+        if database == Database::Northbound { &mut self.northbound } else { &mut self.southbound }
     }
 
     /// Takes in an event of a database's client.
@@ -200,9 +197,10 @@ impl Core {
                 self.side(database).connected = false;
             }
             Event::Snapshot { update, layout } => {
-                let side = match database {
-                    Database::Northbound => &mut self.northbound,
-                    Database::Southbound => &mut self.southbound,
+                let side = if database == Database::Northbound {
+                    &mut self.northbound
+                } else {
+                    &mut self.southbound
                 };
                 let seen = side.feed.snapshot(update, &layout, &mut self.replica, &mut self.pending);
                 side.ready = true;
@@ -210,9 +208,10 @@ impl Core {
                 self.seen(database, seen);
             }
             Event::Update(update) => {
-                let side = match database {
-                    Database::Northbound => &mut self.northbound,
-                    Database::Southbound => &mut self.southbound,
+                let side = if database == Database::Northbound {
+                    &mut self.northbound
+                } else {
+                    &mut self.southbound
                 };
                 let seen = side.feed.update(update, &mut self.replica, &mut self.pending);
                 self.seen(database, seen);
@@ -401,9 +400,10 @@ impl Core {
             self.aging.absorb(result.output(output), &mut self.pending);
         }
         for write in self.writer.absorb(result) {
-            let side = match write.database {
-                Database::Northbound => &mut self.northbound,
-                Database::Southbound => &mut self.southbound,
+            let side = if write.database == Database::Northbound {
+                &mut self.northbound
+            } else {
+                &mut self.southbound
             };
             // Otherwise the comparison with what is there will find it.
             if side.contents == Contents::Known {

@@ -50,10 +50,18 @@ fn action(kind: u16, body: &[u8], depth: usize, out: &mut Vec<u8>) -> Result<(),
     let mut reader = Reader::new(body, "action");
     match kind {
         SET_FIELD => {
-            let entry = Entry::read(&mut reader)?;
+            let entry = Entry::read(&mut reader)?.shortened();
             let full = [0xff; 256];
             let mask = entry.mask.unwrap_or(&full[..entry.value.len()]);
-            Entry::write(entry.field.preferred(), entry.value, mask, out);
+            match entry.mask {
+                // A mask of all ones is one all the same where the width is not known.
+                Some(mask) if entry.field.is_tunnel_option() => {
+                    entry.field.write(entry.value.len(), true, out);
+                    out.bytes(entry.value);
+                    out.bytes(mask);
+                }
+                _ => Entry::write(entry.field.preferred(), entry.value, mask, out),
+            }
             out.zeros(padding(out.len() - start));
         }
         COPY_FIELD => {
@@ -61,7 +69,11 @@ fn action(kind: u16, body: &[u8], depth: usize, out: &mut Vec<u8>) -> Result<(),
             out.bytes(reader.take(8)?);
             for _ in 0..2 {
                 let (field, masked, length) = oxm::read_header(&mut reader)?;
-                let length = if masked { length / 2 } else { length };
+                let length = match masked {
+                    _ if field.is_tunnel_option() => oxm::TUNNEL_OPTION,
+                    true => length / 2,
+                    false => length,
+                };
                 field.preferred().write(length, false, out);
             }
             out.zeros(padding(out.len() - start));
@@ -121,6 +133,21 @@ mod tests {
         let old = [0, 28, 0, 24, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 4, 6, 0, 1, 0, 4, 0, 0, 0, 0];
         let new = [0, 28, 0, 24, 0, 32, 0, 0, 0, 0, 0, 0, 0x80, 0, 8, 6, 0, 1, 0, 4, 0, 0, 0, 0];
         assert_eq!(&*canonical(&old).unwrap(), new);
+    }
+
+    #[test]
+    fn tunnel_options_have_one_width() {
+        // Copied into register 14, with the width of the option and with that of the widest.
+        let copy = |width| [0, 28, 0, 24, 0, 15, 0, 16, 0, 0, 0, 0, 0, 1, 80, width, 0, 1, 28, 4, 0, 0, 0, 0];
+        assert_eq!(&*canonical(&copy(4)).unwrap(), copy(124));
+        // Set to 5: zeros before it say nothing.
+        let short = [0, 25, 0, 16, 0, 1, 80, 1, 5, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(&*canonical(&[0, 25, 0, 16, 0, 1, 80, 4, 0, 0, 0, 5, 0, 0, 0, 0]).unwrap(), short);
+        // Its last two bytes only: the mask stays.
+        let masked = [0, 25, 0, 16, 0, 1, 81, 4, 0, 5, 0xff, 0xff, 0, 0, 0, 0];
+        let long = [0, 25, 0, 16, 0, 1, 81, 8, 0, 0, 0, 5, 0, 0, 0xff, 0xff];
+        assert_eq!(&*canonical(&masked).unwrap(), masked);
+        assert_eq!(&*canonical(&long).unwrap(), masked);
     }
 
     #[test]

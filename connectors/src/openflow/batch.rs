@@ -64,6 +64,14 @@ impl Item {
         (BUNDLED..LAST).contains(&self.rank())
     }
 
+    /// How long a part of it is for which there is no room in a message.
+    fn too_long(&self) -> Option<usize> {
+        match self {
+            Item::Group(change) => change.new.as_ref().and_then(Group::too_long),
+            Item::Zone(_) | Item::Flow(_) | Item::Meter(_) => None,
+        }
+    }
+
     /// Writes the message for it, or for a part of it.
     fn put(&self, part: Option<&Part>, xid: u32, out: &mut Vec<u8>) {
         match self {
@@ -228,9 +236,11 @@ impl Batch {
                     }
                     inner.clear();
                     item.put(part.as_ref(), xid, &mut inner);
-                    if inner.len() > LONGEST - IN_BUNDLE {
+                    // A group is told whole or not at all.
+                    let bytes = item.too_long().unwrap_or(inner.len());
+                    if bytes > LONGEST - IN_BUNDLE || item.too_long().is_some() {
                         self.refused[*place] = true;
-                        refused(item.subject(), Refusal::TooLong { bytes: inner.len() });
+                        refused(item.subject(), Refusal::TooLong { bytes });
                     } else if self.bundle.is_some() && item.is_bundled() {
                         message::put_bundle_add(self.first, xid, &inner, out);
                     } else {

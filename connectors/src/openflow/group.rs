@@ -145,7 +145,8 @@ pub(super) struct Part {
 }
 
 impl Group {
-    /// The parts in which a group is told, so that each fits into a message; the longest bucket may not.
+    /// The parts in which a group is told, so that each fits into a message unless it is
+    /// [`too_long`](Group::too_long).
     pub(super) fn parts(&self, exists: bool) -> Vec<Part> {
         let mut parts = vec![Part { command: if exists { MODIFY } else { ADD }, first: 0, end: 0 }];
         let mut room = ROOM;
@@ -164,6 +165,12 @@ impl Group {
             }
         }
         parts
+    }
+
+    /// How long the longest bucket is, if no message has room for it.
+    pub(super) fn too_long(&self) -> Option<usize> {
+        let longest = self.buckets.iter().map(|bucket| bucket.actions.len() + 24).max()?;
+        (longest > ROOM).then_some(longest)
     }
 
     /// Writes one part of the group `id`.
@@ -430,6 +437,14 @@ pub(super) mod tests {
             }
             assert_eq!(groups.get(&7), Some(&group));
         }
+    }
+
+    #[test]
+    fn a_bucket_too_long_for_a_message_is_seen() {
+        let bucket = |times| Bucket::new(0, 1, &[0, 22, 0, 8, 0, 0, 0, 1].repeat(times)).unwrap();
+        let group = |times| Group { kind: GroupKind::All, selection: None, buckets: vec![bucket(times)] };
+        assert_eq!(group(8000).too_long(), None);
+        assert_eq!(group(8180).too_long(), Some(65464));
     }
 
     proptest! {

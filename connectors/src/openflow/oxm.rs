@@ -46,6 +46,11 @@ impl Field {
         basic.map_or(self, |(_, to)| Field::new(BASIC, *to))
     }
 
+    /// Whether its width is that of the option that the switch maps to it.
+    pub(super) fn is_tunnel_option(self) -> bool {
+        self.class == NXM_NX && TUNNEL_OPTIONS.contains(&self.number)
+    }
+
     /// Writes the header of an entry with `length` bytes of value, and of mask if it has one.
     pub(super) fn write(self, length: usize, masked: bool, out: &mut Vec<u8>) {
         let experimenter = if self.class == EXPERIMENTER { 4 } else { 0 };
@@ -106,6 +111,10 @@ const PACKET_TYPE: Field = Field::new(BASIC, 44);
 /// 128 bits.
 const REGISTERS: u8 = 16;
 const WIDE_REGISTERS: std::ops::Range<u8> = 111..115;
+/// Fields for the options of Geneve tunnels, `tun_metadata0` and on.
+const TUNNEL_OPTIONS: std::ops::Range<u8> = 40..104;
+/// The widest of them.
+pub(super) const TUNNEL_OPTION: usize = 124;
 
 /// One entry of a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +136,17 @@ impl<'a> Entry<'a> {
             true => Ok(Entry { field, value, mask }),
             false => Err(payload.malformed()),
         }
+    }
+
+    /// Without zeros before the value and mask of a tunnel option, the least that says the same.
+    pub(super) fn shortened(self) -> Entry<'a> {
+        if !self.field.is_tunnel_option() {
+            return self;
+        }
+        let zeros = |bytes: &[u8]| bytes.iter().take_while(|byte| **byte == 0).count();
+        let most = self.value.len() - 1;
+        let zeros = zeros(self.value).min(self.mask.map_or(most, zeros)).min(most);
+        Entry { field: self.field, value: &self.value[zeros..], mask: self.mask.map(|mask| &mask[zeros..]) }
     }
 
     /// Writes value and mask, the latter only if it leaves bits out.

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attach::{Attachment, Held, Holder, Referred};
 use super::vip::{Family, Vip};
+use crate::flow::stage::DatapathType;
 use crate::ovsdb::{Atom, Text, Uuid};
 use crate::schema::{Map, MapEntry, SetElement, nb, sb};
 use crate::topology::datapath_uuid;
@@ -58,7 +59,8 @@ struct Groups {
     datapaths: Relation<SetElement>,
 }
 
-fn groups(attachment: &Attachment, live: &Relation<Uuid>) -> Groups {
+/// A load balancer may be on datapaths of both types by the same holders, and has two groups then.
+fn groups(attachment: &Attachment, live: &Relation<Uuid>, of: DatapathType) -> Groups {
     let combinations = attachment.held.index_by(|held| held.lb).reduce(|group| {
         let mut holders: Vec<Holder> = group.rows().map(|held: &Held| held.holder).collect();
         holders.sort_unstable();
@@ -85,20 +87,22 @@ fn groups(attachment: &Attachment, live: &Relation<Uuid>) -> Groups {
         ids.into_iter().map(move |id| (id, least)).collect::<Vec<_>>()
     });
     let owners = shared.filter(|(id, least)| id == least).map(|(id, _)| *id);
-    let groups = owners.map(|id| sb::LogicalDpGroup { uuid: group_uuid(*id), datapaths: Vec::new() });
-    let datapaths = owners.index_by(|id| *id).join(&members.index_by(|(id, _)| *id), |id, (_, datapath)| {
-        SetElement { row: group_uuid(*id), element: Atom::Uuid(datapath_uuid(*datapath)) }
-    });
+    let groups =
+        owners.map(move |id| sb::LogicalDpGroup { uuid: group_uuid(of, *id), datapaths: Vec::new() });
+    let datapaths =
+        owners.index_by(|id| *id).join(&members.index_by(|(id, _)| *id), move |id, (_, datapath)| {
+            SetElement { row: group_uuid(of, *id), element: Atom::Uuid(datapath_uuid(*datapath)) }
+        });
     let grouped =
         combinations.map(|combination| (combination.lb, combination.id())).index_by(|(_, id)| *id).join(
             &shared.index_by(|(id, _)| *id),
-            |(lb, _), (_, least)| Grouped { lb: *lb, group: group_uuid(*least) },
+            move |(lb, _), (_, least)| Grouped { lb: *lb, group: group_uuid(of, *least) },
         );
     Groups { grouped, groups, datapaths }
 }
 
-fn group_uuid(combination: u128) -> Uuid {
-    Uuid::from_hash(key_hash(&("Load_Balancer.datapath_group", combination)))
+fn group_uuid(of: DatapathType, combination: u128) -> Uuid {
+    Uuid::from_hash(key_hash(&("Load_Balancer.datapath_group", of, combination)))
 }
 
 /// The rows of all load balancers. `live` names the datapaths that have a Datapath_Binding;
@@ -111,7 +115,8 @@ pub fn rows(
     live: &Relation<Uuid>,
     own_column: &Relation<bool>,
 ) -> Rows {
-    let (on_switches, on_routers) = (groups(switches, live), groups(routers, live));
+    let on_switches = groups(switches, live, DatapathType::Switch);
+    let on_routers = groups(routers, live, DatapathType::Router);
     let vips = vips.index_by(|entry| entry.row).reduce(|group| {
         let vips: Map = group.rows().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
         Some((group.any().row, vips))

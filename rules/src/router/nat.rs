@@ -49,7 +49,7 @@ use super::port::PortContext;
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::{Flow, On};
 use crate::northd::Northbound;
-use crate::ovsdb::Uuid;
+use crate::ovsdb::{Text, Uuid};
 use crate::switch::port::PortKind;
 use crate::topology::router::GatewayPort;
 use crate::topology::switch_port::SwitchPort;
@@ -109,13 +109,17 @@ pub fn shared(nats: &Entries, homes: &Relation<Home>) -> Relation<Shared> {
 
 /// Every flow about translation.
 ///
-/// Cost: a translation costs its own flows; a router's options, or a setting of the network, those of its
-/// translations.
+/// Cost: a translation costs its own flows, and those of its outside address if it is the first there; a
+/// router's options, or a setting of the network, those of its translations.
 pub fn flows(nb: &Northbound, inputs: Inputs<'_>) -> Translated {
     let Inputs { nats, homes, ports, switch_ports, balanced } = inputs;
     let home = homes.index_by(|home| home.router).named("nat.home");
     let by_router = nats.entries.index_by(|entry| entry.router).named("nat.entry");
     let own = by_router.join_flat(&home, |entry, home| place(entry.router, entry_flows(entry, home)));
+    let alike = first(&nats.entries, outside_key, |entry| entry.nat.row.0);
+    let outside = alike
+        .index_by(|entry| entry.router)
+        .join_flat(&home, |entry, home| place(entry.router, outside_flows(entry, home)));
 
     let stateful = nats.entries.filter(|entry| !entry.nat.stateless).map(|entry| entry.router);
     let stateful = stateful.concat(balanced).distinct();
@@ -156,6 +160,7 @@ pub fn flows(nb: &Northbound, inputs: Inputs<'_>) -> Translated {
         .flat_map(|home| place(home.router, vec![loopback::marked(home.router)]));
     let parts = [
         own,
+        outside,
         distributed(nats, ports, homes, switch_ports),
         addresses(nats, homes, ports),
         homes.flat_map(|home| place(home.router, gateway_router::forced(home))),
@@ -178,18 +183,33 @@ pub fn fixed_flows() -> Vec<(RouterSet, Flow)> {
     flows.into_iter().map(|(set, flow)| (RouterSet::Nat(set), flow)).collect()
 }
 
-/// Every flow that one translation decides with its router.
+/// Every flow that one translation decides with its router, but for those of its outside address.
 fn entry_flows(entry: &NatEntry, home: &Home) -> Vec<Flow> {
+    if !home.translates() {
+        return Vec::new();
+    }
+    let mut flows = dnat::ingress(entry, home);
+    flows.extend(dnat::egress(entry, home));
+    flows.extend(snat::egress(entry, home));
+    flows.extend(redirect::here(entry));
+    flows
+}
+
+/// What of a translation [`outside_flows`] depend on: many networks may be behind one address.
+fn outside_key(entry: &NatEntry) -> (Uuid, Text, Kind, bool, Option<Uuid>, Option<String>) {
+    let NatEntry { nat, router, gate, .. } = entry;
+    let gate = gate.as_ref().map(|gate| gate.port.row);
+    (*router, nat.external_ip.clone(), nat.kind, nat.stateless, gate, entry.resident())
+}
+
+/// The flows of an outside address, which are the same for all translations of one kind at one place.
+fn outside_flows(entry: &NatEntry, home: &Home) -> Vec<Flow> {
     let mut flows = vec![arp_nd::anywhere(entry)];
     if home.translates() {
         flows.extend(snat::ingress(entry, home));
-        flows.extend(dnat::ingress(entry, home));
-        flows.extend(dnat::egress(entry, home));
-        flows.extend(snat::egress(entry, home));
         flows.extend(loopback::egress(entry, home));
         flows.extend(loopback::translated_here(entry, home));
         flows.extend(admission::source(entry));
-        flows.extend(redirect::here(entry));
     }
     flows
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use libtest_mimic::Failed;
 use northflow_rules::chassis::bridge::{self, integration_bridge};
+use northflow_rules::chassis::claim::{Binder, Plugged, Role, Wanted, claim};
 use northflow_rules::chassis::patch::{self, bridge_mappings, patch_ports};
 use northflow_rules::chassis::registration::{Machine, registration};
 use northflow_rules::chassis::settings::Settings;
 use northflow_rules::chassis::tunnel::{self, Peer, port_name, tunnels};
-use northflow_rules::ovsdb::{Datum, Text};
-use northflow_rules::schema::{Column, Database, Map};
+use northflow_rules::ovsdb::{Datum, Text, Uuid};
+use northflow_rules::schema::{Column, Database, Map, Table, ovs};
 use northflow_tests::dump::{self, Dump, Row};
 use northflow_tests::reference::{Databases, Process, Reference};
 use northflow_tests::switch::Switch;
@@ -54,7 +55,23 @@ fn world(reference: &'static Reference) -> Result<World, String> {
     let databases = reference.databases()?;
     let northd = databases.northd()?;
     for command in [
-        &["ls-add", "s", "--", "lsp-add", "s", "p", "--", "lsp-add-localnet-port", "s", "ln", "physical"][..],
+        &[
+            "ls-add",
+            "s",
+            "--",
+            "lsp-add",
+            "s",
+            "p",
+            "--",
+            "lsp-add",
+            "s",
+            "unplugged",
+            "--",
+            "lsp-add-localnet-port",
+            "s",
+            "ln",
+            "physical",
+        ][..],
         &[
             "lsp-add",
             "s",
@@ -96,6 +113,10 @@ fn world(reference: &'static Reference) -> Result<World, String> {
     Ok(World { databases, switch, _processes: [northd, controller] })
 }
 
+fn is_tunnel(type_: &str) -> bool {
+    ["geneve", "vxlan"].contains(&type_)
+}
+
 fn map(row: &Row, column: &str) -> Map {
     row.get(column).and_then(|datum| Map::from_datum(datum).ok()).unwrap_or_default()
 }
@@ -108,12 +129,25 @@ fn rows<'a>(dump: &'a Dump, table: &str) -> impl Iterator<Item = &'a Row> {
     dump.get(table).into_iter().flat_map(BTreeMap::values)
 }
 
+/// The rows of a table, decoded.
+fn typed<T: Table>(dump: &Dump) -> Result<Vec<T>, String> {
+    let decode = |(uuid, row): (&Uuid, &Row)| {
+        let columns: Vec<Option<Datum>> = T::COLUMNS.iter().map(|name| row.get(*name).cloned()).collect();
+        T::decode(*uuid, &columns).map_err(|error| error.to_string())
+    };
+    dump.get(T::NAME).into_iter().flatten().map(decode).collect()
+}
+
+fn uuid_of(dump: &Dump, table: &str, name: &str) -> Result<Uuid, String> {
+    let rows = dump.get(table).into_iter().flatten();
+    let found = rows.into_iter().find(|(_, row)| &*text(row, "name") == name);
+    found.map(|(uuid, _)| *uuid).ok_or_else(|| format!("no {table} {name}"))
+}
+
 /// Interfaces of some types: name, and what else there is.
-fn interfaces(local: &Dump, is_asked: impl Fn(&str) -> bool) -> BTreeMap<Text, (Text, Map)> {
-    rows(local, "Interface")
-        .filter(|row| is_asked(&text(row, "type")))
-        .map(|row| (text(row, "name"), (text(row, "type"), map(row, "options"))))
-        .collect()
+fn interfaces(local: &Dump, is_asked: impl Fn(&str) -> bool) -> Result<BTreeMap<Text, (Text, Map)>, String> {
+    let rows = typed::<ovs::Interface>(local)?.into_iter();
+    Ok(rows.filter(|row| is_asked(&row.type_)).map(|row| (row.name, (row.type_, row.options))).collect())
 }
 
 pub fn registered(reference: &'static Reference) -> Result<(), Failed> {
@@ -123,29 +157,27 @@ pub fn registered(reference: &'static Reference) -> Result<(), Failed> {
     // Ports are made once rows have come back to the controller.
     until("tunnels and patch ports", || {
         let local = local()?;
-        let count = |is_asked: &dyn Fn(&str) -> bool| interfaces(&local, is_asked).len();
-        Ok(count(&|type_| type_ == "patch") == 4 && count(&|type_| ["geneve", "vxlan"].contains(&type_)) == 4)
+        let count = |is_asked: &dyn Fn(&str) -> bool| Ok(interfaces(&local, is_asked)?.len());
+        let tunnels: Result<usize, String> = count(&is_tunnel);
+        Ok(count(&|type_| type_ == "patch")? == 4 && tunnels? == 4)
     })?;
     let (southbound, local) = (southbound()?, local()?);
-    let own = rows(&local, "Open_vSwitch").next().ok_or("no row of Open_vSwitch")?;
-    let bridge = rows(&local, "Bridge").find(|row| &*text(row, "name") == "br-int").ok_or("no br-int")?;
+    let own = typed::<ovs::OpenVswitch>(&local)?.pop().ok_or("no row of Open_vSwitch")?;
+    let bridges = typed::<ovs::Bridge>(&local)?;
+    let bridge = bridges.iter().find(|bridge| &*bridge.name == "br-int").ok_or("no br-int")?;
     let chassis = |name: &str| {
         let row = rows(&southbound, "Chassis").find(|row| &*text(row, "name") == name);
         row.ok_or_else(|| format!("no chassis {name}"))
     };
     let row = chassis("chassis-one")?;
-    let ids = map(own, "external_ids");
-    let settings = Settings::new(&ids, "chassis-one");
+    let settings = Settings::new(&own.external_ids, "chassis-one");
 
     // The chassis and its end points.
     let theirs = map(row, "other_config");
     let machine = Machine {
         hostname: "another".into(),
-        interface_types: own
-            .get("iface_types")
-            .and_then(|datum| Vec::from_datum(datum).ok())
-            .unwrap_or_default(),
-        datapath_type: text(bridge, "datapath_type"),
+        interface_types: own.iface_types.clone(),
+        datapath_type: bridge.datapath_type.clone(),
         samples_with_registers: theirs.get_bool("ovn-sample-with-registers", false),
         flushes_by_label: theirs.get_bool("ct-label-flush", false),
     };
@@ -170,21 +202,40 @@ pub fn registered(reference: &'static Reference) -> Result<(), Failed> {
     let private = rows(&southbound, "Chassis_Private").find(|row| text(row, "name") == ours.name);
     assert!(private.is_some_and(|row| row.get("chassis") != Some(&Datum::Set(Vec::new()))));
 
+    // The port that is plugged, and none else.
+    let binder = Binder {
+        row: uuid_of(&southbound, "Chassis", "chassis-one")?,
+        name: ours.name.clone(),
+        hostname: ours.hostname.clone(),
+    };
+    let plugged: Vec<Plugged> = typed::<ovs::Interface>(&local)?
+        .into_iter()
+        .map(|row| Plugged { external_ids: row.external_ids, ofport: row.ofport })
+        .collect();
+    for row in rows(&southbound, "Port_Binding").filter(|row| text(row, "type").is_empty()) {
+        let wanted = Wanted {
+            logical_port: text(row, "logical_port"),
+            options: map(row, "options"),
+            ..Wanted::default()
+        };
+        let claimed = plugged.iter().any(|interface| claim(&binder, &wanted, interface) == Some(Role::Main));
+        assert_eq!(claimed, row.get("chassis") == Some(&Some(binder.row).to_datum()), "{wanted:?}");
+    }
+
     // The integration bridge.
     let made = integration_bridge(&settings, None);
-    assert_eq!((&made.name, &made.datapath_type), (&text(bridge, "name"), &text(bridge, "datapath_type")));
-    assert_eq!(text(bridge, "fail_mode"), bridge::FAIL_MODE.into());
+    assert_eq!((&made.name, &made.datapath_type), (&bridge.name, &bridge.datapath_type));
+    assert_eq!(bridge.fail_mode.as_deref(), Some(bridge::FAIL_MODE));
     let keys = |map: &Map| map.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
-    assert_eq!(keys(&made.other_config), keys(&map(bridge, "other_config")));
+    assert_eq!(keys(&made.other_config), keys(&bridge.other_config));
 
     // Tunnels: which there are, and of what ports.
-    let ids_of_ports: BTreeMap<Text, Map> =
-        rows(&local, "Port").map(|row| (text(row, "name"), map(row, "external_ids"))).collect();
-    let theirs: BTreeMap<String, (Text, Map)> =
-        interfaces(&local, |type_| ["geneve", "vxlan"].contains(&type_))
-            .into_iter()
-            .map(|(name, rest)| (ids_of_ports[&name].text(tunnel::TUNNEL_ID).to_owned(), rest))
-            .collect();
+    let ports = typed::<ovs::Port>(&local)?.into_iter();
+    let ids_of_ports: BTreeMap<Text, Map> = ports.map(|port| (port.name, port.external_ids)).collect();
+    let theirs: BTreeMap<String, (Text, Map)> = interfaces(&local, is_tunnel)?
+        .into_iter()
+        .map(|(name, rest)| (ids_of_ports[&name].text(tunnel::TUNNEL_ID).to_owned(), rest))
+        .collect();
     let mut ours_by_id = BTreeMap::new();
     for (name, ..) in PEERS {
         let row = chassis(name)?;
@@ -208,7 +259,7 @@ pub fn registered(reference: &'static Reference) -> Result<(), Failed> {
     // Patch ports.
     let (mappings, error) = bridge_mappings(&settings);
     assert_eq!(error, None);
-    let theirs = interfaces(&local, |type_| type_ == "patch");
+    let theirs = interfaces(&local, |type_| type_ == "patch")?;
     let mut made = BTreeMap::new();
     for (type_, logical_port, network) in [("localnet", "ln", "physical"), ("l2gateway", "gw", "other")] {
         let (_, bridge) = mappings.iter().find(|(known, _)| *known == network).ok_or("no mapping")?;
