@@ -117,7 +117,7 @@ fn changes(switches: usize, ports: usize) -> Vec<Change> {
         }),
         Change::new("chassis add", |round| Operations::southbound(workload::chassis(CHASSIS + round))),
         Change::new("chassis column change", |round| chassis_column(round % CHASSIS, round)),
-        Change::new("NB_Global option change", |round| global_option(round)),
+        Change::new("NB_Global option change", global_option),
     ]
 }
 
