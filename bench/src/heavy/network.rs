@@ -202,7 +202,7 @@ impl Cluster {
 
     /// A namespace: pods, which may speak to each other and to nobody else.
     fn namespace(self, n: usize, members: &[(usize, usize)]) -> Vec<Value> {
-        let (group, addresses) = (format!("ns{n}"), format!("ns{n}_ip4"));
+        let (group, addresses) = (format!("ns{n}"), format!("ns{n}_pods"));
         let acl = |number: usize, priority: u16, matches: String, action: &str| {
             let row =
                 json!({ "direction": "to-lport", "priority": priority, "match": matches, "action": action });

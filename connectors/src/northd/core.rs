@@ -241,13 +241,15 @@ impl Core {
                 let _ = self.side(database).handle.send(Command::Resync);
             }
         }
-        if database == Database::Southbound && self.southbound.contents == Contents::Known {
+        if database == Database::Southbound && self.southbound.follows() {
             // What we own and did not change ourselves was changed by somebody else.
             let quiet = self.southbound.open.is_none();
             let missed = seen.deleted.iter().any(|uuid| self.writer.wants(*uuid));
             let foreign = seen.inserted.iter().any(|uuid| !self.writer.wants(*uuid));
             if (seen.watched && quiet) || missed || foreign {
                 self.southbound.contents = Contents::Unknown;
+            } else if seen.waits && quiet {
+                self.southbound.contents = Contents::Doubtful;
             }
         }
         let Some(global) = self.global() else { return };
@@ -406,7 +408,7 @@ impl Core {
                 &mut self.southbound
             };
             // Otherwise the comparison with what is there will find it.
-            if side.contents == Contents::Known {
+            if side.follows() {
                 side.outgoing.push(write);
             }
         }
@@ -459,12 +461,12 @@ impl Core {
         }
         match self.southbound.contents {
             Contents::Fetching(_) => {}
-            Contents::Unknown => {
+            Contents::Known | Contents::Doubtful if self.southbound.outgoing.is_empty() => {
+                self.progress.acknowledged(self.nb_cfg_computed);
+            }
+            Contents::Unknown | Contents::Doubtful => {
                 let id = self.send(Database::Southbound, commit::fetch(Database::Southbound, OUTPUTS));
                 self.southbound.contents = Contents::Fetching(id);
-            }
-            Contents::Known if self.southbound.outgoing.is_empty() => {
-                self.progress.acknowledged(self.nb_cfg_computed);
             }
             Contents::Known => {
                 let changes = std::mem::take(&mut self.southbound.outgoing);

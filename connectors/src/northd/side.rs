@@ -15,6 +15,8 @@ pub(super) enum Contents {
     Fetching(u64),
     /// What we have written, or are about to.
     Known,
+    /// Like [`Contents::Known`], but somebody changed what is to be put right when there is something to write.
+    Doubtful,
 }
 
 /// An open transaction.
@@ -72,6 +74,11 @@ impl Side {
             self.retry = Instant::now() + (Duration::from_millis(50) * (1 << self.failures.min(8)));
         }
         self.failures += 1;
+    }
+
+    /// Whether what an epoch changes can be written without a comparison, for all that is known now.
+    pub fn follows(&self) -> bool {
+        matches!(self.contents, Contents::Known | Contents::Doubtful)
     }
 
     pub fn is_held_back(&self) -> bool {
