@@ -7,7 +7,7 @@
 //! (faults of its incremental paths), and the judge is what a fresh run gives.
 
 use northflow_connectors::change::{Edit, RowChange};
-use northflow_rules::ovsdb::{Datum, Text};
+use northflow_rules::ovsdb::{Atom, Datum, Text};
 use northflow_rules::schema::Database;
 use serde_json::{Value, json};
 
@@ -89,8 +89,10 @@ impl Player {
         recording.items.push(Item::Step(self.step("nbctl init")?));
         for (number, line) in text.lines().enumerate() {
             let words = split(line).map_err(|error| format!("line {}: {error}", number + 1))?;
-            let args: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
             let failed = |error| format!("line {}: {error}", number + 1);
+            let words = words.into_iter().map(|word| self.name(word)).collect::<Result<Vec<_>, _>>();
+            let words = words.map_err(failed)?;
+            let args: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
             match words.first().map(String::as_str) {
                 None => {}
                 Some(word) if word.starts_with('#') => {}
@@ -111,6 +113,27 @@ impl Player {
             }
         }
         Ok(recording)
+    }
+
+    /// The word, or the identifier of the southbound row that it stands for: `{TABLE COLUMN=TEXT ...}`.
+    fn name(&self, word: String) -> Result<String, String> {
+        let Some(inner) = word.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
+            return Ok(word);
+        };
+        let mut parts = inner.split(' ');
+        let table = parts.next().unwrap_or_default();
+        let wanted: Vec<(&str, &str)> = parts.filter_map(|part| part.split_once('=')).collect();
+        let is = |row: &dump::Row| {
+            wanted
+                .iter()
+                .all(|(column, text)| row.get(*column) == Some(&Datum::scalar(Atom::String((*text).into()))))
+        };
+        let mut rows = self.southbound.get(table).into_iter().flatten().filter(|(_, row)| is(row));
+        match (rows.next(), rows.next()) {
+            (Some((uuid, _)), None) => Ok(uuid.to_string()),
+            (None, _) => Err(format!("no row {word}")),
+            _ => Err(format!("several rows {word}")),
+        }
     }
 
     /// What the last line has changed.

@@ -45,11 +45,11 @@ const FACING_OPTIONS: &[&str] = &[
 ];
 
 impl Model {
-    fn router(&self, random: &mut Random) -> Option<String> {
+    pub(super) fn router(&self, random: &mut Random) -> Option<String> {
         random.pick(&self.routers.iter().cloned().collect::<Vec<_>>()).cloned()
     }
 
-    fn router_port(&self, random: &mut Random) -> Option<String> {
+    pub(super) fn router_port(&self, random: &mut Random) -> Option<String> {
         random.pick(&self.router_ports.keys().cloned().collect::<Vec<_>>()).cloned()
     }
 
@@ -63,9 +63,13 @@ impl Model {
             }
             4 => {
                 let name = self.router(random)?;
+                let of_it = self.router_ports.iter().filter(|(_, router)| **router == name);
+                let ports: Vec<String> = of_it.map(|(port, _)| port.clone()).collect();
+                let sessions = self.sessions_of(&ports);
+                self.routes_gone(&name);
                 self.routers.remove(&name);
                 self.router_ports.retain(|_, router| *router != name);
-                format!("nbctl lr-del {name}")
+                format!("nbctl lr-del {name}{sessions}")
             }
             5..=12 => {
                 let (router, switch) = (self.router(random)?, self.switch(random)?);
@@ -100,7 +104,8 @@ impl Model {
             15..=16 => {
                 let port = self.router_port(random)?;
                 self.router_ports.remove(&port);
-                format!("nbctl lrp-del {port}")
+                let sessions = self.sessions_of(std::slice::from_ref(&port));
+                format!("nbctl lrp-del {port}{sessions}")
             }
             17..=19 => {
                 let number = self.made;
@@ -150,11 +155,18 @@ impl Model {
                 self.router_port(random)?,
                 random.pick(ADVERTISEMENTS)?
             ),
-            36 => format!(
-                "nbctl set Logical_Router {} enabled={}",
-                self.router(random)?,
-                random.pick(&["true", "false", "true"])?
-            ),
+            36 => {
+                let router = self.router(random)?;
+                let enabled = random.pick(&["true", "false", "true"])?;
+                if self.is_watched(&router) {
+                    return None;
+                }
+                match *enabled {
+                    "true" => self.closed.remove(&router),
+                    _ => self.closed.insert(router.clone()),
+                };
+                format!("nbctl set Logical_Router {router} enabled={enabled}")
+            }
             37..=38 => {
                 let chassis = random.pick(&self.chassis.iter().cloned().collect::<Vec<_>>())?.clone();
                 format!(
