@@ -274,6 +274,9 @@ impl Model {
             }
             84 => {
                 let set = random.pick(&self.sets.iter().cloned().collect::<Vec<_>>())?.clone();
+                if self.nats.names(&set) {
+                    return None;
+                }
                 self.sets.remove(&set);
                 format!("nbctl destroy Address_Set {set}")
             }

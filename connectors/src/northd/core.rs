@@ -21,12 +21,12 @@ use northflow_rules::schema::{Database, nb};
 use super::aging::Aging;
 use super::commit;
 use super::features;
-use super::feed::{Feed, Seen};
+use super::feed::Seen;
 use super::progress::Progress;
+use super::side::{Contents, Open, Side};
 use super::tuning::Tuning;
-use crate::change::RowChange;
 use crate::memory::MemoryDatabase;
-use crate::ovsdb::client::{Command, Event, Handle, OperationResult, Operations, Outcome};
+use crate::ovsdb::client::{Command, Event, OperationResult, Operations, Outcome};
 use crate::process::coverage;
 use crate::process::stopwatch::Stopwatch;
 use crate::process::vlog::modules::{NORTHD, OVN_NORTHD as LOG, OVSDB_CS};
@@ -40,45 +40,8 @@ static COMMITS: RateLimit = RateLimit::new(5, 60);
 /// The lock on the southbound database that makes one of several daemons the active one.
 pub(super) const LOCK: &str = "ovn_northd";
 
-/// How sure we are of what a database holds of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Contents {
-    /// Not at all: it has to be read before anything is written.
-    Unknown,
-    /// It is being read.
-    Fetching(u64),
-    /// What we have written, or are about to.
-    Known,
-}
-
 /// Row changes up to which a transaction is kept until it is acknowledged.
 const KEPT: usize = 10_000;
-
-/// An open transaction.
-#[derive(Debug)]
-struct Open {
-    id: u64,
-    /// What it changes, to be sent again; `None` if it was too large to be kept.
-    changes: Option<Vec<RowChange>>,
-    /// The `nb_cfg` whose consequences the database holds once it is committed.
-    nb_cfg: i64,
-}
-
-/// One database: its client, and what is on its way there.
-#[derive(Debug)]
-pub(super) struct Side {
-    pub handle: Handle,
-    feed: Feed,
-    /// Whether the rows that we read are there.
-    ready: bool,
-    connected: bool,
-    contents: Contents,
-    outgoing: Vec<RowChange>,
-    open: Option<Open>,
-    /// How many transactions in a row have failed, and when the next may go.
-    failures: u32,
-    retry: Instant,
-}
 
 /// What the daemon is, as `status` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,48 +76,6 @@ pub(super) struct Core {
     started: Instant,
     /// When the next epoch may begin.
     next: Instant,
-}
-
-impl Side {
-    pub fn new(handle: Handle, feed: Feed) -> Side {
-        Side {
-            handle,
-            feed,
-            ready: false,
-            connected: false,
-            contents: Contents::Unknown,
-            outgoing: Vec::new(),
-            open: None,
-            failures: 0,
-            retry: Instant::now(),
-        }
-    }
-
-    /// `connected` or `not connected`, as the commands `nb-connection-status` and
-    /// `sb-connection-status` say it.
-    pub fn connection(&self) -> &'static str {
-        if self.handle.status().connected { "connected" } else { "not connected" }
-    }
-
-    /// A transaction was refused. The first time it may be that we did not know what is there; then
-    /// there is a reason that time alone can remove.
-    fn failed(&mut self) {
-        self.lose();
-        if self.failures > 0 {
-            self.retry = Instant::now() + (Duration::from_millis(50) * (1 << self.failures.min(8)));
-        }
-        self.failures += 1;
-    }
-
-    fn is_held_back(&self) -> bool {
-        self.failures > 1 && Instant::now() < self.retry
-    }
-
-    fn lose(&mut self) {
-        self.contents = Contents::Unknown;
-        self.outgoing.clear();
-        self.open = None;
-    }
 }
 
 /// The `nb_cfg` that a southbound database holds.
@@ -320,13 +241,15 @@ impl Core {
                 let _ = self.side(database).handle.send(Command::Resync);
             }
         }
-        if database == Database::Southbound && self.southbound.contents == Contents::Known {
+        if database == Database::Southbound && self.southbound.follows() {
             // What we own and did not change ourselves was changed by somebody else.
             let quiet = self.southbound.open.is_none();
             let missed = seen.deleted.iter().any(|uuid| self.writer.wants(*uuid));
             let foreign = seen.inserted.iter().any(|uuid| !self.writer.wants(*uuid));
             if (seen.watched && quiet) || missed || foreign {
                 self.southbound.contents = Contents::Unknown;
+            } else if seen.waits && quiet {
+                self.southbound.contents = Contents::Doubtful;
             }
         }
         let Some(global) = self.global() else { return };
@@ -485,7 +408,7 @@ impl Core {
                 &mut self.southbound
             };
             // Otherwise the comparison with what is there will find it.
-            if side.contents == Contents::Known {
+            if side.follows() {
                 side.outgoing.push(write);
             }
         }
@@ -538,12 +461,12 @@ impl Core {
         }
         match self.southbound.contents {
             Contents::Fetching(_) => {}
-            Contents::Unknown => {
+            Contents::Known | Contents::Doubtful if self.southbound.outgoing.is_empty() => {
+                self.progress.acknowledged(self.nb_cfg_computed);
+            }
+            Contents::Unknown | Contents::Doubtful => {
                 let id = self.send(Database::Southbound, commit::fetch(Database::Southbound, OUTPUTS));
                 self.southbound.contents = Contents::Fetching(id);
-            }
-            Contents::Known if self.southbound.outgoing.is_empty() => {
-                self.progress.acknowledged(self.nb_cfg_computed);
             }
             Contents::Known => {
                 let changes = std::mem::take(&mut self.southbound.outgoing);
