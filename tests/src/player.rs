@@ -6,7 +6,7 @@
 //! has followed. A run that follows change by change may leave the reference in other states
 //! (faults of its incremental paths), and the judge is what a fresh run gives.
 
-use northflow_connectors::change::{Edit, RowChange};
+use northflow_connectors::change::{Columns, Edit, RowChange};
 use northflow_rules::ovsdb::{Atom, Datum, Text};
 use northflow_rules::schema::Database;
 use serde_json::{Value, json};
@@ -26,6 +26,15 @@ const PINNED: &[&str] = &[
     "options:svc_monitor_mac=0a:4e:46:00:00:01",
     "options:svc_monitor_mac_dst=0a:4e:46:00:00:02",
 ];
+
+/// Whether the server clears a column of the program when a chassis goes, or chassis write it.
+fn forgets(table: &str, column: &str) -> bool {
+    match (table, column) {
+        ("HA_Chassis", "chassis") | ("HA_Chassis_Group", "ref_chassis") => true,
+        ("Port_Binding", "requested_chassis" | "requested_additional_chassis") => true,
+        _ => chassis::columns_of(table).is_some_and(|theirs| theirs.contains(&column)),
+    }
+}
 
 /// A reference with empty databases, paused.
 #[derive(Debug)]
@@ -155,9 +164,14 @@ impl Player {
                     changes.push(change);
                 }
                 // The server forgets a chassis that goes.
-                Edit::Update(columns)
-                    if &*change.table == "HA_Chassis"
-                        && columns.iter().all(|(name, _)| &**name == "chassis") => {}
+                Edit::Update(columns) if columns.iter().all(|(name, _)| forgets(&change.table, name)) => {
+                    let theirs = chassis::columns_of(&change.table).unwrap_or_default();
+                    let left = columns.iter().filter(|(name, _)| theirs.contains(&&**name)).cloned();
+                    let left: Columns = left.collect();
+                    if !left.is_empty() {
+                        changes.push(RowChange { edit: Edit::Update(left), ..change });
+                    }
+                }
                 _ if chassis::written(&change.table).is_some() => changes.push(change),
                 _ => {
                     return Err(format!("\"{line}\" changes table {}, which is the program's", change.table));

@@ -303,7 +303,7 @@ impl Model {
                 let port = self.bound_port(random)?;
                 let name = random.pick(&self.chassis.iter().cloned().collect::<Vec<_>>())?.clone();
                 format!(
-                    "sbctl --may-exist lsp-bind {port} {name} -- set Port_Binding {port} up={}",
+                    "sbctl -- --id=@c get Chassis {name} -- set Port_Binding {port} chassis=@c up={}",
                     random.below(2) == 1
                 )
             }

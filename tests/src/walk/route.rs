@@ -87,7 +87,7 @@ const POLICY_COLUMNS: &[&str] = &[
     "nexthop=[]",
 ];
 
-const MATCHES: &[&str] = &["ip4", "ip4.src == 10.0.0.0/8", "ip6", "ip6.dst == 2001:db8::/32", "tcp", "1"];
+const MATCHES: &[&str] = &["ip4", "ip4.src == 10.0.0.0/8", "ip6", "ip6.dst == 2001:db8::/32", "tcp"];
 
 const OPTIONS_OF_ROUTERS: &[&str] = &[
     "mac_binding_age_threshold=60",
@@ -120,7 +120,6 @@ const OPTIONS_OF_PORTS: &[&str] = &[
     "mcast_flood=false",
     "dynamic-routing-maintain-vrf=true",
     "dynamic-routing-port-name=eth0",
-    "requested-tnl-key=77",
     "requested-chassis=ch1",
     "routing-protocols=BGP,BFD",
     "routing-protocols=BGP",
@@ -287,8 +286,10 @@ impl Model {
                 let router = self.router(random)?;
                 let (row, priority) = (self.identifier(random), random.below(5) + 98);
                 let action = random.pick(&["allow", "drop", "reroute", "reroute", "reroute", "jump"])?;
-                let mut columns =
-                    format!("priority={priority} 'match=\"{}\"' action={action}", random.pick(MATCHES)?);
+                // A flow that was on several routers keeps the hint, or none, that it had then.
+                let matches =
+                    format!("{} && ip.ttl != {}", random.pick(MATCHES)?, router.trim_start_matches('r'));
+                let mut columns = format!("priority={priority} 'match=\"{matches}\"' action={action}");
                 let hops = random.below(4);
                 if hops > 0 && *action == "reroute" {
                     let hops: Vec<String> =

@@ -11,7 +11,6 @@ const ROUTER_OPTIONS: &[&str] = &[
     "dynamic_neigh_routers=false",
     "mac_binding_age_threshold=7",
     "dynamic-routing-vrf-name=blue",
-    "requested-tnl-key=77",
 ];
 
 const PORT_OPTIONS: &[&str] = &[
@@ -87,7 +86,11 @@ impl Model {
                 )
             }
             13..=14 => {
+                // Two ports of one router in one network are told apart by the reference's order.
                 let (one, other) = (self.router(random)?, self.router(random)?);
+                if one == other {
+                    return None;
+                }
                 let (port, back) = (self.fresh("rp"), self.fresh("rp"));
                 let number = self.made;
                 self.router_ports.insert(port.clone(), one.clone());
@@ -108,6 +111,7 @@ impl Model {
                 format!("nbctl lrp-del {port}{sessions}")
             }
             17..=19 => {
+                self.made += 1;
                 let number = self.made;
                 let networks = networks(random, number).replace(' ', "\",\"");
                 format!(
