@@ -15,8 +15,8 @@ pub(super) struct Routes {
     checked: Vec<(String, String, String)>,
     /// Known neighbours.
     neighbors: Vec<String>,
-    /// Where DHCP requests are relayed to.
-    relays: Vec<String>,
+    /// Where DHCP requests are relayed to: row, the port that does.
+    relays: Vec<(String, String)>,
     /// Groups of chassis by name, with their rows.
     groups: Vec<(String, String)>,
     /// Members of groups of chassis: group, row.
@@ -142,6 +142,8 @@ const ADVERTISEMENTS: &[&str] = &[
     "min_interval=3",
     "max_interval=20",
 ];
+
+const RELAY_SERVERS: &[&str] = &["172.16.1.1", "172.16.1.2", "junk", "fd00::1"];
 
 const SETTINGS: &[&str] = &[
     "mac_binding_removal_limit=10",
@@ -361,24 +363,36 @@ impl Model {
                 }
             }
             45 => {
-                let port = self.router_port(random)?;
-                let row = self.identifier(random);
-                self.routes.relays.push(port.clone());
-                let server = random.pick(&["172.16.1.1", "172.16.1.2", "junk", "fd00::1"])?;
+                // A switch of its own: clients without a MAC address make the reference read what is not there.
+                let router = self.router(random)?;
+                let (port, row) = (self.fresh("rp"), self.identifier(random));
+                let number = self.made;
+                self.router_ports.insert(port.clone(), router.clone());
+                self.routes.relays.push((row.clone(), port.clone()));
+                let server = random.pick(RELAY_SERVERS)?;
                 format!(
-                    "nbctl --id={row} create DHCP_Relay name={row} 'servers=\"{server}\"' \
-                     -- set Logical_Router_Port {port} dhcp_relay={row}"
+                    "nbctl ls-add d{number} -- set Logical_Switch d{number} other_config:dhcp_relay_port=d{number}-r \
+                     -- lsp-add d{number} d{number}-v -- lsp-set-addresses d{number}-v '0a:00:00:00:0d:01 10.99.9.9' \
+                     -- lrp-add {router} {port} 0a:00:00:0d:{:02x}:{:02x} 10.99.{}.1/24 \
+                     -- lsp-add-router-port d{number} d{number}-r {port} \
+                     -- --id={row} create DHCP_Relay name={row} 'servers=\"{server}\"' \
+                     -- set Logical_Router_Port {port} dhcp_relay={row}",
+                    number / 256,
+                    number % 256,
+                    number % 250,
                 )
             }
             46 => {
-                let port = random.pick(&self.routes.relays)?.clone();
-                self.routes.relays.retain(|other| *other != port);
-                self.router_ports.get(&port)?;
-                format!("nbctl clear Logical_Router_Port {port} dhcp_relay")
+                let (row, _) = random.pick(&self.routes.relays)?.clone();
+                format!("nbctl set DHCP_Relay {row} 'servers=\"{}\"'", random.pick(RELAY_SERVERS)?)
             }
             47 => {
-                let (switch, port) = (self.switch(random)?, self.port(random)?);
-                format!("nbctl set Logical_Switch {switch} other_config:dhcp_relay_port={port}")
+                let (row, port) = random.pick(&self.routes.relays)?.clone();
+                self.router_ports.get(&port)?;
+                match random.below(2) {
+                    0 => format!("nbctl clear Logical_Router_Port {port} dhcp_relay"),
+                    _ => format!("nbctl set Logical_Router_Port {port} dhcp_relay={row}"),
+                }
             }
             48 => {
                 let (name, row) = (self.fresh("hg"), self.identifier(random));
