@@ -466,6 +466,10 @@ fn routes(
     let program = nb.bfd.builder();
     program.output("sb.BFD", &bfd.rows);
     program.output("sb.BFD.status", &bfd.switched);
+    let watched =
+        route::next_hop_monitor::next_hops(sb, &global.options, &network.router_ports, &routes.symmetric);
+    program.output("sb.ECMP_Nexthop", &watched.rows);
+    program.output("sb.ECMP_Nexthop.mac", &watched.learned);
     program.output("nb.BFD.status", &bfd.status);
     parts.placed.extend([routes.placed, policies.placed, bfd.placed]);
     parts.problems.extend([routes.problems, policies.problems]);
@@ -524,6 +528,8 @@ fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global, n
         .index_by(|(_, owner)| *owner)
         .semijoin(&nb.router.filter(|router| router.enabled != Some(false)).index_by(|router| router.uuid))
         .map(|(row, _)| *row);
+    let learning = network.routed.learning(&sb.port, &owners);
+    program.output("sb.Learned_Route.stale", &stale::learned_routes(&sb.learned_route, &routers, &learning));
     let names = network.routed.ports.flat_map(|port| {
         let redirect = port.redirect.as_ref().map(|redirect| redirect.name.clone());
         [Some(port.port.name.clone()), redirect].into_iter().flatten()

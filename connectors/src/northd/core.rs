@@ -315,7 +315,8 @@ impl Core {
                 coverage::TXN_SUCCESS.add(1);
                 side.failures = 0;
                 if database == Database::Southbound {
-                    self.progress.acknowledged(open.nb_cfg);
+                    let epochs = u8::from(self.computing) + u8::from(!self.pending.is_empty());
+                    self.progress.acknowledged_before(open.nb_cfg, epochs);
                 }
             }
             Outcome::TryAgain(_) => {
@@ -382,6 +383,7 @@ impl Core {
         self.next = Instant::now() + took.min(self.tuning.backoff);
         self.computing = false;
         self.computed = true;
+        self.progress.computed();
         self.nb_cfg_computed = self.nb_cfg_computing;
         if let Some(problems) = self.engine.output_number(northd::PROBLEMS) {
             for (rec, weight) in result.output(problems) {

@@ -10,6 +10,7 @@
 pub mod connected;
 pub mod ecmp;
 pub mod hop;
+pub mod next_hop_monitor;
 pub mod number;
 pub mod static_route;
 pub mod symmetric_reply;
@@ -58,6 +59,8 @@ pub struct Routes {
     pub problems: Relation<Problem>,
     /// The sessions that routes depend on.
     pub watched: Relation<Session>,
+    /// Neighbours that replies go back to: the row of the port that they are behind, their address.
+    pub symmetric: Relation<(Uuid, Text)>,
 }
 
 /// A route on a router, before its next hop is looked up.
@@ -144,6 +147,7 @@ pub fn routes(nb: &Northbound, inputs: Inputs<'_>) -> Routes {
         placed: builder.union(&parts),
         problems: builder.union(&[unreadable, unreached, mixed]),
         watched,
+        symmetric: alive.flat_map(next_hop_monitor::neighbor),
     }
 }
 

@@ -79,11 +79,11 @@ impl Group {
                     matches += &format!(" && {protocol}");
                 }
                 let spell = |field: &&Text| match (&***field, protocol) {
-                    ("tp_src", Some(protocol)) => format!("{protocol}_src"),
-                    ("tp_dst", Some(protocol)) => format!("{protocol}_dst"),
-                    (field, _) => field.to_owned(),
+                    ("tp_src", protocol) => Some(format!("{}_src", protocol?)),
+                    ("tp_dst", protocol) => Some(format!("{}_dst", protocol?)),
+                    (field, _) => Some(field.to_owned()),
                 };
-                let fields: Vec<String> = fields.iter().map(spell).collect();
+                let fields: Vec<String> = fields.iter().filter_map(spell).collect();
                 format!("select(values=({}); hash_fields=\"{}\");", numbers.join(", "), fields.join(","))
             }
         };
