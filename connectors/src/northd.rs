@@ -6,6 +6,7 @@ mod commit;
 mod core;
 mod features;
 mod feed;
+mod held;
 mod progress;
 mod side;
 mod stats;

@@ -44,7 +44,7 @@ use crate::topology::{bindings, container, ipam, port_check, port_group, port_ke
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
-pub use tables::{EXPIRED, EXPIRIES, HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
+pub use tables::{EXPIRED, EXPIRIES, HELD, HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
 
 /// Builds the whole program: every input of [`INPUTS`], every output of [`OUTPUTS`].
 pub fn program(program: &Builder) {
@@ -446,6 +446,7 @@ fn routes(
     parts: &mut Parts,
 ) {
     let exits = route::hop::exits(&network.router_ports, &network.port_keys);
+    let held = nb.router.builder().input(HELD);
     let routes = route::routes(
         nb,
         route::Inputs {
@@ -455,11 +456,18 @@ fn routes(
             exits: &exits,
             sessions,
             drop: &global.drop,
+            held: &held,
         },
     );
     let policies = policy::policies(
         nb,
-        policy::Inputs { routers: &network.routed.routers, exits: &exits, sessions, drop: &global.drop },
+        policy::Inputs {
+            routers: &network.routed.routers,
+            exits: &exits,
+            sessions,
+            drop: &global.drop,
+            held: &held,
+        },
     );
     let watched = routes.watched.concat(&policies.watched);
     let bfd = bfd::bfd(nb, sb, &network.router_ports, &watched);

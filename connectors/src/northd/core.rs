@@ -9,6 +9,7 @@
 //! One epoch is computed at a time and one transaction is open in each database; what arrives in
 //! the meantime is the next epoch, and what follows from it the next transaction.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use northflow_engine::{Engine, EngineError, EpochResult, Transaction};
@@ -16,12 +17,14 @@ use northflow_rules::binding::InputTable;
 use northflow_rules::northd::{self, HvProgress, INPUTS, OUTPUTS};
 use northflow_rules::ovsdb::{Atom, Datum};
 use northflow_rules::problem::Problem;
+use northflow_rules::router::route::held::Held;
 use northflow_rules::schema::{Database, nb};
 
 use super::aging::Aging;
 use super::commit;
 use super::features;
 use super::feed::Seen;
+use super::held;
 use super::progress::Progress;
 use super::side::{Contents, Open, Side};
 use super::tuning::Tuning;
@@ -59,6 +62,10 @@ pub(super) struct Core {
     pub southbound: Side,
     pending: Transaction,
     aging: Aging,
+    /// The numbers that southbound flows held when they were last read.
+    held: BTreeSet<Held>,
+    /// What was read then, until the rules know these numbers: after so many epochs.
+    waiting: Option<(MemoryDatabase, u8)>,
     computing: bool,
     /// Whether an epoch with both databases' contents has been computed.
     computed: bool,
@@ -112,6 +119,8 @@ impl Core {
             southbound,
             pending: Transaction::new(),
             aging: Aging::default(),
+            held: BTreeSet::new(),
+            waiting: None,
             computing: false,
             computed: false,
             has_lock: false,
@@ -361,10 +370,14 @@ impl Core {
                     // It is now that it is taken over, whenever it was read.
                     self.progress.started(now_ms());
                 }
-                let writes = self.writer.reconcile(database, &existing);
-                let side = self.side(database);
-                side.outgoing = writes;
-                side.contents = Contents::Known;
+                if database == Database::Southbound
+                    && held::tell(&mut self.held, held::read(&existing), &mut self.pending)
+                {
+                    self.waiting = Some((existing, 1 + u8::from(self.computing)));
+                    self.southbound.contents = Contents::Learning;
+                    return;
+                }
+                self.reconcile(database, &existing);
             }
             Err(error) => {
                 OVSDB_CS.log_limited(
@@ -373,6 +386,25 @@ impl Core {
                     format_args!("{}: rows cannot be read: {error}", database.name()),
                 );
             }
+        }
+    }
+
+    fn reconcile(&mut self, database: Database, existing: &MemoryDatabase) {
+        let writes = self.writer.reconcile(database, existing);
+        let side = self.side(database);
+        side.outgoing = writes;
+        side.contents = Contents::Known;
+    }
+
+    /// Compares what is there once the rules know what was learned from it.
+    fn learned(&mut self) {
+        let Some((existing, epochs)) = self.waiting.take() else { return };
+        if self.southbound.contents != Contents::Learning {
+            return;
+        }
+        match epochs {
+            ..=1 => self.reconcile(Database::Southbound, &existing),
+            _ => self.waiting = Some((existing, epochs - 1)),
         }
     }
 
@@ -414,6 +446,7 @@ impl Core {
                 side.outgoing.push(write);
             }
         }
+        self.learned();
     }
 
     /// Starts whatever can be started: an epoch, and a transaction in each database.
@@ -462,7 +495,7 @@ impl Core {
             return;
         }
         match self.southbound.contents {
-            Contents::Fetching(_) => {}
+            Contents::Fetching(_) | Contents::Learning => {}
             Contents::Known | Contents::Doubtful if self.southbound.outgoing.is_empty() => {
                 self.progress.acknowledged(self.nb_cfg_computed);
             }

@@ -13,6 +13,8 @@ pub(super) enum Contents {
     Unknown,
     /// It is being read.
     Fetching(u64),
+    /// It has been read, and tells the rules numbers to go on with.
+    Learning,
     /// What we have written, or are about to.
     Known,
     /// Like [`Contents::Known`], but somebody changed what is to be put right when there is something to write.

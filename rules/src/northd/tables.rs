@@ -160,6 +160,10 @@ pub const EXPIRIES: &str = "expiry";
 /// The input of those that are over: rows of [`EXPIRIES`], from who has a clock.
 pub const EXPIRED: &str = "expired";
 
+/// The input of numbers that southbound flows hold when they are taken over, rows of
+/// [`Held`](crate::router::route::held::Held).
+pub const HELD: &str = "held";
+
 /// The output of what the chassis have reached, one row of
 /// [`HvProgress`](crate::global::config_seq::HvProgress).
 pub const HV_PROGRESS: &str = "hv_progress";

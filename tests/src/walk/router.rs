@@ -129,7 +129,11 @@ impl Model {
                 random.below(4),
                 random.below(30)
             ),
-            26 => format!("nbctl clear Logical_Router_Port {} gateway_chassis", self.router_port(random)?),
+            // Where a gateway goes and comes back unseen, the reference keeps what its chassis said.
+            26 => format!(
+                "nbctl clear Logical_Router_Port {} gateway_chassis\ncheck",
+                self.router_port(random)?
+            ),
             27 => {
                 let group = self.fresh("ha");
                 let port = self.router_port(random)?;
@@ -142,13 +146,18 @@ impl Model {
                      -- set Logical_Router_Port {port} ha_chassis_group=@g"
                 )
             }
-            28 => format!("nbctl clear Logical_Router_Port {} ha_chassis_group", self.router_port(random)?),
-            29..=31 => format!(
-                "nbctl set Logical_Router {} options:{}",
-                self.router(random)?,
-                random.pick(ROUTER_OPTIONS)?
-            ),
-            32 => format!("nbctl clear Logical_Router {} options", self.router(random)?),
+            28 => {
+                format!(
+                    "nbctl clear Logical_Router_Port {} ha_chassis_group\ncheck",
+                    self.router_port(random)?
+                )
+            }
+            29..=31 => {
+                let (router, option) = (self.router(random)?, random.pick(ROUTER_OPTIONS)?);
+                let check = if option.starts_with("chassis") { "\ncheck" } else { "" };
+                format!("nbctl set Logical_Router {router} options:{option}{check}")
+            }
+            32 => format!("nbctl clear Logical_Router {} options\ncheck", self.router(random)?),
             33..=34 => format!(
                 "nbctl set Logical_Router_Port {} options:{}",
                 self.router_port(random)?,
