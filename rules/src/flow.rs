@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::acl::GroupSet;
 use crate::acl::sample::Collecting;
 use crate::lb::attach::Holder;
+use crate::lb::router::placed::Manner;
 use crate::meter::copp::Punt;
 use crate::ovsdb::{Text, Uuid};
 use crate::router::RouterSet;
@@ -37,6 +38,8 @@ pub enum On {
     Part(u128),
     /// Every router that has a load balancer, likewise.
     BalancedRouters(Holder),
+    /// Those of them that balance alike.
+    BalancedAlike(Holder, Manner),
     /// Every switch that names a load balancer itself and has it balance stateless packets too.
     BalancedStateless(Uuid),
     /// Every switch that a port group reaches and that sees its ACLs alike.

@@ -216,6 +216,10 @@ fn meters(program: &Builder, nb: &Northbound) -> Relation<DatapathMeter> {
 
 /// What load balancing tells the rules for switches and routers.
 struct Balanced {
+    /// Every VIP.
+    services: Relation<lb::Service>,
+    /// Which routers have which load balancers.
+    on_routers: lb::attach::Attachment,
     /// Switches that have a load balancer with a VIP.
     switches: Relation<Uuid>,
     /// Routers that do.
@@ -285,6 +289,8 @@ fn load_balancing(
     parts.dp_groups.push(rows.groups);
     parts.dp_group_datapaths.push(rows.group_datapaths);
     Balanced {
+        services,
+        on_routers: routers,
         switches: on_switches.with_vip(&nb.load_balancer_vips),
         routers: on_routers.with_vip(&nb.load_balancer_vips),
     }
@@ -357,7 +363,6 @@ fn switches(
     let (shaping, problems) = meter::qos::shaping(&nb.switch_qos_rules, &nb.qos);
     parts.placed.push(shaping);
     parts.problems.push(problems);
-    parts.problems.push(services.problems);
 
     parts.placed.push(external_port::drops(&ports));
     parts.placed.push(forwarding_groups(&nb.switch_forwarding_groups, &nb.forwarding_group));
@@ -418,6 +423,16 @@ fn routers(
     parts.placed.push(translated.placed);
     parts.members.push(translated.members);
     parts.problems.push(nat::home::problems(&network.routed.routers));
+    let services = lb::router::placed::flows(lb::router::placed::Inputs {
+        services: &balanced.services,
+        routers: &balanced.on_routers,
+        balanced: &balanced.routers,
+        homes: &homes,
+        ports: &pipeline.contexts,
+        external_ips: &network.nats.external_ips,
+    });
+    parts.placed.push(services.placed);
+    parts.members.push(services.members);
     parts.placed.push(pipeline.placed);
     parts.members.push(pipeline.members);
     parts.problems.push(pipeline.problems);

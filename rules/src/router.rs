@@ -30,6 +30,7 @@
 //! | `request::*` | arp_request 0, 100, 200 | All; one router | static routes |
 //! | `delivery::*` | out delivery 0, 100, 110 | All; the port's router | port, whether its router relays multicast |
 //! | `routable::flows` | ip_routing 262, 263; arp_resolve 100 | other routers on the switch | translations and services that ask for routes |
+//! | [`force_snat`] | unsnat 110; out snat 105, 110 | the port's router | port, its router's options |
 //! | [`nat`] | its own table | one router; classes of its own | translations, the gateway port, the router's options |
 //! | `defaults::fixed` | every other stage: pass | All | drop sampling |
 
@@ -59,6 +60,7 @@ pub mod surroundings;
 
 use crate::flow::Flow;
 use crate::flow::drop::DropConfig;
+use crate::lb::router::force_snat;
 use crate::problem::Problem;
 pub use class::RouterSet;
 use port::PortContext;
@@ -78,6 +80,7 @@ pub fn fixed_flows(drop: DropConfig) -> Vec<(RouterSet, Flow)> {
         delivery::fixed(drop),
         defaults::fixed(drop),
         nat::fixed_flows(),
+        crate::lb::router::fixed(),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -92,6 +95,7 @@ pub fn port_flows(port: &PortContext) -> Vec<Flow> {
         advertisement::port(port),
         redirect::port(port),
         network_id::port(port),
+        force_snat::port(port),
         delivery::port(port),
     ];
     parts.into_iter().flatten().collect()
@@ -101,5 +105,6 @@ pub fn port_flows(port: &PortContext) -> Vec<Flow> {
 pub fn port_problems(port: &PortContext) -> Vec<Problem> {
     let mut problems = network_id::problems(port);
     problems.extend(advertisement::problem(port));
+    problems.extend(force_snat::problems(port));
     problems
 }

@@ -84,7 +84,7 @@ pub fn flows(service: &Service) -> Vec<BalancerFlow> {
 }
 
 /// `ip4.dst == VIP`.
-fn to_vip(service: &Service) -> String {
+pub(super) fn to_vip(service: &Service) -> String {
     format!("{}.dst == {}", service.vip.family.name(), service.vip.front.ip)
 }
 
@@ -97,7 +97,7 @@ pub(super) fn destination(service: &Service) -> String {
 }
 
 /// The port by what conntrack made of the packet, which may be a fragment; empty for a VIP without.
-fn tracked_port(service: &Service) -> String {
+pub(super) fn tracked_port(service: &Service) -> String {
     match &service.vip.front.port {
         Some(port) => {
             format!(" && {CT_PROTOCOL} == {} && {CT_PORT} == {port}", service.lb.protocol.number())

@@ -37,6 +37,8 @@ pub enum RouterSet {
     },
     /// Some port takes all IP multicast (Logical_Router_Port options:mcast_flood).
     Flooding,
+    /// A load balancer with a VIP is there.
+    Balanced,
     /// By what it translates.
     Nat(nat::Set),
 }
