@@ -26,16 +26,18 @@ pub struct Shape {
     pub ports: u16,
 }
 
-fn port_number(switch: usize, port: usize) -> usize {
+/// The number of a port.
+pub fn port_number(switch: usize, port: usize) -> usize {
     switch * ROOM + port
 }
 
-fn port_name(switch: usize, port: usize) -> String {
+/// Its name.
+pub fn port_name(switch: usize, port: usize) -> String {
     format!("s{switch}p{port}")
 }
 
 /// The operation that inserts a port; a switch has to take it in.
-fn port(switch: usize, port: usize) -> Value {
+pub fn port(switch: usize, port: usize) -> Value {
     let (high, low) = (switch >> 8 & 255, switch & 255);
     let addresses =
         format!("0a:{:02x}:{high:02x}:{low:02x}:00:{port:02x} 10.{high}.{low}.{}", switch >> 16, port + 1);

@@ -12,9 +12,11 @@ pub mod heavy;
 pub mod lab;
 pub mod layer2;
 pub mod process;
+pub mod routers;
 pub mod row;
 pub mod rpc;
 pub mod stats;
+pub mod switches;
 pub mod workload;
 
 /// What may stop a run; every kind says what it was about.

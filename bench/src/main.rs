@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use northflow_bench::{Failure, build, compare, heavy, layer2};
+use northflow_bench::{Failure, build, compare, heavy, layer2, routers, switches};
 
 /// Measures northflow, side by side with ovn-northd.
 #[derive(Debug, Parser)]
@@ -22,6 +22,26 @@ enum Command {
         sizes: Vec<usize>,
         #[command(flatten)]
         shape: layer2::Shape,
+        #[command(flatten)]
+        options: compare::Options,
+    },
+    /// Switches with ACLs, port groups, DHCP, DNS, QoS, meters, snooping.
+    Switches {
+        /// Numbers of switches, smallest first; growth is from the first to the last.
+        #[arg(long, value_delimiter = ',', default_value = "100,1000", value_name = "N,...", value_parser = size)]
+        sizes: Vec<usize>,
+        #[command(flatten)]
+        shape: switches::Shape,
+        #[command(flatten)]
+        options: compare::Options,
+    },
+    /// A router for each tenant behind one provider network, and many static routes.
+    Routers {
+        /// Numbers of routers, smallest first; growth is from the first to the last.
+        #[arg(long, value_delimiter = ',', default_value = "50,1000", value_name = "N,...", value_parser = size)]
+        sizes: Vec<usize>,
+        #[command(flatten)]
+        shape: routers::Shape,
         #[command(flatten)]
         options: compare::Options,
     },
@@ -55,6 +75,12 @@ fn run(options: &Options) -> Result<bool, Failure> {
         }
         Command::Heavy { sizes, shape, options } => {
             compare::run(options, sizes.iter().map(|nodes| shape.workload(*nodes)))
+        }
+        Command::Switches { sizes, shape, options } => {
+            compare::run(options, sizes.iter().map(|switches| shape.workload(*switches)))
+        }
+        Command::Routers { sizes, shape, options } => {
+            compare::run(options, sizes.iter().map(|routers| shape.workload(*routers)))
         }
         Command::Build(options) => build::run(options),
     }

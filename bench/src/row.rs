@@ -40,6 +40,26 @@ pub enum Kind {
     GatewayChassis = 15,
     /// A QoS rule.
     Qos = 16,
+    /// A row of DHCP options.
+    DhcpOptions = 17,
+    /// DNS records.
+    Dns = 18,
+    /// A meter.
+    Meter = 19,
+    /// Its band.
+    MeterBand = 20,
+    /// Meters for the packets that a controller gets.
+    Copp = 21,
+    /// A mirror.
+    Mirror = 22,
+    /// A forwarding group.
+    ForwardingGroup = 23,
+    /// A multicast group that a chassis has learned.
+    IgmpGroup = 24,
+    /// A BFD session.
+    Bfd = 25,
+    /// A neighbour that is known beforehand.
+    StaticMacBinding = 26,
 }
 
 /// The identifier of row number `n` of a kind, as OVSDB writes it.
