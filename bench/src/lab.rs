@@ -13,10 +13,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::Failure;
-use crate::change::Operations;
-use crate::network::Shape;
 use crate::process::{cpu_ms, settle};
 use crate::rpc::Rpc;
+use crate::workload::{Operations, Workload};
 
 /// How long a daemon must not run to be taken to be done.
 const QUIET: Duration = Duration::from_millis(25);
@@ -147,13 +146,13 @@ impl Lab {
     ///
     /// # Errors
     /// When a server does not start or refuses a row.
-    pub fn new(reference: &'static Reference, shape: Shape) -> Result<Lab, Failure> {
+    pub fn new(reference: &'static Reference, workload: &Workload) -> Result<Lab, Failure> {
         let folder = Folder::new()?;
         let servers = [folder.serve(reference, "nb")?, folder.serve(reference, "sb")?];
         let mut northbound = Rpc::connect(&folder.path("nb.sock"), "OVN_Northbound")?;
         let mut southbound = Rpc::connect(&folder.path("sb.sock"), "OVN_Southbound")?;
-        southbound.transact(&shape.southbound())?;
-        for operations in shape.northbound() {
+        southbound.transact(&workload.southbound)?;
+        for operations in (workload.northbound)() {
             northbound.transact(&operations)?;
         }
         let mut log = Log { path: folder.path("sb.db"), offset: 0 };

@@ -1,176 +1,163 @@
-//! Switches and ports: northflow and ovn-northd side by side.
-
-mod report;
-
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+//! Switches with ports, bound and unbound, and nothing else.
 
 use clap::Args;
-use northflow_tests::reference::Reference;
-use serde::Serialize;
+use serde_json::{Value, json};
 
-use crate::Failure;
-use crate::change::Change;
-use crate::lab::{Cost, Lab, Side};
-use crate::network::Shape;
-use crate::process::{Memory, memory};
-use crate::stats::Summary;
+use crate::row::{Kind, delete, insert, map, mutate, set, update, uuid};
+use crate::workload::{self, Change, Operations, Transactions, Workload};
 
-/// What `northbench layer2` is to do.
-///
-/// The reference is a 26.03 on PATH, the folder that NORTHFLOW_REFERENCE names, or Debian's packages.
-#[derive(Clone, Debug, Args)]
-pub struct Options {
-    /// Numbers of switches, smallest first; growth is from the first to the last.
-    #[arg(long, value_delimiter = ',', default_value = "200,2000", value_name = "N,...")]
-    sizes: Vec<usize>,
+/// Switches that share a transaction while a network is loaded.
+const BATCH: usize = 200;
+
+/// Chassis that are there from the start.
+const CHASSIS: usize = 4;
+
+/// The address set that changes are made to, and part of the name of the port group.
+const SET: &str = "tenants";
+
+/// Ports of a switch that identifiers leave room for.
+const ROOM: usize = 1 << 16;
+
+/// The shape of a layer-2 network.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Shape {
     /// Ports of each switch.
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
-    ports: u16,
-    /// How often each change is made; at most 200.
-    #[arg(long, default_value_t = 15, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
-    rounds: u16,
-    /// The northflow program; by default the one beside this one.
-    #[arg(long, value_name = "FILE")]
-    northflow: Option<PathBuf>,
-    /// Write every figure to this file too, as JSON.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Fail if a target is missed.
-    #[arg(long)]
-    check: bool,
+    pub ports: u16,
 }
 
-/// What was measured of one daemon in one network.
-#[derive(Clone, Debug, Serialize)]
-struct Daemon {
-    /// From its start with an empty southbound database until it rested.
-    cold: Cost,
-    /// After the start, and at the end of the run.
-    memory: Memory,
-    memory_at_end: Memory,
-    /// Rows of the southbound tables after the start and at the end.
-    rows: BTreeMap<String, usize>,
-    rows_at_end: BTreeMap<String, usize>,
-    changes: Vec<ChangeCost>,
+/// The number of a port.
+pub fn port_number(switch: usize, port: usize) -> usize {
+    switch * ROOM + port
 }
 
-/// What one kind of change cost, over all rounds.
-#[derive(Clone, Debug, Serialize)]
-struct ChangeCost {
-    change: &'static str,
-    cpu_ms: Summary,
-    wall_ms: Summary,
-    rows: Summary,
-    bytes: Summary,
-    samples: Vec<Cost>,
+/// Its name.
+pub fn port_name(switch: usize, port: usize) -> String {
+    format!("s{switch}p{port}")
 }
 
-/// Both daemons in one network.
-#[derive(Clone, Debug, Serialize)]
-struct Size {
-    switches: usize,
-    ports: usize,
-    northflow: Daemon,
-    reference: Daemon,
+/// The operation that inserts a port; a switch has to take it in.
+pub fn port(switch: usize, port: usize) -> Value {
+    let (high, low) = (switch >> 8 & 255, switch & 255);
+    let addresses =
+        format!("0a:{:02x}:{high:02x}:{low:02x}:00:{port:02x} 10.{high}.{low}.{}", switch >> 16, port + 1);
+    let row = json!({ "name": port_name(switch, port), "addresses": addresses });
+    insert("Logical_Switch_Port", Kind::Port, port_number(switch, port), row)
 }
 
-/// A whole run.
-#[derive(Clone, Debug, Serialize)]
-struct Run {
-    reference_version: String,
-    rounds: usize,
-    sizes: Vec<Size>,
+/// The operations that insert a switch with its ports.
+fn switch(switch: usize, ports: usize) -> Vec<Value> {
+    let members = set((0..ports).map(|at| uuid(Kind::Port, port_number(switch, at))));
+    let row = json!({ "name": format!("s{switch}"), "ports": members });
+    let ports = (0..ports).map(|at| port(switch, at));
+    ports.chain([insert("Logical_Switch", Kind::Switch, switch, row)]).collect()
 }
 
-/// Measures and prints; false if a target is missed and that was asked for.
-///
-/// # Errors
-/// When there is no reference or no northflow, or a daemon or server fails.
-pub fn run(options: &Options) -> Result<bool, Failure> {
-    let northflow = match &options.northflow {
-        Some(path) => path.clone(),
-        None => std::env::current_exe()?.with_file_name("northflow"),
-    };
-    if !northflow.is_file() {
-        return Err(
-            format!("{} is not there: build it, or name it with --northflow", northflow.display()).into()
-        );
-    }
-    let reference = Reference::get()?;
-    let mut run = Run {
-        reference_version: reference.version().to_owned(),
-        rounds: options.rounds.into(),
-        sizes: Vec::new(),
-    };
-    for switches in &options.sizes {
-        if *switches == 0 {
-            return Err("--sizes: a network has at least one switch".into());
-        }
-        let shape = Shape { switches: *switches, ports: options.ports.into() };
-        eprintln!("{} switches with {} ports each ...", shape.switches, shape.ports);
-        run.sizes.push(size(reference, &northflow, shape, run.rounds)?);
-    }
-    print!("{}", report::table(&run));
-    if let Some(path) = &options.json {
-        std::fs::write(path, serde_json::to_string_pretty(&run)?)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-    }
-    let missed = report::missed(&run);
-    for target in &missed {
-        println!("missed: {target}");
-    }
-    Ok(missed.is_empty() || !options.check)
+fn northbound(switches: usize, ports: usize) -> Transactions {
+    let addresses = set((0..10).map(|n| json!(format!("10.255.0.{n}"))));
+    let members = set((0..switches.min(10)).map(|switch| uuid(Kind::Port, port_number(switch, 0))));
+    let sets = vec![
+        workload::global(),
+        insert("Address_Set", Kind::AddressSet, 0, json!({ "name": SET, "addresses": addresses })),
+        insert("Port_Group", Kind::PortGroup, 0, json!({ "name": format!("{SET}_ports"), "ports": members })),
+    ];
+    let batches = (0..switches).step_by(BATCH).map(move |from| {
+        (from..switches.min(from + BATCH)).flat_map(|at| switch(at, ports)).collect::<Vec<_>>()
+    });
+    Box::new(batches.chain([sets]))
 }
 
-/// Measures both daemons in one network, each change on one and then on the other.
-fn size(
-    reference: &'static Reference,
-    northflow: &std::path::Path,
-    shape: Shape,
-    rounds: usize,
-) -> Result<Size, Failure> {
-    let mut labs = Vec::new();
-    for side in [Side::Northflow, Side::Reference] {
-        let mut lab = Lab::new(reference, shape)?;
-        let cold = lab.start(side, northflow, reference)?;
-        let memory = memory(lab.pid()?)?;
-        let rows = lab.row_counts()?;
-        let memory_at_end = memory;
-        let daemon =
-            Daemon { cold, memory, memory_at_end, rows_at_end: rows.clone(), rows, changes: Vec::new() };
-        labs.push((lab, daemon));
-    }
-    for change in Change::ALL {
-        let mut samples = vec![Vec::new(); labs.len()];
-        for round in 0..rounds {
-            for ((lab, _), samples) in labs.iter_mut().zip(&mut samples) {
-                samples.push(lab.measure(change.operations(shape, round))?);
-            }
-        }
-        for ((_, daemon), samples) in labs.iter_mut().zip(samples) {
-            daemon.changes.push(summarise(change, samples));
+impl Shape {
+    /// A network of so many switches.
+    pub fn workload(self, switches: usize) -> Workload {
+        let ports = usize::from(self.ports);
+        Workload {
+            size: format!("{switches} x {ports}"),
+            northbound: Box::new(move || northbound(switches, ports)),
+            southbound: workload::southbound(CHASSIS),
+            changes: changes(switches, ports),
         }
     }
-    for (lab, daemon) in &mut labs {
-        daemon.memory_at_end = memory(lab.pid()?)?;
-        daemon.rows_at_end = lab.row_counts()?;
-    }
-    let mut daemons = labs.into_iter().map(|(_, daemon)| daemon);
-    let (Some(northflow), Some(reference)) = (daemons.next(), daemons.next()) else {
-        return Err("a daemon was not measured".into());
-    };
-    Ok(Size { switches: shape.switches, ports: shape.ports, northflow, reference })
 }
 
-fn summarise(change: Change, samples: Vec<Cost>) -> ChangeCost {
-    let of = |figure: fn(&Cost) -> f64| Summary::of(samples.iter().map(figure));
-    ChangeCost {
-        change: change.name(),
-        cpu_ms: of(|cost| cost.cpu_ms),
-        wall_ms: of(|cost| cost.wall_ms),
-        rows: of(|cost| cost.rows as f64),
-        bytes: of(|cost| cost.bytes as f64),
-        samples,
+fn changes(switches: usize, ports: usize) -> Vec<Change> {
+    // Spread over the network, and the same switch for a port's coming and going.
+    let place = move |round: usize| (round * 37 % switches, ports + 1 + round);
+    vec![
+        Change::new("nb_cfg only", |_| Operations::default()),
+        Change::new("port add", move |round| {
+            let (at, added) = place(round);
+            let row = uuid(Kind::Port, port_number(at, added));
+            let taken = mutate("Logical_Switch", uuid(Kind::Switch, at), "ports", "insert", row);
+            Operations::northbound([port(at, added), taken])
+        }),
+        Change::new("port bound", move |round| {
+            let (at, added) = place(round);
+            let condition = json!([["logical_port", "==", port_name(at, added)]]);
+            let columns = json!({ "chassis": uuid(Kind::Chassis, round % CHASSIS), "up": true });
+            Operations::southbound([update("Port_Binding", condition, columns)])
+        }),
+        Change::new("port delete", move |round| {
+            let (at, added) = place(round);
+            let row = uuid(Kind::Port, port_number(at, added));
+            Operations::northbound([mutate("Logical_Switch", uuid(Kind::Switch, at), "ports", "delete", row)])
+        }),
+        Change::new("switch add", move |round| Operations::northbound(switch(switches + round, ports))),
+        Change::new("switch delete", move |round| {
+            Operations::northbound([delete("Logical_Switch", uuid(Kind::Switch, switches + round))])
+        }),
+        Change::new("address-set member add", |round| {
+            let address = json!(format!("10.255.1.{round}"));
+            let row = uuid(Kind::AddressSet, 0);
+            Operations::northbound([mutate("Address_Set", row, "addresses", "insert", address)])
+        }),
+        Change::new("port-group member add", move |round| {
+            // A port that stays, of a switch that may have none in the group yet.
+            let member = uuid(Kind::Port, port_number(place(round).0, ports - 1));
+            let row = uuid(Kind::PortGroup, 0);
+            Operations::northbound([mutate("Port_Group", row, "ports", "insert", member)])
+        }),
+        Change::new("chassis add", |round| Operations::southbound(workload::chassis(CHASSIS + round))),
+        Change::new("chassis column change", |round| chassis_column(round % CHASSIS, round)),
+        Change::new("NB_Global option change", global_option),
+    ]
+}
+
+/// Chassis number `n` says something about itself that no rule asks for.
+pub fn chassis_column(n: usize, round: usize) -> Operations {
+    let config = map(&[(&format!("remark-{round}"), "1")]);
+    Operations::southbound([mutate("Chassis", uuid(Kind::Chassis, n), "other_config", "insert", config)])
+}
+
+/// A global option that no feature knows.
+pub fn global_option(round: usize) -> Operations {
+    let option = map(&[(&format!("remark-{round}"), "1")]);
+    let mutation = json!({ "op": "mutate", "table": "NB_Global", "where": [], "mutations": [["options", "insert", option]] });
+    Operations::northbound([mutation])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_has_every_port_in_its_switch() {
+        let transactions: Vec<Vec<Value>> = northbound(401, 3).collect();
+        assert_eq!(transactions.len(), 4);
+        let operations: Vec<&Value> = transactions.iter().flatten().collect();
+        let of = |table: &str| operations.iter().filter(|op| op["table"] == table).count();
+        assert_eq!((of("Logical_Switch"), of("Logical_Switch_Port")), (401, 1203));
+        let mut names: Vec<String> = operations.iter().map(|op| op["uuid"].to_string()).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), operations.len(), "identifiers are distinct");
+    }
+
+    #[test]
+    fn every_change_but_the_bare_sync_does_something() {
+        for change in changes(20, 10) {
+            let nothing = (change.make)(3) == Operations::default();
+            assert_eq!(nothing, change.name == "nb_cfg only", "{change:?}");
+        }
     }
 }

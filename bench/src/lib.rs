@@ -7,13 +7,17 @@
 #![deny(missing_docs)]
 
 pub mod build;
-pub mod change;
+pub mod compare;
+pub mod heavy;
 pub mod lab;
 pub mod layer2;
-pub mod network;
 pub mod process;
+pub mod routers;
+pub mod row;
 pub mod rpc;
 pub mod stats;
+pub mod switches;
+pub mod workload;
 
 /// What may stop a run; every kind says what it was about.
 pub type Failure = Box<dyn std::error::Error>;

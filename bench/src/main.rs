@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use northflow_bench::{Failure, build, layer2};
+use northflow_bench::{Failure, build, compare, heavy, layer2, routers, switches};
 
 /// Measures northflow, side by side with ovn-northd.
 #[derive(Debug, Parser)]
@@ -16,14 +16,72 @@ struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Switches with ports, bound and unbound, and nothing else.
-    Layer2(layer2::Options),
+    Layer2 {
+        /// Numbers of switches, smallest first; growth is from the first to the last.
+        #[arg(long, value_delimiter = ',', default_value = "200,2000", value_name = "N,...", value_parser = size)]
+        sizes: Vec<usize>,
+        #[command(flatten)]
+        shape: layer2::Shape,
+        #[command(flatten)]
+        options: compare::Options,
+    },
+    /// Switches with ACLs, port groups, DHCP, DNS, QoS, meters, snooping.
+    Switches {
+        /// Numbers of switches, smallest first; growth is from the first to the last.
+        #[arg(long, value_delimiter = ',', default_value = "100,1000", value_name = "N,...", value_parser = size)]
+        sizes: Vec<usize>,
+        #[command(flatten)]
+        shape: switches::Shape,
+        #[command(flatten)]
+        options: compare::Options,
+    },
+    /// A router for each tenant behind one provider network, and many static routes.
+    Routers {
+        /// Numbers of routers, smallest first; growth is from the first to the last.
+        #[arg(long, value_delimiter = ',', default_value = "50,1000", value_name = "N,...", value_parser = size)]
+        sizes: Vec<usize>,
+        #[command(flatten)]
+        shape: routers::Shape,
+        #[command(flatten)]
+        options: compare::Options,
+    },
+    /// Nodes of a container platform: pods, services, namespaces, a gateway router each.
+    Heavy {
+        /// Numbers of nodes, smallest first; growth is from the first to the last.
+        #[arg(long, value_delimiter = ',', default_value = "20,100,250", value_name = "N,...", value_parser = size)]
+        sizes: Vec<usize>,
+        #[command(flatten)]
+        shape: heavy::Shape,
+        #[command(flatten)]
+        options: compare::Options,
+    },
     /// How long the workspace takes to build.
     Build(build::Options),
 }
 
+/// A network has at least one of whatever it is counted in.
+fn size(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1".into()),
+        Ok(size) => Ok(size),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
 fn run(options: &Options) -> Result<bool, Failure> {
     match &options.command {
-        Command::Layer2(options) => layer2::run(options),
+        Command::Layer2 { sizes, shape, options } => {
+            compare::run(options, sizes.iter().map(|switches| shape.workload(*switches)))
+        }
+        Command::Heavy { sizes, shape, options } => {
+            compare::run(options, sizes.iter().map(|nodes| shape.workload(*nodes)))
+        }
+        Command::Switches { sizes, shape, options } => {
+            compare::run(options, sizes.iter().map(|switches| shape.workload(*switches)))
+        }
+        Command::Routers { sizes, shape, options } => {
+            compare::run(options, sizes.iter().map(|routers| shape.workload(*routers)))
+        }
         Command::Build(options) => build::run(options),
     }
 }

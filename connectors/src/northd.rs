@@ -6,7 +6,9 @@ mod commit;
 mod core;
 mod features;
 mod feed;
+mod held;
 mod progress;
+mod side;
 mod stats;
 mod tuning;
 
@@ -18,8 +20,9 @@ use northflow_engine::{Cluster, Config, Engine};
 use northflow_rules::northd::{self, INPUTS};
 use northflow_rules::schema::Database;
 
-use self::core::{Core, Side};
+use self::core::Core;
 use self::feed::Feed;
+use self::side::Side;
 use self::stats::Stats;
 use crate::ovsdb::client::{self, Event, Remote, RemoteError};
 use crate::process::args::{self, Parsed, Settings};

@@ -14,12 +14,11 @@
 //! | `log` | acl_eval 65533 | as `eval` |
 //! | `sample` | acl_sample, acl_after_lb_sample | as `eval`; shared flows on the switches that sample alike |
 //! | `verdict` | acl_action, acl_after_lb_action | classes |
-//! | `commit` | stateful | all switches |
+//! | `stateful` | stateful | all switches |
 //!
 //! `rule` reads an ACL with what other rows say of it, `filtering` finds what switches do with ACLs,
 //! `placed` puts the flows where they are, and `persist` gives numbers to ACLs.
 
-pub mod commit;
 pub mod entry;
 pub mod eval;
 pub mod filtering;
@@ -29,6 +28,7 @@ pub mod persist;
 pub mod placed;
 pub mod rule;
 pub mod sample;
+pub mod stateful;
 pub mod verdict;
 
 use northflow_engine::Relation;
@@ -170,7 +170,7 @@ pub fn settings(options: &Relation<NbGlobalOptions>, drop: &Relation<DropConfig>
 
 /// The flows that are not of one ACL, by class of switch.
 pub fn fixed_flows(settings: Settings) -> Vec<(SwitchSet, Flow)> {
-    let commit = commit::fixed().into_iter().map(|flow| (SwitchSet::All, flow));
+    let stateful = stateful::fixed().into_iter().map(|flow| (SwitchSet::All, flow));
     let parts = [entry::fixed(settings), hint::fixed(), eval::fixed(settings), verdict::fixed(settings)];
-    parts.into_iter().flatten().chain(commit).collect()
+    parts.into_iter().flatten().chain(stateful).collect()
 }

@@ -118,6 +118,8 @@ pub struct OutputTable {
     pub known_by_uuid: bool,
     /// Columns that are given to a new row and then left alone.
     pub at_insert: &'static [&'static str],
+    /// Whether others have rows of their own in the table, which stay unless they claim a key of ours.
+    pub shared: bool,
     /// The identifier of a row; for an element that of the row it belongs to.
     pub uuid: fn(&Rec) -> Uuid,
     /// The columns of a row, or the element.
@@ -138,6 +140,7 @@ impl OutputTable {
             natural_key,
             known_by_uuid: false,
             at_insert: &[],
+            shared: false,
             uuid: |rec| rec.get::<T>().uuid(),
             encode: |rec| rec.get::<T>().encode(),
         }
@@ -153,6 +156,7 @@ impl OutputTable {
             natural_key: &[],
             known_by_uuid: false,
             at_insert: &[],
+            shared: false,
             uuid: |rec| rec.get::<SetElement>().row,
             encode: |rec| vec![("", Datum::scalar(rec.get::<SetElement>().element.clone()))],
         }
@@ -170,6 +174,11 @@ impl OutputTable {
     /// The same output, whose rows are known by their identifiers alone.
     pub const fn known_by_uuid(self) -> OutputTable {
         OutputTable { known_by_uuid: true, ..self }
+    }
+
+    /// The same output, to a table in which others have rows of their own.
+    pub const fn shared(self) -> OutputTable {
+        OutputTable { shared: true, ..self }
     }
 
     /// The same output, with columns that only a new row is given.

@@ -44,7 +44,7 @@ use crate::topology::{bindings, container, ipam, port_check, port_group, port_ke
 
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
-pub use tables::{EXPIRED, EXPIRIES, HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
+pub use tables::{EXPIRED, EXPIRIES, HELD, HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
 
 /// Builds the whole program: every input of [`INPUTS`], every output of [`OUTPUTS`].
 pub fn program(program: &Builder) {
@@ -446,6 +446,7 @@ fn routes(
     parts: &mut Parts,
 ) {
     let exits = route::hop::exits(&network.router_ports, &network.port_keys);
+    let held = nb.router.builder().input(HELD);
     let routes = route::routes(
         nb,
         route::Inputs {
@@ -455,17 +456,28 @@ fn routes(
             exits: &exits,
             sessions,
             drop: &global.drop,
+            held: &held,
         },
     );
     let policies = policy::policies(
         nb,
-        policy::Inputs { routers: &network.routed.routers, exits: &exits, sessions, drop: &global.drop },
+        policy::Inputs {
+            routers: &network.routed.routers,
+            exits: &exits,
+            sessions,
+            drop: &global.drop,
+            held: &held,
+        },
     );
     let watched = routes.watched.concat(&policies.watched);
     let bfd = bfd::bfd(nb, sb, &network.router_ports, &watched);
     let program = nb.bfd.builder();
     program.output("sb.BFD", &bfd.rows);
     program.output("sb.BFD.status", &bfd.switched);
+    let watched =
+        route::next_hop_monitor::next_hops(sb, &global.options, &network.router_ports, &routes.symmetric);
+    program.output("sb.ECMP_Nexthop", &watched.rows);
+    program.output("sb.ECMP_Nexthop.mac", &watched.learned);
     program.output("nb.BFD.status", &bfd.status);
     parts.placed.extend([routes.placed, policies.placed, bfd.placed]);
     parts.problems.extend([routes.problems, policies.problems]);
@@ -524,6 +536,8 @@ fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global, n
         .index_by(|(_, owner)| *owner)
         .semijoin(&nb.router.filter(|router| router.enabled != Some(false)).index_by(|router| router.uuid))
         .map(|(row, _)| *row);
+    let learning = network.routed.learning(&sb.port, &owners);
+    program.output("sb.Learned_Route.stale", &stale::learned_routes(&sb.learned_route, &routers, &learning));
     let names = network.routed.ports.flat_map(|port| {
         let redirect = port.redirect.as_ref().map(|redirect| redirect.name.clone());
         [Some(port.port.name.clone()), redirect].into_iter().flatten()

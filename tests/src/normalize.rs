@@ -46,7 +46,14 @@ pub fn southbound(dump: &Dump) -> Normal {
     let names = Names::new(dump);
     let mut normal = Normal::default();
     let numbered = route_ids::numbered(dump);
-    normal.rows.extend(numbered.rows.iter().map(|row| names.line("Logical_Flow", row)));
+    for row in &numbered.rows {
+        let line = names.line("Logical_Flow", row);
+        // A policy that says that it is in no chain, which another writer need not say.
+        if let Some(hint) = map_value(row, "external_ids", "stage-hint").filter(|_| !line.contains('<')) {
+            normal.hints.insert(line.clone(), hint);
+        }
+        normal.rows.push(line);
+    }
     for (table, rows) in dump.iter().filter(|(table, _)| !NOT_COMPARED.contains(&&***table)) {
         for (uuid, row) in rows {
             if numbered.replaced.contains(uuid) || numbered.groups.contains(uuid) {

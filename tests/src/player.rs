@@ -6,8 +6,8 @@
 //! has followed. A run that follows change by change may leave the reference in other states
 //! (faults of its incremental paths), and the judge is what a fresh run gives.
 
-use northflow_connectors::change::{Edit, RowChange};
-use northflow_rules::ovsdb::{Datum, Text};
+use northflow_connectors::change::{Columns, Edit, RowChange};
+use northflow_rules::ovsdb::{Atom, Datum, Text};
 use northflow_rules::schema::Database;
 use serde_json::{Value, json};
 
@@ -26,6 +26,15 @@ const PINNED: &[&str] = &[
     "options:svc_monitor_mac=0a:4e:46:00:00:01",
     "options:svc_monitor_mac_dst=0a:4e:46:00:00:02",
 ];
+
+/// Whether the server clears a column of the program when a chassis goes, or chassis write it.
+fn forgets(table: &str, column: &str) -> bool {
+    match (table, column) {
+        ("HA_Chassis", "chassis") | ("HA_Chassis_Group", "ref_chassis") => true,
+        ("Port_Binding", "requested_chassis" | "requested_additional_chassis") => true,
+        _ => chassis::columns_of(table).is_some_and(|theirs| theirs.contains(&column)),
+    }
+}
 
 /// A reference with empty databases, paused.
 #[derive(Debug)]
@@ -89,8 +98,10 @@ impl Player {
         recording.items.push(Item::Step(self.step("nbctl init")?));
         for (number, line) in text.lines().enumerate() {
             let words = split(line).map_err(|error| format!("line {}: {error}", number + 1))?;
-            let args: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
             let failed = |error| format!("line {}: {error}", number + 1);
+            let words = words.into_iter().map(|word| self.name(word)).collect::<Result<Vec<_>, _>>();
+            let words = words.map_err(failed)?;
+            let args: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
             match words.first().map(String::as_str) {
                 None => {}
                 Some(word) if word.starts_with('#') => {}
@@ -113,6 +124,27 @@ impl Player {
         Ok(recording)
     }
 
+    /// The word, or the identifier of the southbound row that it stands for: `{TABLE COLUMN=TEXT ...}`.
+    fn name(&self, word: String) -> Result<String, String> {
+        let Some(inner) = word.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
+            return Ok(word);
+        };
+        let mut parts = inner.split(' ');
+        let table = parts.next().unwrap_or_default();
+        let wanted: Vec<(&str, &str)> = parts.filter_map(|part| part.split_once('=')).collect();
+        let is = |row: &dump::Row| {
+            wanted
+                .iter()
+                .all(|(column, text)| row.get(*column) == Some(&Datum::scalar(Atom::String((*text).into()))))
+        };
+        let mut rows = self.southbound.get(table).into_iter().flatten().filter(|(_, row)| is(row));
+        match (rows.next(), rows.next()) {
+            (Some((uuid, _)), None) => Ok(uuid.to_string()),
+            (None, _) => Err(format!("no row {word}")),
+            _ => Err(format!("several rows {word}")),
+        }
+    }
+
     /// What the last line has changed.
     fn step(&mut self, line: &str) -> Result<Step, String> {
         let (northbound, southbound) = (self.northbound.clone(), self.southbound.clone());
@@ -132,9 +164,14 @@ impl Player {
                     changes.push(change);
                 }
                 // The server forgets a chassis that goes.
-                Edit::Update(columns)
-                    if &*change.table == "HA_Chassis"
-                        && columns.iter().all(|(name, _)| &**name == "chassis") => {}
+                Edit::Update(columns) if columns.iter().all(|(name, _)| forgets(&change.table, name)) => {
+                    let theirs = chassis::columns_of(&change.table).unwrap_or_default();
+                    let left = columns.iter().filter(|(name, _)| theirs.contains(&&**name)).cloned();
+                    let left: Columns = left.collect();
+                    if !left.is_empty() {
+                        changes.push(RowChange { edit: Edit::Update(left), ..change });
+                    }
+                }
                 _ if chassis::written(&change.table).is_some() => changes.push(change),
                 _ => {
                     return Err(format!("\"{line}\" changes table {}, which is the program's", change.table));

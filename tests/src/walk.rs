@@ -8,6 +8,7 @@
 mod acl;
 mod multicast;
 mod nat;
+mod route;
 mod router;
 mod service;
 
@@ -49,6 +50,8 @@ struct Model {
     /// How many sample collectors there are.
     collectors: usize,
     routers: BTreeSet<String>,
+    /// Routers that are disabled.
+    closed: BTreeSet<String>,
     /// Ports of routers with their router.
     router_ports: BTreeMap<String, String>,
     /// Ports that have a binding, as of the last check.
@@ -56,6 +59,7 @@ struct Model {
     made: usize,
     services: service::Services,
     nats: nat::Nats,
+    routes: route::Routes,
 }
 
 const TYPES: &[&str] = &[
@@ -119,15 +123,19 @@ pub fn scenario(seed: u64, steps: usize) -> String {
     let mut text = format!("# A random walk of {steps} steps from seed {seed}.\n");
     // The reference does not take back what an old chassis made it do.
     text += "nbctl set NB_Global . options:ignore_chassis_features=true\n";
+    // Every third walk is about routers more than about all else.
+    let routed = seed % 3 == 2;
     for step in 1..=steps {
         // Try until something fits what is there.
         let line = loop {
-            let line = match random.below(17) {
+            let line = match random.below(if routed { 40 } else { 18 }) {
                 0 | 1 => service::command(&mut model, &mut random),
                 2 => model.multicast(&mut random),
                 3 | 4 => model.acl_command(&mut random),
                 5 | 6 => model.router_command(&mut random),
                 7 | 8 => model.nat_command(&mut random),
+                9 | 18..=29 => model.route_command(&mut random),
+                30.. => model.router_command(&mut random),
                 _ => {
                     let choice = random.below(100);
                     model.command(choice, &mut random)
@@ -142,6 +150,7 @@ pub fn scenario(seed: u64, steps: usize) -> String {
         if step % 10 == 0 || step == steps {
             text += "check\n";
             model.bound = model.ports.keys().cloned().collect();
+            model.routes_checked();
         }
     }
     text
@@ -265,6 +274,9 @@ impl Model {
             }
             84 => {
                 let set = random.pick(&self.sets.iter().cloned().collect::<Vec<_>>())?.clone();
+                if self.nats.names(&set) {
+                    return None;
+                }
                 self.sets.remove(&set);
                 format!("nbctl destroy Address_Set {set}")
             }
@@ -291,7 +303,7 @@ impl Model {
                 let port = self.bound_port(random)?;
                 let name = random.pick(&self.chassis.iter().cloned().collect::<Vec<_>>())?.clone();
                 format!(
-                    "sbctl --may-exist lsp-bind {port} {name} -- set Port_Binding {port} up={}",
+                    "sbctl -- --id=@c get Chassis {name} -- set Port_Binding {port} chassis=@c up={}",
                     random.below(2) == 1
                 )
             }

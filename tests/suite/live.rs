@@ -17,7 +17,7 @@ type Test = fn(&'static Reference) -> Result<(), Failed>;
 
 /// The tests of this module.
 pub fn trials() -> Vec<Trial> {
-    let tests: [(&str, Test); 17] = [
+    let tests: [(&str, Test); 18] = [
         ("commands", dropin::commands),
         ("progress", dropin::progress),
         ("empty", dropin::empty),
@@ -31,6 +31,7 @@ pub fn trials() -> Vec<Trial> {
         ("servers_restart", faults::servers_restart),
         ("conflicts", faults::conflicts),
         ("destroyed_rows", faults::destroyed_rows),
+        ("roles_of_others", faults::roles_of_others),
         ("malformed", faults::malformed),
         ("chassis", chassis::chassis),
         ("registration", registration::registered),

@@ -3,6 +3,8 @@
 //! `NORTHFLOW_WALKS=FROM..TO` walks other seeds than the fixed ones, `NORTHFLOW_WALK_STEPS=N` says how
 //! far. A seed that failed once stays in `tests/scenarios/seeds.txt`.
 
+use std::collections::BTreeSet;
+
 use libtest_mimic::{Failed, Trial};
 use northflow_tests::judge::judge;
 use northflow_tests::player::Player;
@@ -20,7 +22,7 @@ pub fn trials() -> Vec<Trial> {
         let (from, to) = range.split_once("..")?;
         Some(number(from)?..number(to)?)
     });
-    let seeds: Vec<u64> = match asked {
+    let seeds: BTreeSet<u64> = match asked {
         Some(range) => range.collect(),
         None => kept.chain(1..21).collect(),
     };

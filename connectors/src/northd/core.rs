@@ -9,6 +9,7 @@
 //! One epoch is computed at a time and one transaction is open in each database; what arrives in
 //! the meantime is the next epoch, and what follows from it the next transaction.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use northflow_engine::{Engine, EngineError, EpochResult, Transaction};
@@ -16,17 +17,19 @@ use northflow_rules::binding::InputTable;
 use northflow_rules::northd::{self, HvProgress, INPUTS, OUTPUTS};
 use northflow_rules::ovsdb::{Atom, Datum};
 use northflow_rules::problem::Problem;
+use northflow_rules::router::route::held::Held;
 use northflow_rules::schema::{Database, nb};
 
 use super::aging::Aging;
 use super::commit;
 use super::features;
-use super::feed::{Feed, Seen};
+use super::feed::Seen;
+use super::held;
 use super::progress::Progress;
+use super::side::{Contents, Open, Side};
 use super::tuning::Tuning;
-use crate::change::RowChange;
 use crate::memory::MemoryDatabase;
-use crate::ovsdb::client::{Command, Event, Handle, OperationResult, Operations, Outcome};
+use crate::ovsdb::client::{Command, Event, OperationResult, Operations, Outcome};
 use crate::process::coverage;
 use crate::process::stopwatch::Stopwatch;
 use crate::process::vlog::modules::{NORTHD, OVN_NORTHD as LOG, OVSDB_CS};
@@ -40,45 +43,8 @@ static COMMITS: RateLimit = RateLimit::new(5, 60);
 /// The lock on the southbound database that makes one of several daemons the active one.
 pub(super) const LOCK: &str = "ovn_northd";
 
-/// How sure we are of what a database holds of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Contents {
-    /// Not at all: it has to be read before anything is written.
-    Unknown,
-    /// It is being read.
-    Fetching(u64),
-    /// What we have written, or are about to.
-    Known,
-}
-
 /// Row changes up to which a transaction is kept until it is acknowledged.
 const KEPT: usize = 10_000;
-
-/// An open transaction.
-#[derive(Debug)]
-struct Open {
-    id: u64,
-    /// What it changes, to be sent again; `None` if it was too large to be kept.
-    changes: Option<Vec<RowChange>>,
-    /// The `nb_cfg` whose consequences the database holds once it is committed.
-    nb_cfg: i64,
-}
-
-/// One database: its client, and what is on its way there.
-#[derive(Debug)]
-pub(super) struct Side {
-    pub handle: Handle,
-    feed: Feed,
-    /// Whether the rows that we read are there.
-    ready: bool,
-    connected: bool,
-    contents: Contents,
-    outgoing: Vec<RowChange>,
-    open: Option<Open>,
-    /// How many transactions in a row have failed, and when the next may go.
-    failures: u32,
-    retry: Instant,
-}
 
 /// What the daemon is, as `status` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +62,10 @@ pub(super) struct Core {
     pub southbound: Side,
     pending: Transaction,
     aging: Aging,
+    /// The numbers that southbound flows held when they were last read.
+    held: BTreeSet<Held>,
+    /// What was read then, until the rules know these numbers: after so many epochs.
+    waiting: Option<(MemoryDatabase, u8)>,
     computing: bool,
     /// Whether an epoch with both databases' contents has been computed.
     computed: bool,
@@ -113,48 +83,6 @@ pub(super) struct Core {
     started: Instant,
     /// When the next epoch may begin.
     next: Instant,
-}
-
-impl Side {
-    pub fn new(handle: Handle, feed: Feed) -> Side {
-        Side {
-            handle,
-            feed,
-            ready: false,
-            connected: false,
-            contents: Contents::Unknown,
-            outgoing: Vec::new(),
-            open: None,
-            failures: 0,
-            retry: Instant::now(),
-        }
-    }
-
-    /// `connected` or `not connected`, as the commands `nb-connection-status` and
-    /// `sb-connection-status` say it.
-    pub fn connection(&self) -> &'static str {
-        if self.handle.status().connected { "connected" } else { "not connected" }
-    }
-
-    /// A transaction was refused. The first time it may be that we did not know what is there; then
-    /// there is a reason that time alone can remove.
-    fn failed(&mut self) {
-        self.lose();
-        if self.failures > 0 {
-            self.retry = Instant::now() + (Duration::from_millis(50) * (1 << self.failures.min(8)));
-        }
-        self.failures += 1;
-    }
-
-    fn is_held_back(&self) -> bool {
-        self.failures > 1 && Instant::now() < self.retry
-    }
-
-    fn lose(&mut self) {
-        self.contents = Contents::Unknown;
-        self.outgoing.clear();
-        self.open = None;
-    }
 }
 
 /// The `nb_cfg` that a southbound database holds.
@@ -191,6 +119,8 @@ impl Core {
             southbound,
             pending: Transaction::new(),
             aging: Aging::default(),
+            held: BTreeSet::new(),
+            waiting: None,
             computing: false,
             computed: false,
             has_lock: false,
@@ -320,13 +250,15 @@ impl Core {
                 let _ = self.side(database).handle.send(Command::Resync);
             }
         }
-        if database == Database::Southbound && self.southbound.contents == Contents::Known {
+        if database == Database::Southbound && self.southbound.follows() {
             // What we own and did not change ourselves was changed by somebody else.
             let quiet = self.southbound.open.is_none();
             let missed = seen.deleted.iter().any(|uuid| self.writer.wants(*uuid));
             let foreign = seen.inserted.iter().any(|uuid| !self.writer.wants(*uuid));
             if (seen.watched && quiet) || missed || foreign {
                 self.southbound.contents = Contents::Unknown;
+            } else if seen.waits && quiet {
+                self.southbound.contents = Contents::Doubtful;
             }
         }
         let Some(global) = self.global() else { return };
@@ -392,7 +324,8 @@ impl Core {
                 coverage::TXN_SUCCESS.add(1);
                 side.failures = 0;
                 if database == Database::Southbound {
-                    self.progress.acknowledged(open.nb_cfg);
+                    let epochs = u8::from(self.computing) + u8::from(!self.pending.is_empty());
+                    self.progress.acknowledged_before(open.nb_cfg, epochs);
                 }
             }
             Outcome::TryAgain(_) => {
@@ -437,10 +370,14 @@ impl Core {
                     // It is now that it is taken over, whenever it was read.
                     self.progress.started(now_ms());
                 }
-                let writes = self.writer.reconcile(database, &existing);
-                let side = self.side(database);
-                side.outgoing = writes;
-                side.contents = Contents::Known;
+                if database == Database::Southbound
+                    && held::tell(&mut self.held, held::read(&existing), &mut self.pending)
+                {
+                    self.waiting = Some((existing, 1 + u8::from(self.computing)));
+                    self.southbound.contents = Contents::Learning;
+                    return;
+                }
+                self.reconcile(database, &existing);
             }
             Err(error) => {
                 OVSDB_CS.log_limited(
@@ -452,6 +389,25 @@ impl Core {
         }
     }
 
+    fn reconcile(&mut self, database: Database, existing: &MemoryDatabase) {
+        let writes = self.writer.reconcile(database, existing);
+        let side = self.side(database);
+        side.outgoing = writes;
+        side.contents = Contents::Known;
+    }
+
+    /// Compares what is there once the rules know what was learned from it.
+    fn learned(&mut self) {
+        let Some((existing, epochs)) = self.waiting.take() else { return };
+        if self.southbound.contents != Contents::Learning {
+            return;
+        }
+        match epochs {
+            ..=1 => self.reconcile(Database::Southbound, &existing),
+            _ => self.waiting = Some((existing, epochs - 1)),
+        }
+    }
+
     /// Takes in a finished epoch.
     pub fn result(&mut self, result: &EpochResult) {
         let took = self.started.elapsed();
@@ -459,6 +415,7 @@ impl Core {
         self.next = Instant::now() + took.min(self.tuning.backoff);
         self.computing = false;
         self.computed = true;
+        self.progress.computed();
         self.nb_cfg_computed = self.nb_cfg_computing;
         if let Some(problems) = self.engine.output_number(northd::PROBLEMS) {
             for (rec, weight) in result.output(problems) {
@@ -485,10 +442,11 @@ impl Core {
                 &mut self.southbound
             };
             // Otherwise the comparison with what is there will find it.
-            if side.contents == Contents::Known {
+            if side.follows() {
                 side.outgoing.push(write);
             }
         }
+        self.learned();
     }
 
     /// Starts whatever can be started: an epoch, and a transaction in each database.
@@ -537,13 +495,13 @@ impl Core {
             return;
         }
         match self.southbound.contents {
-            Contents::Fetching(_) => {}
-            Contents::Unknown => {
+            Contents::Fetching(_) | Contents::Learning => {}
+            Contents::Known | Contents::Doubtful if self.southbound.outgoing.is_empty() => {
+                self.progress.acknowledged(self.nb_cfg_computed);
+            }
+            Contents::Unknown | Contents::Doubtful => {
                 let id = self.send(Database::Southbound, commit::fetch(Database::Southbound, OUTPUTS));
                 self.southbound.contents = Contents::Fetching(id);
-            }
-            Contents::Known if self.southbound.outgoing.is_empty() => {
-                self.progress.acknowledged(self.nb_cfg_computed);
             }
             Contents::Known => {
                 let changes = std::mem::take(&mut self.southbound.outgoing);

@@ -21,9 +21,14 @@ const WATCHED: &[&str] = &[
     "DHCPv6_Options",
     "HA_Chassis",
     "HA_Chassis_Group",
+    "Chassis_Template_Var",
     "Load_Balancer",
     "Mirror",
 ];
+
+/// Watched tables in which a changed row waits until there is something to write, as it does for ovn-northd; a row
+/// that comes or goes does not.
+const PATIENT: &[&str] = &["Load_Balancer"];
 
 /// Columns of watched tables that are not watched: they are large, and our own writes come back too.
 const UNWATCHED: &[&str] = &["vips"];
@@ -41,6 +46,8 @@ struct FeedTable {
     replica: Option<usize>,
     /// Whether nobody but the program is to add rows to it.
     owned: bool,
+    /// Whether a changed row of a watched table may wait.
+    patient: bool,
 }
 
 /// What an update was about, beside the program's input.
@@ -52,8 +59,10 @@ pub(super) struct Seen {
     pub inserted: Vec<Uuid>,
     /// Rows that are gone.
     pub deleted: Vec<Uuid>,
-    /// Whether a watched table changed.
+    /// Whether a watched table changed so that it is to be put right.
     pub watched: bool,
+    /// Whether one changed so that it may wait.
+    pub waits: bool,
 }
 
 impl Feed {
@@ -65,11 +74,13 @@ impl Feed {
             owned: OUTPUTS.iter().any(|output| {
                 output.role == Role::Own && (output.info.database, output.info.name) == (database, name)
             }),
+            patient: false,
         });
         let watched = WATCHED.iter().filter(|_| database == Database::Southbound).map(|name| FeedTable {
             request: request(name, &watched_columns(name)),
             replica: None,
             owned: false,
+            patient: PATIENT.contains(name),
         });
         Feed { tables: read.chain(watched).collect() }
     }
@@ -120,7 +131,12 @@ impl Feed {
         for changes in update.tables {
             let table = &self.tables[changes.table];
             let Some(at) = table.replica else {
-                seen.watched |= !changes.rows.is_empty();
+                for (_, row) in &changes.rows {
+                    match row {
+                        RowUpdate::Modify { .. } if table.patient => seen.waits = true,
+                        _ => seen.watched = true,
+                    }
+                }
                 continue;
             };
             for (uuid, row) in changes.rows {

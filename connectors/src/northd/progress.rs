@@ -11,6 +11,8 @@ use crate::ovsdb::client::ops::Where;
 pub(super) struct Progress {
     /// The `nb_cfg` that the southbound database holds, acknowledged by its server.
     sb_cfg: i64,
+    /// What the server has acknowledged, and in how many epochs it is said.
+    settling: Option<(i64, u8)>,
     /// The least `nb_cfg` of all chassis, and when the last of them reached it.
     hv_cfg: Option<(i64, i64)>,
     /// When the `nb_cfg` last taken over was taken over.
@@ -34,8 +36,36 @@ impl Progress {
         self.dirty.hv_cfg = self.hv_cfg.is_some();
     }
 
-    /// The southbound server has acknowledged everything that `nb_cfg` asked for.
+    /// The southbound server has acknowledged everything that `nb_cfg` asked for. What it told before that
+    /// is computed in so many `epochs`: who waits for `sb_cfg` finds in the northbound database what
+    /// follows from it.
+    pub fn acknowledged_before(&mut self, nb_cfg: i64, epochs: u8) {
+        if let Some((before, _)) = self.settling.replace((nb_cfg, epochs + 1)) {
+            self.say(before);
+        }
+        self.computed();
+    }
+
+    /// An epoch has been computed.
+    pub fn computed(&mut self) {
+        self.settling = match self.settling {
+            Some((nb_cfg, epochs)) if epochs <= 1 => {
+                self.say(nb_cfg);
+                None
+            }
+            Some((nb_cfg, epochs)) => Some((nb_cfg, epochs - 1)),
+            None => None,
+        };
+    }
+
+    /// There was nothing to write for `nb_cfg`.
     pub fn acknowledged(&mut self, nb_cfg: i64) {
+        if self.settling.is_none() {
+            self.say(nb_cfg);
+        }
+    }
+
+    fn say(&mut self, nb_cfg: i64) {
         if self.sb_cfg != nb_cfg {
             self.sb_cfg = nb_cfg;
             // Zero is what a database starts with and says nothing.

@@ -7,7 +7,7 @@ use northflow_rules::ovsdb::{Atom, Datum, Uuid};
 use northflow_rules::schema::Database;
 
 use super::{Writer, translate};
-use crate::change::{Edit, RowChange};
+use crate::change::{Columns, Edit, RowChange};
 use crate::memory::MemoryDatabase;
 
 /// Columns of a row, with references as the rules name them.
@@ -78,10 +78,18 @@ impl Writer {
             if actual != uuid {
                 self.aliases.insert(uuid, actual);
             }
-            let changed = self.tables[table].difference(&there.remove(&actual).unwrap_or_default(), &columns);
-            if !changed.is_empty() {
-                writes.push(self.change(table, uuid, Edit::Update(self.translate(changed))));
+            let held = there.remove(&actual).unwrap_or_default();
+            for edit in self.corrections(table, &held, &columns) {
+                writes.push(self.change(table, uuid, edit));
             }
+        }
+        if output.shared {
+            let ours: HashSet<Vec<Datum>> = self.tables[table]
+                .rows
+                .keys()
+                .map(|uuid| natural_key(output, &self.tables[table].columns(*uuid)))
+                .collect();
+            there.retain(|_, row| ours.contains(&natural_key(output, row)));
         }
         let info = &output.info;
         writes.extend(there.into_keys().map(|uuid| RowChange {
@@ -90,6 +98,26 @@ impl Writer {
             uuid,
             edit: Edit::Delete,
         }));
+    }
+
+    /// What makes `wanted` of a row as it is: columns whole, but of sets that grow large the elements.
+    fn corrections(&self, table: usize, held: &Row, wanted: &Row) -> Vec<Edit> {
+        let table = &self.tables[table];
+        let changed = table.difference(held, wanted);
+        let (sets, columns): (Columns, Columns) =
+            changed.into_iter().partition(|(name, _)| table.sets.iter().any(|set| *set.column == **name));
+        let elements = sets.into_iter().map(|(column, wanted)| {
+            let held = held.iter().find(|(name, _)| **name == *column).map(|(_, datum)| datum);
+            let (held, wanted) = (held.map(elements_of).unwrap_or_default(), elements_of(&wanted));
+            let named = |atom: &&Atom| self.translate_atom(atom);
+            Edit::Elements {
+                column,
+                insert: wanted.difference(&held).map(named).collect(),
+                delete: held.difference(&wanted).map(named).collect(),
+            }
+        });
+        let whole = (!columns.is_empty()).then(|| Edit::Update(self.translate(columns)));
+        whole.into_iter().chain(elements).collect()
     }
 
     /// Which row of the database is which of those wanted: first the rows that are there just so,
@@ -233,6 +261,13 @@ fn rows_of(
         rows.insert(*uuid, columns.collect());
     }
     rows
+}
+
+fn elements_of(set: &Datum) -> BTreeSet<&Atom> {
+    match set {
+        Datum::Set(atoms) => atoms.iter().collect(),
+        Datum::Map(_) => BTreeSet::new(),
+    }
 }
 
 fn natural_key(output: &OutputTable, row: &Row) -> Vec<Datum> {

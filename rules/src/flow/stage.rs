@@ -98,7 +98,7 @@ stages! {
     Switch Ingress 21 LsInAclAfterLbSample      "ls_in_acl_after_lb_sample"     "acl/sample.rs";
     Switch Ingress 22 LsInAclAfterLbAction      "ls_in_acl_after_lb_action"     "acl/verdict.rs";
     Switch Ingress 23 LsInPreNetworkFunction    "ls_in_pre_network_function"    "network_function/redirect.rs";
-    Switch Ingress 24 LsInStateful              "ls_in_stateful"                "acl/commit.rs";
+    Switch Ingress 24 LsInStateful              "ls_in_stateful"                "acl/stateful.rs";
     Switch Ingress 25 LsInNetworkFunction       "ls_in_network_function"        "network_function/redirect.rs";
     Switch Ingress 26 LsInArpRsp                "ls_in_arp_rsp"                 "service/arp_nd.rs";
     Switch Ingress 27 LsInDhcpOptions           "ls_in_dhcp_options"            "service/dhcpv4.rs";
@@ -120,7 +120,7 @@ stages! {
     Switch Egress  9  LsOutMirror               "ls_out_mirror"                 "switch/mirror.rs";
     Switch Egress  10 LsOutQos                  "ls_out_qos"                    "meter/qos.rs";
     Switch Egress  11 LsOutPreNetworkFunction   "ls_out_pre_network_function"   "network_function/redirect.rs";
-    Switch Egress  12 LsOutStateful             "ls_out_stateful"               "acl/commit.rs";
+    Switch Egress  12 LsOutStateful             "ls_out_stateful"               "acl/stateful.rs";
     Switch Egress  13 LsOutNetworkFunction      "ls_out_network_function"       "network_function/redirect.rs";
     Switch Egress  14 LsOutCheckPortSec         "ls_out_check_port_sec"         "switch/port_security.rs";
     Switch Egress  15 LsOutApplyPortSec         "ls_out_apply_port_sec"         "switch/port_security.rs";

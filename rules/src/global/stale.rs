@@ -1,4 +1,4 @@
-//! What chassis learned about ports that are gone: rows to delete.
+//! What chassis learned about ports that are gone, or that learn no more: rows to delete.
 //!
 //! When a row was last seen is of no interest here, and does not come back from these rules.
 //!
@@ -9,7 +9,7 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use crate::ovsdb::{Text, Uuid};
-use crate::schema::sb::{Fdb, MacBinding};
+use crate::schema::sb::{Fdb, LearnedRoute, MacBinding};
 
 /// A switch port and the numbers that it and its switch have in tunnels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,12 +43,30 @@ pub fn mac_bindings(
     routers: &Relation<Uuid>,
     router_ports: &Relation<Text>,
 ) -> Relation<MacBinding> {
-    let bindings = bindings.map(|row| MacBinding { ip: "".into(), timestamp: 0, ..row.clone() });
+    let bindings =
+        bindings.map(|row| MacBinding { ip: "".into(), mac: "".into(), timestamp: 0, ..row.clone() });
     let by_router = bindings.index_by(|row| row.datapath);
     let routers = routers.index_by(|router| *router);
     let ports = router_ports.index_by(|name| name.clone());
     let portless = by_router.semijoin(&routers).index_by(|row| row.logical_port.clone()).antijoin(&ports);
     by_router.antijoin(&routers).concat(&portless)
+}
+
+/// The learned routes whose router, named by its southbound row, is not among `routers`, or whose port is
+/// not among those that learn. They go with their port, which could not be deleted before them.
+///
+/// Cost: a router or a port, one probe and the routes learned on it; a learned route, two probes.
+pub fn learned_routes(
+    routes: &Relation<LearnedRoute>,
+    routers: &Relation<Uuid>,
+    learning: &Relation<Uuid>,
+) -> Relation<LearnedRoute> {
+    let routes = routes.map(|row| LearnedRoute { ip_prefix: "".into(), nexthop: "".into(), ..row.clone() });
+    let by_router = routes.index_by(|row| row.datapath);
+    let routers = routers.index_by(|router| *router);
+    let learning = learning.index_by(|port| *port);
+    let unlearned = by_router.semijoin(&routers).index_by(|row| row.logical_port).antijoin(&learning);
+    by_router.antijoin(&routers).concat(&unlearned)
 }
 
 #[cfg(test)]
@@ -95,6 +113,7 @@ mod tests {
             logical_port: port.into(),
             datapath: Uuid(datapath),
             ip: "".into(),
+            mac: "".into(),
             timestamp: 0,
         };
         for binding in

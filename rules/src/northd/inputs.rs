@@ -142,6 +142,10 @@ pub struct Southbound {
     pub multicast_group: Relation<sb::MulticastGroupState>,
     /// Learned neighbours.
     pub mac_binding: Relation<sb::MacBinding>,
+    /// Learned routes.
+    pub learned_route: Relation<sb::LearnedRoute>,
+    /// Neighbours that chassis watch, and what is known of them.
+    pub ecmp_nexthop: Relation<sb::EcmpNexthopState>,
     /// Numbers of ACLs.
     pub acl_id: Relation<sb::AclId>,
     /// Sessions that watch neighbours, and what came of them.
@@ -229,6 +233,8 @@ impl Southbound {
             igmp_group_ports: program.input("sb.IGMP_Group.ports"),
             multicast_group: program.input("sb.Multicast_Group"),
             mac_binding: program.input("sb.MAC_Binding"),
+            learned_route: program.input("sb.Learned_Route"),
+            ecmp_nexthop: program.input("sb.ECMP_Nexthop"),
             acl_id: program.input("sb.ACL_ID"),
             bfd: program.input("sb.BFD"),
             service_monitor: program.input("sb.Service_Monitor"),

@@ -68,6 +68,8 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::of::<sb::Encap>("sb.Encap"),
     InputTable::of::<sb::Fdb>("sb.FDB"),
     InputTable::of::<sb::MacBinding>("sb.MAC_Binding"),
+    InputTable::of::<sb::LearnedRoute>("sb.Learned_Route"),
+    InputTable::of::<sb::EcmpNexthopState>("sb.ECMP_Nexthop"),
     InputTable::of::<sb::IgmpGroup>("sb.IGMP_Group"),
     InputTable::links::<sb::IgmpGroup>("sb.IGMP_Group.ports", &["ports"]),
     InputTable::of::<sb::MulticastGroupState>("sb.Multicast_Group"),
@@ -117,6 +119,9 @@ pub const OUTPUTS: &[OutputTable] = &[
         "status",
         "chassis_name",
     ]),
+    OutputTable::of::<sb::EcmpNexthop>("sb.ECMP_Nexthop", Role::Own, &["nexthop", "port"])
+        .given_at_insert(&["mac"]),
+    OutputTable::of::<sb::EcmpNexthopMac>("sb.ECMP_Nexthop.mac", Role::Set, &[]),
     OutputTable::of::<sb::BfdStatus>("sb.BFD.status", Role::Set, &[]),
     OutputTable::of::<sb::ServiceMonitor>(
         "sb.Service_Monitor",
@@ -127,14 +132,15 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::ServiceMonitorStatus>("sb.Service_Monitor.status", Role::Set, &[]),
     OutputTable::of::<sb::DhcpOptions>("sb.DHCP_Options", Role::Own, &["name"]),
     OutputTable::of::<sb::Dhcpv6Options>("sb.DHCPv6_Options", Role::Own, &["name"]),
-    OutputTable::of::<sb::RbacPermission>("sb.RBAC_Permission", Role::Own, &["table"]),
-    OutputTable::of::<sb::RbacRole>("sb.RBAC_Role", Role::Own, &["name"]),
+    OutputTable::of::<sb::RbacPermission>("sb.RBAC_Permission", Role::Own, &["table"]).shared(),
+    OutputTable::of::<sb::RbacRole>("sb.RBAC_Role", Role::Own, &["name"]).shared(),
     OutputTable::of::<sb::SbGlobal>("sb.SB_Global", Role::Own, &[]),
     OutputTable::of::<sb::PortBindingOptions>("sb.Port_Binding.options", Role::Set, &[]),
     OutputTable::of::<sb::PortBindingUp>("sb.Port_Binding.up", Role::Set, &[]),
     OutputTable::of::<sb::PortBindingChassis>("sb.Port_Binding.chassis", Role::Set, &[]),
     OutputTable::of::<sb::Fdb>("sb.FDB.stale", Role::Delete, &[]),
     OutputTable::of::<sb::MacBinding>("sb.MAC_Binding.stale", Role::Delete, &[]),
+    OutputTable::of::<sb::LearnedRoute>("sb.Learned_Route.stale", Role::Delete, &[]),
     OutputTable::of::<sb::IgmpGroup>("sb.IGMP_Group.stale", Role::Delete, &[]),
     OutputTable::of::<nb::NbGlobalOptions>("nb.NB_Global.options", Role::Set, &[]),
     OutputTable::of::<nb::PortUp>("nb.Logical_Switch_Port.up", Role::Set, &[]),
@@ -153,6 +159,10 @@ pub const EXPIRIES: &str = "expiry";
 
 /// The input of those that are over: rows of [`EXPIRIES`], from who has a clock.
 pub const EXPIRED: &str = "expired";
+
+/// The input of numbers that southbound flows hold when they are taken over, rows of
+/// [`Held`](crate::router::route::held::Held).
+pub const HELD: &str = "held";
 
 /// The output of what the chassis have reached, one row of
 /// [`HvProgress`](crate::global::config_seq::HvProgress).

@@ -5,6 +5,7 @@ use northflow_engine::{Relation, key_hash};
 use serde::{Deserialize, Serialize};
 
 use super::bfd::Session;
+use super::route::held::{self, Held, Kind, Sign};
 use super::route::hop::{Exit, Hop, Out, Query, hops};
 use super::route::number::{Numbered, Wanted, numbers};
 use crate::flow::drop::DropConfig;
@@ -65,6 +66,11 @@ impl Policy {
     /// Whether traffic is spread over next hops, even if one is left of them.
     fn spreads(&self) -> bool {
         self.reroutes() && self.next_hops.len() > 1
+    }
+
+    /// What flows say of its number, or of that of its chain.
+    fn sign(&self, router: Uuid, kind: Kind) -> Sign {
+        (router, kind, held::policy_text(self.priority, &self.matches).into())
     }
 
     /// How problems name the policy.
@@ -209,6 +215,8 @@ pub struct Inputs<'a> {
     pub sessions: &'a Relation<Session>,
     /// Whether dropped packets are sampled.
     pub drop: &'a Relation<DropConfig>,
+    /// Numbers that flows hold.
+    pub held: &'a Relation<Held>,
 }
 
 /// What policies contribute.
@@ -250,10 +258,11 @@ pub fn policies(nb: &Northbound, inputs: Inputs<'_>) -> Policies {
         });
 
     let chain = |router: Uuid, name: &Text| Wanted { space: key_hash(&router), owner: key_hash(name) };
-    let chains = listed
-        .flat_map(move |(router, policy)| (!policy.chain.is_empty()).then(|| chain(*router, &policy.chain)))
-        .distinct();
-    let chains = numbers(&chains);
+    let in_chains = listed.filter(|(_, policy)| !policy.chain.is_empty());
+    let signs = in_chains
+        .map(move |(router, policy)| (chain(*router, &policy.chain), policy.sign(*router, Kind::Chain)));
+    let chains = in_chains.map(move |(router, policy)| chain(*router, &policy.chain)).distinct();
+    let chains = numbers(&chains, &held::claims(&signs, inputs.held));
     let chained = chains.map(|given| given.wanted.space).distinct();
     let by_chain = chains.index_by(|given: &Numbered| given.wanted);
     // Each policy with the number of its chain, of its target, and whether there are chains at all.
@@ -353,7 +362,9 @@ pub fn policies(nb: &Northbound, inputs: Inputs<'_>) -> Policies {
         space: key_hash(&resolved.router),
         owner: key_hash(&resolved.policy.row),
     };
-    let groups = numbers(&right.flat_map(move |row| row.policy.spreads().then(|| member(row))));
+    let spreading = right.filter(|row| row.policy.spreads());
+    let signs = spreading.map(move |row| (member(row), row.policy.sign(row.router, Kind::Policy)));
+    let groups = numbers(&spreading.map(member), &held::claims(&signs, inputs.held));
     let resolved = right
         .index_by(|resolved: &Resolved| (resolved.router, resolved.policy.row))
         .join_optional(&usable.index_by(|(router, policy, _)| (*router, *policy)), |resolved, usable| {

@@ -9,7 +9,9 @@
 
 pub mod connected;
 pub mod ecmp;
+pub mod held;
 pub mod hop;
+pub mod next_hop_monitor;
 pub mod number;
 pub mod static_route;
 pub mod symmetric_reply;
@@ -18,6 +20,7 @@ pub mod table;
 use northflow_engine::{Relation, key_hash};
 
 use self::ecmp::Group;
+use self::held::Held;
 use self::hop::{Exit, Hop, Query};
 use self::static_route::{Route, Spec};
 use self::table::Table;
@@ -47,6 +50,8 @@ pub struct Inputs<'a> {
     pub sessions: &'a Relation<Session>,
     /// Whether dropped packets are sampled.
     pub drop: &'a Relation<DropConfig>,
+    /// Numbers that flows hold.
+    pub held: &'a Relation<Held>,
 }
 
 /// What routes contribute.
@@ -58,6 +63,8 @@ pub struct Routes {
     pub problems: Relation<Problem>,
     /// The sessions that routes depend on.
     pub watched: Relation<Session>,
+    /// Neighbours that replies go back to: the row of the port that they are behind, their address.
+    pub symmetric: Relation<(Uuid, Text)>,
 }
 
 /// A route on a router, before its next hop is looked up.
@@ -121,11 +128,14 @@ pub fn routes(nb: &Northbound, inputs: Inputs<'_>) -> Routes {
     });
     let discarded =
         listed.flat_map(|(router, spec)| spec.query(*router).is_none().then(|| spec.route(*router, None)));
-    let grouped = ecmp::group(&alive.concat(&discarded));
 
     let asked = table::of_ports(ports);
-    let named = listed.map(|(_, spec)| spec.table.clone()).concat(&asked.map(|(.., table)| table.clone()));
-    let tables = table::tables(&named);
+    let named = listed.flat_map(|(router, spec)| {
+        let to = || spec.route(*router, None).to;
+        (!spec.table.is_empty()).then(|| (spec.table.clone(), to().sign_of_table()))
+    });
+    let tables = table::tables(&asked, &named, inputs.held);
+    let grouped = ecmp::group(&alive.concat(&discarded), &tables, inputs.held);
     let mixed = grouped.groups.filter(Group::drops).map(|group| {
         Problem::new(format!(
             "The ECMP route \"{}\" contains \"discard\" route, the whole group will drop traffic.",
@@ -144,6 +154,7 @@ pub fn routes(nb: &Northbound, inputs: Inputs<'_>) -> Routes {
         placed: builder.union(&parts),
         problems: builder.union(&[unreadable, unreached, mixed]),
         watched,
+        symmetric: alive.flat_map(next_hop_monitor::neighbor),
     }
 }
 

@@ -440,6 +440,24 @@ table! {
         chassis_name: Text = "chassis_name",
     }
 
+    /// A neighbour that answers requests which replies have to go back to; chassis watch whether it does.
+    pub struct EcmpNexthop in Southbound "ECMP_Nexthop" {
+        /// Its address.
+        nexthop: Text = "nexthop",
+        /// The port that it is behind, a row of [`PortBinding`].
+        port: Uuid = "port",
+        /// The datapath of the router.
+        datapath: Uuid = "datapath",
+        /// Its MAC address as far as it is known; only given to a new row.
+        mac: Text = "mac",
+    }
+
+    /// The MAC address of a watched neighbour, where another one has been learned.
+    pub struct EcmpNexthopMac in Southbound "ECMP_Nexthop" {
+        /// The address.
+        mac: Text = "mac",
+    }
+
     /// The status of a session that is switched on or off.
     pub struct BfdStatus in Southbound "BFD" {
         /// `down` or `admin_down`.
@@ -542,7 +560,32 @@ table! {
         datapath: Uuid = "datapath",
         /// The address of the neighbour.
         ip: Text = "ip",
+        /// The MAC address of the neighbour.
+        mac: Text = "mac",
         /// When the neighbour was last seen, in milliseconds since 1970.
         timestamp: i64 = "timestamp",
+    }
+
+    /// A route that a router has learned. Written by the chassis; northflow deletes it when its port is
+    /// gone or learns no more.
+    pub struct LearnedRoute in Southbound "Learned_Route" {
+        /// The datapath of the router.
+        datapath: Uuid = "datapath",
+        /// The port that the next hop is behind, a row of [`PortBinding`].
+        logical_port: Uuid = "logical_port",
+        /// Where the route leads.
+        ip_prefix: Text = "ip_prefix",
+        /// The address of the next router.
+        nexthop: Text = "nexthop",
+    }
+
+    /// What the rules read back of a neighbour that chassis watch.
+    pub struct EcmpNexthopState in Southbound "ECMP_Nexthop" {
+        /// The address of the neighbour. Owned by northflow.
+        nexthop: Text = "nexthop",
+        /// The port that it is behind, a row of [`PortBinding`]. Owned by northflow.
+        port: Uuid = "port",
+        /// Its MAC address. Owned by northflow.
+        mac: Text = "mac",
     }
 }

@@ -15,9 +15,10 @@ use crate::flow::drop::DropConfig;
 use crate::flow::stage::DatapathType;
 use crate::lb::attach::References;
 use crate::northd::{Northbound, Southbound};
-use crate::ovsdb::Uuid;
+use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::router::nat::Entries;
+use crate::schema::sb;
 use crate::switch::port::PortKind;
 
 /// The routers of the network.
@@ -107,6 +108,40 @@ impl Routed {
     ) -> Relation<RouterPortConfig> {
         let peers = &self.peers.of_router_ports;
         router_port::router_port_configs(&self.ports, &nb.router_port, &self.routers, peers, &keys.keys, drop)
+    }
+
+    /// The southbound rows, among `bindings`, of the ports that learn routes: those of routers with
+    /// dynamic routing, of gateway ports those whose gateway a chassis is. `owners`: the router or switch
+    /// of each datapath's row.
+    ///
+    /// Cost: a port costs itself; a router that begins to learn, its ports.
+    pub fn learning(
+        &self,
+        bindings: &Relation<sb::PortBindingState>,
+        owners: &Relation<(Uuid, Uuid)>,
+    ) -> Relation<Uuid> {
+        let dynamic = self.routers.flat_map(|router| router.options.dynamic_routing.then_some(router.row));
+        let ports = self.ports.map(|port| {
+            let redirect = port.redirect.as_ref().map(|redirect| redirect.name.clone());
+            (port.router, port.port.name.clone(), redirect)
+        });
+        let ports = ports
+            .index_by(|(router, ..): &(Uuid, Text, Option<Text>)| *router)
+            .semijoin(&dynamic.index_by(|row| *row));
+        let bound = bindings.flat_map(|row| row.chassis.map(|_| Some(row.logical_port.clone())));
+        let gateways = ports
+            .filter(|(.., redirect)| redirect.is_some())
+            .index_by(|(.., redirect)| redirect.clone())
+            .semijoin(&bound.index_by(Option::clone));
+        let ports = ports.filter(|(.., redirect)| redirect.is_none()).concat(&gateways);
+        let rows = bindings.map(|row| (row.datapath, row.logical_port.clone(), row.uuid));
+        rows.index_by(|(datapath, ..): &(Uuid, Text, Uuid)| *datapath)
+            .join(&owners.index_by(|(datapath, _)| *datapath), |(_, name, row), (_, owner)| {
+                ((*owner, name.clone()), *row)
+            })
+            .index_by(|(port, _): &((Uuid, Text), Uuid)| port.clone())
+            .semijoin(&ports.index_by(|(router, name, _)| (*router, name.clone())))
+            .map(|(_, row)| *row)
     }
 
     /// The bindings of the ports.

@@ -1,6 +1,6 @@
 //! Translations of addresses, on routers that this area alone edits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Model, Random};
 
@@ -9,6 +9,15 @@ use super::{Model, Random};
 pub(super) struct Nats {
     /// The number of each router, with the rows of its translations.
     routers: BTreeMap<usize, Vec<String>>,
+    /// The address sets that a translation has ever named: the database keeps a set that one still names.
+    sets: BTreeSet<String>,
+}
+
+impl Nats {
+    /// Whether a translation may name this address set.
+    pub(super) fn names(&self, set: &str) -> bool {
+        self.sets.contains(set)
+    }
 }
 
 const COLUMNS: &[&str] = &[
@@ -119,6 +128,7 @@ impl Model {
                 let (_, row) = self.nat_row(random)?;
                 let set = random.pick(&self.sets.iter().cloned().collect::<Vec<_>>())?.clone();
                 let column = random.pick(&["allowed_ext_ips", "exempted_ext_ips"])?;
+                self.nats.sets.insert(set.clone());
                 // Without connections, what the reference makes of it depends on what it did before.
                 format!(
                     "nbctl remove NAT {row} options stateless -- clear NAT {row} allowed_ext_ips \

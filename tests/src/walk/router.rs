@@ -11,7 +11,6 @@ const ROUTER_OPTIONS: &[&str] = &[
     "dynamic_neigh_routers=false",
     "mac_binding_age_threshold=7",
     "dynamic-routing-vrf-name=blue",
-    "requested-tnl-key=77",
 ];
 
 const PORT_OPTIONS: &[&str] = &[
@@ -45,11 +44,11 @@ const FACING_OPTIONS: &[&str] = &[
 ];
 
 impl Model {
-    fn router(&self, random: &mut Random) -> Option<String> {
+    pub(super) fn router(&self, random: &mut Random) -> Option<String> {
         random.pick(&self.routers.iter().cloned().collect::<Vec<_>>()).cloned()
     }
 
-    fn router_port(&self, random: &mut Random) -> Option<String> {
+    pub(super) fn router_port(&self, random: &mut Random) -> Option<String> {
         random.pick(&self.router_ports.keys().cloned().collect::<Vec<_>>()).cloned()
     }
 
@@ -63,9 +62,13 @@ impl Model {
             }
             4 => {
                 let name = self.router(random)?;
+                let of_it = self.router_ports.iter().filter(|(_, router)| **router == name);
+                let ports: Vec<String> = of_it.map(|(port, _)| port.clone()).collect();
+                let sessions = self.sessions_of(&ports);
+                self.routes_gone(&name);
                 self.routers.remove(&name);
                 self.router_ports.retain(|_, router| *router != name);
-                format!("nbctl lr-del {name}")
+                format!("nbctl lr-del {name}{sessions}")
             }
             5..=12 => {
                 let (router, switch) = (self.router(random)?, self.switch(random)?);
@@ -83,7 +86,11 @@ impl Model {
                 )
             }
             13..=14 => {
+                // Two ports of one router in one network are told apart by the reference's order.
                 let (one, other) = (self.router(random)?, self.router(random)?);
+                if one == other {
+                    return None;
+                }
                 let (port, back) = (self.fresh("rp"), self.fresh("rp"));
                 let number = self.made;
                 self.router_ports.insert(port.clone(), one.clone());
@@ -100,9 +107,11 @@ impl Model {
             15..=16 => {
                 let port = self.router_port(random)?;
                 self.router_ports.remove(&port);
-                format!("nbctl lrp-del {port}")
+                let sessions = self.sessions_of(std::slice::from_ref(&port));
+                format!("nbctl lrp-del {port}{sessions}")
             }
             17..=19 => {
+                self.made += 1;
                 let number = self.made;
                 let networks = networks(random, number).replace(' ', "\",\"");
                 format!(
@@ -120,7 +129,11 @@ impl Model {
                 random.below(4),
                 random.below(30)
             ),
-            26 => format!("nbctl clear Logical_Router_Port {} gateway_chassis", self.router_port(random)?),
+            // Where a gateway goes and comes back unseen, the reference keeps what its chassis said.
+            26 => format!(
+                "nbctl clear Logical_Router_Port {} gateway_chassis\ncheck",
+                self.router_port(random)?
+            ),
             27 => {
                 let group = self.fresh("ha");
                 let port = self.router_port(random)?;
@@ -133,13 +146,18 @@ impl Model {
                      -- set Logical_Router_Port {port} ha_chassis_group=@g"
                 )
             }
-            28 => format!("nbctl clear Logical_Router_Port {} ha_chassis_group", self.router_port(random)?),
-            29..=31 => format!(
-                "nbctl set Logical_Router {} options:{}",
-                self.router(random)?,
-                random.pick(ROUTER_OPTIONS)?
-            ),
-            32 => format!("nbctl clear Logical_Router {} options", self.router(random)?),
+            28 => {
+                format!(
+                    "nbctl clear Logical_Router_Port {} ha_chassis_group\ncheck",
+                    self.router_port(random)?
+                )
+            }
+            29..=31 => {
+                let (router, option) = (self.router(random)?, random.pick(ROUTER_OPTIONS)?);
+                let check = if option.starts_with("chassis") { "\ncheck" } else { "" };
+                format!("nbctl set Logical_Router {router} options:{option}{check}")
+            }
+            32 => format!("nbctl clear Logical_Router {} options\ncheck", self.router(random)?),
             33..=34 => format!(
                 "nbctl set Logical_Router_Port {} options:{}",
                 self.router_port(random)?,
@@ -150,11 +168,18 @@ impl Model {
                 self.router_port(random)?,
                 random.pick(ADVERTISEMENTS)?
             ),
-            36 => format!(
-                "nbctl set Logical_Router {} enabled={}",
-                self.router(random)?,
-                random.pick(&["true", "false", "true"])?
-            ),
+            36 => {
+                let router = self.router(random)?;
+                let enabled = random.pick(&["true", "false", "true"])?;
+                if self.is_watched(&router) {
+                    return None;
+                }
+                match *enabled {
+                    "true" => self.closed.remove(&router),
+                    _ => self.closed.insert(router.clone()),
+                };
+                format!("nbctl set Logical_Router {router} enabled={enabled}")
+            }
             37..=38 => {
                 let chassis = random.pick(&self.chassis.iter().cloned().collect::<Vec<_>>())?.clone();
                 format!(

@@ -143,6 +143,7 @@ pub fn destroyed_rows(reference: &'static Reference) -> Result<(), Failed> {
     let databases = world::databases(reference)?;
     let _ours = Daemon::ours(reference, &databases, "ours", &[])?;
     world::fill(&databases, 2)?;
+    databases.nbctl(&["create", "Chassis_Template_Var", "chassis=hv1", "variables:a=b"])?;
     databases.sync()?;
     let right = world::southbound(reference, &databases)?;
     let uuid = |table: &str, condition: &str| -> Result<String, String> {
@@ -156,6 +157,7 @@ pub fn destroyed_rows(reference: &'static Reference) -> Result<(), Failed> {
         ("RBAC_Role", "name=ovn-controller"),
         ("DHCP_Options", "name=router"),
         ("DHCPv6_Options", "name=server_id"),
+        ("Chassis_Template_Var", "chassis=hv1"),
     ] {
         let row = uuid(table, condition)?;
         if table == "Datapath_Binding" {
@@ -210,6 +212,40 @@ pub fn destroyed_rows(reference: &'static Reference) -> Result<(), Failed> {
             Ok(world::faults(&right, &world::southbound(reference, &databases)?).is_empty())
         })?;
     }
+    Ok(())
+}
+
+/// Roles and permissions that others add stay; what they add to the role of ovn-controller does not.
+pub fn roles_of_others(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let _ours = Daemon::ours(reference, &databases, "ours", &[])?;
+    databases.sync()?;
+    let permissions = || databases.sbctl(&["get", "RBAC_Role", "ovn-controller", "permissions"]);
+    let right = permissions()?;
+    let added = databases.sbctl(&[
+        "--id=@p",
+        "create",
+        "RBAC_Permission",
+        "table=Load_Balancer",
+        "--",
+        "set",
+        "RBAC_Role",
+        "ovn-controller",
+        "permissions:Load_Balancer=@p",
+    ])?;
+    until("the role is as it was", || Ok(permissions()? == right))?;
+    let permission = added.split_whitespace().next().unwrap_or_default();
+    let link = format!("permissions:Load_Balancer={permission}");
+    databases.sbctl(&["create", "RBAC_Role", "name=other", &link])?;
+    databases.sbctl(&["create", "RBAC_Role", "name=ovn-controller"])?;
+    until("the role is there once", || {
+        let roles = databases.sbctl(&["--bare", "--columns=name", "list", "RBAC_Role"])?;
+        let mut roles: Vec<&str> = roles.split_whitespace().collect();
+        roles.sort_unstable();
+        Ok(roles == ["other", "ovn-controller"])
+    })?;
+    assert_eq!(permissions()?, right);
+    databases.sbctl(&["get", "RBAC_Permission", permission, "table"])?;
     Ok(())
 }
 

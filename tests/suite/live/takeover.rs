@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libtest_mimic::Failed;
-use northflow_tests::reference::Reference;
+use northflow_tests::reference::{Databases, Reference};
 use northflow_tests::trial::no_faults;
 
 use super::world::{self, Daemon};
@@ -47,6 +47,35 @@ fn changed(before: &northflow_tests::dump::Dump, after: &northflow_tests::dump::
     faults
 }
 
+/// Routers with what has numbers in flows: route tables, groups of next hops, chains of policies.
+fn numbered(databases: &Databases) -> Result<(), String> {
+    for (router, third) in [("n1", 1), ("n2", 2), ("n3", 3)] {
+        let port = format!("{router}p");
+        let (mac, net) = (format!("0a:00:00:00:0{third}:01"), format!("10.0.{third}.1/24"));
+        databases.nbctl(&["lr-add", router, "--", "lrp-add", router, &port, &mac, &net])?;
+        for (prefix, hosts) in [("0.0.0.0/0", 7..9), ("192.0.2.0/24", 7..10), ("198.51.100.0/24", 8..10)] {
+            for host in hosts {
+                let hop = format!("10.0.{third}.{host}");
+                let table = format!("--route-table=t{}", host % 2 * third);
+                databases.nbctl(&["--ecmp", "lr-route-add", router, prefix, &hop])?;
+                databases.nbctl(&["--ecmp", &table, "lr-route-add", router, prefix, &hop])?;
+            }
+        }
+        databases.nbctl(&["set", "Logical_Router_Port", &port, &format!("options:route_table=t{third}")])?;
+    }
+    for (priority, matches) in [("10", "ip4.src == 10.0.9.0/24"), ("20", "tcp"), ("30", "udp")] {
+        databases.nbctl(&["lr-policy-add", "n2", priority, matches, "reroute", "10.0.2.7,10.0.2.8"])?;
+    }
+    for (priority, chain) in [(40, "x"), (50, "y"), (60, "z")] {
+        let (priority, chain) = (format!("priority={priority}"), format!("chain={chain}"));
+        let create =
+            ["--id=@p", "create", "Logical_Router_Policy", &priority, &chain, "match=\"tcp\"", "action=drop"];
+        let add = ["--", "add", "Logical_Router", "n2", "policies", "@p"];
+        databases.nbctl(&[&create[..], &add[..]].concat())?;
+    }
+    Ok(())
+}
+
 /// Ours takes over what the reference has made, changes nothing, goes on from there, and hands back.
 pub fn takeover(reference: &'static Reference) -> Result<(), Failed> {
     let databases = world::databases(reference)?;
@@ -68,6 +97,7 @@ pub fn takeover(reference: &'static Reference) -> Result<(), Failed> {
             databases.nbctl(&["add", "Logical_Switch", switch, "load_balancer", row])?;
         }
     }
+    numbered(&databases)?;
     databases.sync()?;
     let filled = world::raw(reference, &databases)?;
     drop(theirs);
@@ -99,5 +129,23 @@ pub fn takeover(reference: &'static Reference) -> Result<(), Failed> {
     databases.sync()?;
     no_faults(changed(&handed, &world::raw(reference, &databases)?))?;
     drop(theirs);
+
+    // Numbers that depend on what was there before outlive their daemon.
+    let ours = Daemon::ours(reference, &databases, "ours-again", &[])?;
+    databases.nbctl(&["--wait=sb", "lr-route-del", "n1", "0.0.0.0/0", "--", "lr-policy-del", "n2", "10"])?;
+    for table in ["t0", "t3"] {
+        let table = format!("--route-table={table}");
+        databases.nbctl(&["--wait=sb", &table, "lr-route-del", "n3"])?;
+    }
+    databases.nbctl(&["--ecmp", "lr-route-add", "n1", "203.0.113.0/24", "10.0.1.7"])?;
+    databases.nbctl(&["--wait=sb", "--ecmp", "lr-route-add", "n1", "203.0.113.0/24", "10.0.1.8"])?;
+    databases.sync()?;
+    let left = world::raw(reference, &databases)?;
+    drop(ours);
+    let ours = Daemon::ours(reference, &databases, "ours-at-last", &[])?;
+    databases.sync()?;
+    std::thread::sleep(Duration::from_millis(300));
+    no_faults(changed(&left, &world::raw(reference, &databases)?))?;
+    drop(ours);
     Ok(())
 }

@@ -3,14 +3,30 @@
 use northflow_engine::{Relation, key_hash};
 use serde::{Deserialize, Serialize};
 
+use super::held::{self, Held, Kind};
+use super::hop::Out;
 use super::number::{Wanted, numbers};
 use super::static_route::{Destination, Route};
 use super::symmetric_reply;
+use super::table::Table;
 use crate::flow::register::{ECMP_COMMIT, ECMP_GROUP, ECMP_MEMBER, NEXT_HOP_IS_IP4};
 use crate::flow::{Flow, Stage};
 use crate::ovsdb::{Text, Uuid};
 
 const SOURCE: &str = "router/route/ecmp.rs";
+
+/// How a packet is sent by a member of a group.
+fn send(route: &Route, out: &Out) -> String {
+    let (next_hop, source, text) = route.registers();
+    let commit = if route.symmetric { format!("{ECMP_COMMIT} = 1; ") } else { String::new() };
+    format!(
+        "{next_hop} = {text}; {source} = {}; eth.src = {}; outport = {}; {NEXT_HOP_IS_IP4} = {}; {commit}next;",
+        out.source,
+        out.mac,
+        out.port.quoted(),
+        u8::from(route.via_ip4())
+    )
+}
 
 /// The routes of one prefix.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,18 +61,7 @@ impl Group {
         for (number, route) in &self.members {
             let matches = format!("{ECMP_GROUP} == {} && {ECMP_MEMBER} == {number}", self.number);
             let actions = match &route.out {
-                Some(out) if !self.drops() => {
-                    let (next_hop, source, text) = route.registers();
-                    let commit = if route.symmetric { format!("{ECMP_COMMIT} = 1; ") } else { String::new() };
-                    format!(
-                        "{next_hop} = {text}; {source} = {}; eth.src = {}; outport = {}; \
-                         {NEXT_HOP_IS_IP4} = {}; {commit}next;",
-                        out.source,
-                        out.mac,
-                        out.port.quoted(),
-                        u8::from(route.via_ip4())
-                    )
-                }
+                Some(out) if !self.drops() => send(route, out),
                 _ => drop.to_string(),
             };
             flows.push(Flow::new(Stage::LrInIpRoutingEcmp, 100, matches, actions).hint(route.row));
@@ -79,11 +84,11 @@ impl Group {
                     matches += &format!(" && {protocol}");
                 }
                 let spell = |field: &&Text| match (&***field, protocol) {
-                    ("tp_src", Some(protocol)) => format!("{protocol}_src"),
-                    ("tp_dst", Some(protocol)) => format!("{protocol}_dst"),
-                    (field, _) => field.to_owned(),
+                    ("tp_src", protocol) => Some(format!("{}_src", protocol?)),
+                    ("tp_dst", protocol) => Some(format!("{}_dst", protocol?)),
+                    (field, _) => Some(field.to_owned()),
                 };
-                let fields: Vec<String> = fields.iter().map(spell).collect();
+                let fields: Vec<String> = fields.iter().filter_map(spell).collect();
                 format!("select(values=({}); hash_fields=\"{}\");", numbers.join(", "), fields.join(","))
             }
         };
@@ -132,7 +137,7 @@ type Split = (bool, Route);
 /// even if it is alone, so that its traffic is tracked before another comes.
 ///
 /// Cost: a route costs the members of its group.
-pub fn group(routes: &Relation<Route>) -> Grouped {
+pub fn group(routes: &Relation<Route>, tables: &Relation<Table>, held: &Relation<Held>) -> Grouped {
     let split = routes.index_by(|route| route.to.clone()).named("route.destination").reduce(|group| {
         let several = group.count() > 1 || group.rows().any(|route| route.symmetric);
         let grouped = several && !group.any().to.connected;
@@ -145,9 +150,26 @@ pub fn group(routes: &Relation<Route>) -> Grouped {
         let member = Wanted { space: group, owner: key_hash(&(route.row, &route.to)) };
         (Wanted { space: key_hash(&route.to.router), owner: group }, member)
     };
-    let group_numbers = numbers(&members.map(move |route| wanted(route).0).distinct());
+    let destinations = members.map(move |route| (wanted(route).0, route.to.clone())).distinct();
+    let signs = destinations.index_by(|(_, to): &(Wanted, Destination)| key_hash(&to.table)).join_optional(
+        &tables.index_by(|(name, _)| *name),
+        |(wanted, to), table| {
+            let (_, matches) = to.key(None, table.map_or(0, |(_, number)| *number), false);
+            Some((*wanted, (to.router, Kind::Group, Text::from(matches))))
+        },
+    );
+    let group_numbers = numbers(&destinations.map(|(wanted, _)| *wanted), &held::claims(&signs, held));
     let group_numbers = group_numbers.map(|given| (given.wanted.owner, given.number));
-    let member_numbers = numbers(&members.map(move |route| wanted(route).1));
+    let signs = members.index_by(move |route| wanted(route).0.owner).join(
+        &group_numbers.index_by(|(owner, _): &Given| *owner),
+        move |route, (_, number)| {
+            let actions = route.out.as_ref().map(|out| send(route, out)).unwrap_or_default();
+            let text = held::member_text(*number, &actions);
+            (wanted(route).1, (route.to.router, Kind::Member, Text::from(text)))
+        },
+    );
+    let wanted_members = members.map(move |route| wanted(route).1);
+    let member_numbers = numbers(&wanted_members, &held::claims(&signs, held));
     let member_numbers = member_numbers.map(|given| (given.wanted.owner, given.number));
     let groups = members
         .index_by(move |route| wanted(route).1.owner)

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::connected::{BFD, CONNECTED, PER_BIT};
+use super::held::{self, Kind, Sign};
 use super::hop::{Out, Query};
 use crate::flow::register::{
     ECMP_GROUP, NEXT_HOP_IP4, NEXT_HOP_IP6, NEXT_HOP_IS_IP4, ROUTE_TABLE, SOURCE_IP4, SOURCE_IP6,
@@ -60,6 +61,12 @@ impl Destination {
         let end = if self.by_source { "src" } else { "dst" };
         let matches = format!("{from}{table}ip{family}.{end} == {}/{length}", self.network());
         (u16::from(length) * PER_BIT + weight + u16::from(narrower), matches)
+    }
+
+    /// What flows say of its table.
+    pub fn sign_of_table(&self) -> Sign {
+        let (priority, matches) = self.key(None, 1, false);
+        (self.router, Kind::TableOfRoute, held::in_table(i64::from(priority), &matches, 1).into())
     }
 
     fn network(&self) -> String {

@@ -3,6 +3,7 @@
 
 use northflow_engine::{Relation, key_hash};
 
+use super::held::{self, Held, Kind, Sign};
 use super::number::{Wanted, numbers};
 use crate::flow::register::ROUTE_TABLE;
 use crate::flow::row::Placed;
@@ -13,15 +14,25 @@ use crate::topology::router_port::RouterPortConfig;
 /// The name of a table by hash, with the table's number. The main table is 0.
 pub type Table = (u128, u32);
 
-/// Numbers for the tables that `names` name.
+/// Numbers for the tables that ports ask for, and those in which routes are.
 ///
-/// Cost: a name costs itself.
-pub fn tables(names: &Relation<Text>) -> Relation<Table> {
-    let wanted = names
-        .filter(|name| !name.is_empty())
-        .distinct()
-        .map(|name| Wanted { space: 0, owner: key_hash(name) });
-    numbers(&wanted).map(|given| (given.wanted.owner, given.number))
+/// Cost: a port or a route costs itself.
+pub fn tables(
+    asked: &Relation<(Uuid, Text, Text)>,
+    routes: &Relation<(Text, Sign)>,
+    held: &Relation<Held>,
+) -> Relation<Table> {
+    let ports = asked
+        .map(|(router, port, table)| (table.clone(), (*router, Kind::TableOfPort, Text::from(inport(port)))));
+    let named = routes.concat(&ports).filter(|(name, _)| !name.is_empty());
+    let named = named.map(|(name, sign)| (Wanted { space: 0, owner: key_hash(name) }, sign.clone()));
+    let wanted = named.map(|(wanted, _)| *wanted).distinct();
+    numbers(&wanted, &held::claims(&named, held)).map(|given| (given.wanted.owner, given.number))
+}
+
+fn inport(port: &str) -> String {
+    // The reference does not escape the name here.
+    format!("inport == \"{port}\"")
 }
 
 /// The tables that ports ask for, by port.
@@ -40,8 +51,7 @@ pub fn flows(asked: &Relation<(Uuid, Text, Text)>, tables: &Relation<Table>) -> 
         &tables.index_by(|(name, _)| *name),
         |(router, port, _), (_, number)| {
             let actions = format!("{ROUTE_TABLE} = {number}; next;");
-            // The reference does not escape the name here.
-            let flow = Flow::new(Stage::LrInIpRoutingPre, 100, format!("inport == \"{port}\""), actions);
+            let flow = Flow::new(Stage::LrInIpRoutingPre, 100, inport(port), actions);
             Placed { on: On::Datapath(*router), flow }
         },
     )

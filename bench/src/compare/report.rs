@@ -40,17 +40,13 @@ pub(super) fn table(run: &Run) -> String {
 
 fn write_tables(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out, "ovn-northd {}, {} rounds, medians (and quartiles)\n", run.reference_version, run.rounds)?;
-    writeln!(
-        out,
-        "| start, empty southbound database | switches x ports | northflow | ovn-northd | ratio |"
-    )?;
+    writeln!(out, "| start, empty southbound database | network | northflow | ovn-northd | ratio |")?;
     writeln!(out, "|---|---|---|---|---|")?;
     for size in &run.sizes {
         for (name, figure) in START {
             let (ours, theirs) = (figure(&size.northflow), figure(&size.reference));
-            let (switches, ports) = (size.switches, size.ports);
-            let ratio = ratio(ours, theirs);
-            writeln!(out, "| {name} | {switches} x {ports} | {ours:.0} | {theirs:.0} | {ratio:.2} |")?;
+            let (network, ratio) = (&size.size, ratio(ours, theirs));
+            writeln!(out, "| {name} | {network} | {ours:.0} | {theirs:.0} | {ratio:.2} |")?;
         }
     }
     writeln!(out)?;
@@ -58,7 +54,7 @@ fn write_tables(out: &mut String, run: &Run) -> std::fmt::Result {
         write_changes(out, size)?;
     }
     if let [first, .., last] = &run.sizes[..] {
-        writeln!(out, "| CPU, {} to {} switches | northflow | ovn-northd |", first.switches, last.switches)?;
+        writeln!(out, "| CPU, {} to {} | northflow | ovn-northd |", first.size, last.size)?;
         writeln!(out, "|---|---|---|")?;
         for (name, ours, theirs) in growth(first, last) {
             writeln!(out, "| {name} | {ours:.2}x | {theirs:.2}x |")?;
@@ -71,10 +67,10 @@ fn write_tables(out: &mut String, run: &Run) -> std::fmt::Result {
 fn write_changes(out: &mut String, size: &Size) -> std::fmt::Result {
     let cpu = |ms: Summary| format!("{:.2} ({:.2}-{:.2})", ms.median, ms.low, ms.high);
     let pair = |a: Summary, b: Summary| format!("{:.0} / {:.0}", a.median, b.median);
-    let (switches, ports) = (size.switches, size.ports);
+    let network = &size.size;
     writeln!(
         out,
-        "| change, {switches} x {ports} | northflow, CPU ms | ovn-northd, CPU ms | ratio \
+        "| change, {network} | northflow, CPU ms | ovn-northd, CPU ms | ratio \
          | wall ms, both | SB rows | SB bytes |"
     )?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
@@ -110,7 +106,7 @@ fn growth(first: &Size, last: &Size) -> Vec<(&'static str, f64, f64)> {
 pub(super) fn missed(run: &Run) -> Vec<String> {
     let mut missed = Vec::new();
     for size in &run.sizes {
-        let network = format!("{} switches", size.switches);
+        let network = size.size.clone();
         let (ours, theirs) = (&size.northflow, &size.reference);
         for (name, figure) in &START[..HELD_TO] {
             let (a, b) = (figure(ours), figure(theirs));
@@ -180,9 +176,13 @@ mod tests {
     }
 
     fn run(small: Daemon, large: Daemon) -> Run {
-        let size =
-            |switches, northflow| Size { switches, ports: 10, northflow, reference: daemon(100.0, 50.0, 7) };
-        Run { reference_version: "26.03.1".into(), rounds: 1, sizes: vec![size(2, small), size(20, large)] }
+        let size = |size: &str, northflow| Size {
+            size: size.to_owned(),
+            northflow,
+            reference: daemon(100.0, 50.0, 7),
+        };
+        let sizes = vec![size("2 x 10", small), size("20 x 10", large)];
+        Run { reference_version: "26.03.1".into(), rounds: 1, sizes }
     }
 
     #[test]

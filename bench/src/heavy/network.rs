@@ -1,0 +1,310 @@
+//! The rows of a cluster.
+
+use serde_json::{Value, json};
+
+use crate::row::{Kind, insert, map, set, uuid};
+use crate::workload::{self, Transactions, chassis_name};
+
+/// Pods that a node's numbers leave room for.
+const ROOM: usize = 256;
+
+/// Pods of a namespace.
+const NAMESPACE: usize = 20;
+
+/// The router in the middle, the switch that joins it to the gateway routers, the group of all services.
+pub const CLUSTER_ROUTER: usize = 0;
+const JOIN_SWITCH: usize = 0;
+pub const SERVICES: usize = 0;
+
+/// A cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Cluster {
+    pub nodes: usize,
+    pub pods: usize,
+}
+
+/// Number of a pod; its port has the same.
+pub fn pod(node: usize, at: usize) -> usize {
+    node * ROOM + at
+}
+
+pub fn pod_name(node: usize, at: usize) -> String {
+    format!("pod-{node}-{at}")
+}
+
+/// Numbers of the other switch ports are above those of pods.
+fn port(role: usize, node: usize) -> usize {
+    (role << 40) + node
+}
+
+pub fn node_switch(node: usize) -> usize {
+    1 + 2 * node
+}
+
+fn outside_switch(node: usize) -> usize {
+    2 + 2 * node
+}
+
+pub fn gateway_router(node: usize) -> usize {
+    1 + node
+}
+
+/// The networks: pods in 10.0.0.0/8, the join switch in 100.64.0.0/16, outside in 172.16.0.0/16 and services in
+/// 172.128.0.0/9.
+fn subnet(node: usize) -> String {
+    format!("10.{}.{}", node >> 8 & 255, node & 255)
+}
+
+pub fn pod_ip(node: usize, at: usize) -> String {
+    format!("{}.{}", subnet(node), at + 10)
+}
+
+pub fn join_ip(node: usize) -> String {
+    let n = node + 2;
+    format!("100.64.{}.{}", n >> 8 & 255, n & 255)
+}
+
+pub fn outside_ip(node: usize) -> String {
+    let n = node + 2;
+    format!("172.16.{}.{}", n >> 8 & 255, n & 255)
+}
+
+pub fn vip(service: usize) -> String {
+    format!("172.{}.{}.{}:80", 128 + (service >> 16), service >> 8 & 255, service & 255)
+}
+
+fn mac(role: usize, n: usize) -> String {
+    format!("0a:{role:02x}:{:02x}:{:02x}:{:02x}:{:02x}", n >> 24 & 255, n >> 16 & 255, n >> 8 & 255, n & 255)
+}
+
+/// The operation that inserts a pod's port; its node's switch has to take it in.
+pub fn pod_port(node: usize, at: usize) -> Value {
+    let n = pod(node, at);
+    let addresses = format!("{} {}", mac(1, n), pod_ip(node, at));
+    let row = json!({ "name": pod_name(node, at), "addresses": addresses, "port_security": addresses });
+    insert("Logical_Switch_Port", Kind::Port, n, row)
+}
+
+fn router_port_of_switch(number: usize, name: String, peer: String) -> Value {
+    let options = map(&[("router-port", &peer)]);
+    let row = json!({ "name": name, "type": "router", "addresses": "router", "options": options });
+    insert("Logical_Switch_Port", Kind::Port, number, row)
+}
+
+fn router_port(number: usize, name: String, mac: String, network: String, more: Value) -> Value {
+    let mut row = json!({ "name": name, "mac": mac, "networks": network });
+    if let (Some(row), Some(more)) = (row.as_object_mut(), more.as_object()) {
+        row.extend(more.clone());
+    }
+    insert("Logical_Router_Port", Kind::RouterPort, number, row)
+}
+
+pub fn route(number: usize, prefix: &str, nexthop: &str, policy: &str) -> Value {
+    let row = json!({ "ip_prefix": prefix, "nexthop": nexthop, "policy": policy });
+    insert("Logical_Router_Static_Route", Kind::Route, number, row)
+}
+
+/// The operation that inserts a service of two backends.
+pub fn service(number: usize, backends: &str) -> Value {
+    let options =
+        map(&[("reject", "true"), ("neighbor_responder", "none"), ("hairpin_snat_ip", "169.254.0.5")]);
+    let row = json!({ "name": format!("service-{number}"), "protocol": "tcp", "options": options,
+        "vips": map(&[(&vip(number), backends)]) });
+    insert("Load_Balancer", Kind::LoadBalancer, number, row)
+}
+
+/// What a node consists of: its rows, and the elements that others take in.
+pub struct Node {
+    pub rows: Vec<Value>,
+    /// Ports and routes for the cluster router, ports for the join switch.
+    pub cluster_ports: Vec<Value>,
+    pub cluster_routes: Vec<Value>,
+    pub join_ports: Vec<Value>,
+}
+
+impl Cluster {
+    /// How many services there are before any change.
+    pub fn services(self) -> usize {
+        self.nodes * self.pods / 2
+    }
+
+    /// The backends of service `n`: two pods of neighbouring nodes.
+    pub fn backends(self, n: usize) -> String {
+        let (node, at) = (n % self.nodes, n / self.nodes % self.pods);
+        let other = (node + 1) % self.nodes;
+        format!("{}:8080,{}:8080", pod_ip(node, at), pod_ip(other, (at + 1) % self.pods))
+    }
+
+    /// A node with `pods` pods.
+    pub fn node(self, node: usize, pods: usize) -> Node {
+        let group = uuid(Kind::LoadBalancerGroup, SERVICES);
+        let mut rows: Vec<Value> = (0..pods).map(|at| pod_port(node, at)).collect();
+        // The node's switch and the cluster router.
+        rows.push(router_port_of_switch(port(1, node), format!("stor-{node}"), format!("rtos-{node}")));
+        let ports = (0..pods).map(|at| pod(node, at)).chain([port(1, node)]);
+        let ports = set(ports.map(|n| uuid(Kind::Port, n)));
+        let row = json!({ "name": format!("node-{node}"), "ports": ports, "load_balancer_group": group });
+        rows.push(insert("Logical_Switch", Kind::Switch, node_switch(node), row));
+        let gateway = json!({ "name": format!("rtos-{node}-{}", chassis_name(node)), "priority": 1,
+            "chassis_name": chassis_name(node) });
+        rows.push(insert("Gateway_Chassis", Kind::GatewayChassis, node, gateway));
+        let gateway = json!({ "gateway_chassis": uuid(Kind::GatewayChassis, node) });
+        let network = format!("{}.1/24", subnet(node));
+        rows.push(router_port(port(1, node), format!("rtos-{node}"), mac(2, node), network, gateway));
+        // The gateway router and the join switch.
+        rows.push(router_port_of_switch(port(2, node), format!("jtor-{node}"), format!("rtoj-{node}")));
+        let network = format!("{}/16", join_ip(node));
+        rows.push(router_port(port(2, node), format!("rtoj-{node}"), mac(3, node), network, json!({})));
+        // The gateway router and the outside.
+        rows.push(router_port_of_switch(port(3, node), format!("etor-{node}"), format!("rtoe-{node}")));
+        let network = format!("{}/16", outside_ip(node));
+        rows.push(router_port(port(3, node), format!("rtoe-{node}"), mac(4, node), network, json!({})));
+        let row = json!({ "name": format!("localnet-{node}"), "type": "localnet", "addresses": "unknown",
+            "options": map(&[("network_name", "physnet")]) });
+        rows.push(insert("Logical_Switch_Port", Kind::Port, port(4, node), row));
+        let ports = set([3, 4].map(|role| uuid(Kind::Port, port(role, node))));
+        let row = json!({ "name": format!("ext-{node}"), "ports": ports });
+        rows.push(insert("Logical_Switch", Kind::Switch, outside_switch(node), row));
+        rows.extend(self.gateway_router(node, &group));
+        let from = format!("{}.0/24", subnet(node));
+        rows.push(route(3 * node + 2, &from, &join_ip(node), "src-ip"));
+        Node {
+            rows,
+            cluster_ports: vec![uuid(Kind::RouterPort, port(1, node))],
+            cluster_routes: vec![uuid(Kind::Route, 3 * node + 2)],
+            join_ports: vec![uuid(Kind::Port, port(2, node))],
+        }
+    }
+
+    fn gateway_router(self, node: usize, services: &Value) -> Vec<Value> {
+        let nat = json!({ "type": "snat", "external_ip": outside_ip(node), "logical_ip": format!("{}.0/24", subnet(node)) });
+        let options = map(&[
+            ("chassis", &chassis_name(node)),
+            ("always_learn_from_arp_request", "false"),
+            ("dynamic_neigh_routers", "true"),
+            ("lb_force_snat_ip", "router_ip"),
+        ]);
+        let row = json!({
+            "name": format!("gr-{node}"),
+            "ports": set([2, 3].map(|role| uuid(Kind::RouterPort, port(role, node)))),
+            "static_routes": set([0, 1].map(|at| uuid(Kind::Route, 3 * node + at))),
+            "nat": uuid(Kind::Nat, node),
+            "load_balancer_group": services,
+            "options": options,
+        });
+        vec![
+            insert("NAT", Kind::Nat, node, nat),
+            route(3 * node, "10.0.0.0/8", "100.64.0.1", "dst-ip"),
+            route(3 * node + 1, "0.0.0.0/0", "172.16.0.1", "dst-ip"),
+            insert("Logical_Router", Kind::Router, gateway_router(node), row),
+        ]
+    }
+
+    /// A namespace: pods, which may speak to each other and to nobody else.
+    fn namespace(self, n: usize, members: &[(usize, usize)]) -> Vec<Value> {
+        let (group, addresses) = (format!("ns{n}"), format!("ns{n}_pods"));
+        let acl = |number: usize, priority: u16, matches: String, action: &str| {
+            let row =
+                json!({ "direction": "to-lport", "priority": priority, "match": matches, "action": action });
+            insert("ACL", Kind::Acl, number, row)
+        };
+        let ports = set(members.iter().map(|(node, at)| uuid(Kind::Port, pod(*node, *at))));
+        let ips = set(members.iter().map(|(node, at)| json!(pod_ip(*node, *at))));
+        let acls = set([2 * n, 2 * n + 1].map(|acl| uuid(Kind::Acl, acl)));
+        vec![
+            acl(2 * n, 1001, format!("outport == @{group} && ip4.src == ${addresses}"), "allow-related"),
+            acl(2 * n + 1, 1000, format!("outport == @{group} && ip4"), "drop"),
+            insert("Address_Set", Kind::AddressSet, n, json!({ "name": addresses, "addresses": ips })),
+            insert("Port_Group", Kind::PortGroup, n, json!({ "name": group, "ports": ports, "acls": acls })),
+        ]
+    }
+
+    /// How many namespaces there are.
+    pub fn namespaces(self) -> usize {
+        (self.nodes * self.pods).div_ceil(NAMESPACE)
+    }
+
+    /// The transactions that make the cluster.
+    pub fn northbound(self) -> Transactions {
+        let services = (0..self.services()).map(move |n| service(n, &self.backends(n)));
+        let members = set((0..self.services()).map(|n| uuid(Kind::LoadBalancer, n)));
+        let row = json!({ "name": "services", "load_balancer": members });
+        let group = insert("Load_Balancer_Group", Kind::LoadBalancerGroup, SERVICES, row);
+        let mut middle: Vec<Value> = services.chain([workload::global(), group]).collect();
+        let nodes: Vec<Node> = (0..self.nodes).map(|node| self.node(node, self.pods)).collect();
+        let all = |part: fn(&Node) -> &Vec<Value>| nodes.iter().flat_map(move |node| part(node).clone());
+        let (to_join, to_cluster) = (port(5, 0), port(5, 0));
+        middle.push(router_port_of_switch(to_join, "jtor".into(), "rtoj".into()));
+        middle.push(router_port(to_cluster, "rtoj".into(), mac(5, 0), "100.64.0.1/16".into(), json!({})));
+        // One transaction for what refers to each other.
+        middle.extend(all(|node| &node.rows));
+        let ports = set(all(|node| &node.join_ports).chain([uuid(Kind::Port, to_join)]));
+        middle.push(insert(
+            "Logical_Switch",
+            Kind::Switch,
+            JOIN_SWITCH,
+            json!({ "name": "join", "ports": ports }),
+        ));
+        let ports = set(all(|node| &node.cluster_ports).chain([uuid(Kind::RouterPort, to_cluster)]));
+        let routes = set(all(|node| &node.cluster_routes));
+        let row = json!({ "name": "cluster", "ports": ports, "static_routes": routes });
+        middle.push(insert("Logical_Router", Kind::Router, CLUSTER_ROUTER, row));
+        // A namespace spreads over the nodes.
+        let pods: Vec<(usize, usize)> =
+            (0..self.pods).flat_map(|at| (0..self.nodes).map(move |node| (node, at))).collect();
+        let namespaces = pods.chunks(NAMESPACE).enumerate().flat_map(|(n, pods)| self.namespace(n, pods));
+        let namespaces: Vec<Value> = namespaces.collect();
+        Box::new([middle, namespaces].into_iter())
+    }
+}
+
+/// Where what a node brings is taken in by the cluster router and the join switch.
+pub fn take_in(node: &Node, mutator: &str) -> Vec<Value> {
+    let mutate = crate::row::mutate;
+    let router = uuid(Kind::Router, CLUSTER_ROUTER);
+    let switch = uuid(Kind::Switch, JOIN_SWITCH);
+    vec![
+        mutate("Logical_Router", router.clone(), "ports", mutator, set(node.cluster_ports.clone())),
+        mutate("Logical_Router", router, "static_routes", mutator, set(node.cluster_routes.clone())),
+        mutate("Logical_Switch", switch, "ports", mutator, set(node.join_ports.clone())),
+    ]
+}
+
+/// What a node's going takes away besides [`take_in`]'s undoing.
+pub fn of_node(node: usize) -> Vec<Value> {
+    vec![
+        crate::row::delete("Logical_Switch", uuid(Kind::Switch, node_switch(node))),
+        crate::row::delete("Logical_Switch", uuid(Kind::Switch, outside_switch(node))),
+        crate::row::delete("Logical_Router", uuid(Kind::Router, gateway_router(node))),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_has_its_rows_once() {
+        let cluster = Cluster { nodes: 3, pods: 10 };
+        let operations: Vec<Value> = cluster.northbound().flatten().collect();
+        let of = |table: &str| operations.iter().filter(|op| op["table"] == table).count();
+        assert_eq!((of("Logical_Switch"), of("Logical_Router")), (7, 4));
+        assert_eq!(of("Logical_Switch_Port"), 30 + 4 * 3 + 1);
+        assert_eq!((of("Load_Balancer"), of("Port_Group"), of("ACL")), (15, 2, 4));
+        let mut names: Vec<String> = operations.iter().map(|op| op["uuid"].to_string()).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), operations.len(), "identifiers are distinct");
+    }
+
+    #[test]
+    fn addresses_are_distinct() {
+        let mut addresses: Vec<String> =
+            (0..1000).flat_map(|n| [join_ip(n), outside_ip(n), pod_ip(n, 0)]).collect();
+        addresses.extend((0..20_000).map(vip));
+        let count = addresses.len();
+        addresses.sort();
+        addresses.dedup();
+        assert_eq!(addresses.len(), count);
+    }
+}

@@ -1,0 +1,42 @@
+//! Tenants with a router each, behind one provider network, and one router with many static routes:
+//!
+//! ```text
+//!   ports ── tenant switch ── tenant router ── provider switch ── localnet
+//!                             (its port outside is   (one)
+//!                              a gateway port)
+//! ```
+
+mod change;
+mod network;
+
+use clap::Args;
+
+use crate::workload::{self, Workload};
+
+/// Chassis that are there from the start.
+const CHASSIS: usize = 4;
+
+/// The shape of such a network.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Shape {
+    /// Ports of each tenant's switch.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub ports: u16,
+    /// Static routes of the first router, for each router that there is.
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub routes: u16,
+}
+
+impl Shape {
+    /// A network of so many tenants.
+    pub fn workload(self, routers: usize) -> Workload {
+        let routes = routers * usize::from(self.routes);
+        let network = network::Network { routers, ports: usize::from(self.ports), routes };
+        Workload {
+            size: format!("{routers}, {routes} routes"),
+            northbound: Box::new(move || network.northbound()),
+            southbound: workload::southbound(CHASSIS),
+            changes: change::changes(network),
+        }
+    }
+}

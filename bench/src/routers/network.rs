@@ -1,0 +1,146 @@
+//! The rows of such a network.
+
+use serde_json::{Value, json};
+
+use super::CHASSIS;
+use crate::row::{Kind, insert, map, set, uuid};
+use crate::workload::{self, Transactions, chassis_name};
+
+/// The number of the provider's switch; a tenant's switch and router have the tenant's.
+pub const PROVIDER: usize = 1 << 20;
+
+/// Ports that a switch's or a router's number leaves room for.
+const ROOM: usize = 256;
+
+/// Ports of a tenant's router and the switch ports they are behind.
+pub const INSIDE: usize = 200;
+pub const OUTSIDE: usize = 201;
+
+/// How many tenants with how many switch ports there are, and how many static routes the first has.
+#[derive(Clone, Copy, Debug)]
+pub struct Network {
+    pub routers: usize,
+    pub ports: usize,
+    pub routes: usize,
+}
+
+/// Number of a port of a tenant, of its switch or of its router.
+pub fn port(tenant: usize, at: usize) -> usize {
+    tenant * ROOM + at
+}
+
+/// Name of a router's port.
+pub fn router_port_name(tenant: usize, at: usize) -> String {
+    format!("r{tenant}p{at}")
+}
+
+fn mac(role: u8, n: usize) -> String {
+    format!("0a:{role:02x}:{:02x}:{:02x}:{:02x}:{:02x}", n >> 24 & 255, n >> 16 & 255, n >> 8 & 255, n & 255)
+}
+
+/// An address of a tenant's network.
+pub fn inside(tenant: usize, host: usize) -> String {
+    format!("10.{}.{}.{host}", tenant >> 8 & 255, tenant & 255)
+}
+
+/// The address of a tenant's router in the provider's network.
+pub fn outside(tenant: usize) -> String {
+    let n = tenant + 10;
+    format!("172.{}.{}.{}", 16 + (n >> 16), n >> 8 & 255, n & 255)
+}
+
+/// The operations that insert a port of a router, with or without a switch port before it.
+pub fn router_port(tenant: usize, at: usize, network: &str, more: Value) -> Value {
+    let n = port(tenant, at);
+    let mut row = json!({ "name": router_port_name(tenant, at), "mac": mac(1, n), "networks": network });
+    if let (Some(row), Some(more)) = (row.as_object_mut(), more.as_object()) {
+        row.extend(more.clone());
+    }
+    insert("Logical_Router_Port", Kind::RouterPort, n, row)
+}
+
+/// The switch port before a router's port; a switch has to take it in.
+pub fn switch_side(tenant: usize, at: usize) -> Value {
+    let options = map(&[("router-port", &router_port_name(tenant, at))]);
+    let name = format!("to-{}", router_port_name(tenant, at));
+    let row = json!({ "name": name, "type": "router", "addresses": "router", "options": options });
+    insert("Logical_Switch_Port", Kind::Port, port(tenant, at), row)
+}
+
+/// A static route by way of the provider's gateway.
+pub fn route(number: usize, prefix: &str, more: Value) -> Value {
+    let mut row = json!({ "ip_prefix": prefix, "nexthop": "172.16.0.1" });
+    if let (Some(row), Some(more)) = (row.as_object_mut(), more.as_object()) {
+        row.extend(more.clone());
+    }
+    insert("Logical_Router_Static_Route", Kind::Route, number, row)
+}
+
+impl Network {
+    /// A tenant's rows; the provider's switch has to take in port [`OUTSIDE`].
+    pub fn tenant(self, tenant: usize, routes: usize) -> Vec<Value> {
+        let vif = |at: usize| {
+            let addresses = format!("{} {}", mac(2, port(tenant, at)), inside(tenant, at + 10));
+            let row = json!({ "name": format!("t{tenant}p{at}"), "addresses": addresses });
+            insert("Logical_Switch_Port", Kind::Port, port(tenant, at), row)
+        };
+        let mut rows: Vec<Value> = (0..self.ports).map(vif).collect();
+        let ports = (0..self.ports).chain([INSIDE]).map(|at| uuid(Kind::Port, port(tenant, at)));
+        let row = json!({ "name": format!("s{tenant}"), "ports": set(ports) });
+        rows.push(insert("Logical_Switch", Kind::Switch, tenant, row));
+        rows.push(switch_side(tenant, INSIDE));
+        rows.push(switch_side(tenant, OUTSIDE));
+        rows.push(router_port(tenant, INSIDE, &format!("{}/24", inside(tenant, 1)), json!({})));
+        let gateway = json!({ "name": format!("g{tenant}"), "priority": 1, "chassis_name": chassis_name(tenant % CHASSIS) });
+        rows.push(insert("Gateway_Chassis", Kind::GatewayChassis, tenant, gateway));
+        let gateway = json!({ "gateway_chassis": uuid(Kind::GatewayChassis, tenant) });
+        rows.push(router_port(tenant, OUTSIDE, &format!("{}/12", outside(tenant)), gateway));
+        let numbers = tenant * ROOM..tenant * ROOM + routes;
+        rows.extend(numbers.clone().enumerate().map(|(n, number)| {
+            let prefix = format!("{}.{}.{}.0/24", 192 + (n >> 16), n >> 8 & 255, n & 255);
+            route(if tenant == 0 { PROVIDER + n } else { number }, &prefix, json!({}))
+        }));
+        let routes = numbers.enumerate().map(|(n, number)| if tenant == 0 { PROVIDER + n } else { number });
+        let ports = set([INSIDE, OUTSIDE].map(|at| uuid(Kind::RouterPort, port(tenant, at))));
+        let row = json!({ "name": format!("r{tenant}"), "ports": ports,
+            "static_routes": set(routes.map(|number| uuid(Kind::Route, number))) });
+        rows.push(insert("Logical_Router", Kind::Router, tenant, row));
+        rows
+    }
+
+    /// The transactions that make the network.
+    pub fn northbound(self) -> Transactions {
+        let tenants = (0..self.routers)
+            .flat_map(move |tenant| self.tenant(tenant, if tenant == 0 { self.routes } else { 1 }));
+        let outside = (0..self.routers).map(|tenant| port(tenant, OUTSIDE)).chain([PROVIDER * ROOM]);
+        let localnet = json!({ "name": "localnet", "type": "localnet", "addresses": "unknown",
+            "options": map(&[("network_name", "physnet")]) });
+        let provider =
+            json!({ "name": "provider", "ports": set(outside.map(|port| uuid(Kind::Port, port))) });
+        let provider = [
+            workload::global(),
+            insert("Logical_Switch_Port", Kind::Port, PROVIDER * ROOM, localnet),
+            insert("Logical_Switch", Kind::Switch, PROVIDER, provider),
+        ];
+        Box::new(std::iter::once(tenants.chain(provider).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_has_its_rows_once() {
+        let operations: Vec<Value> =
+            Network { routers: 20, ports: 3, routes: 400 }.northbound().flatten().collect();
+        let of = |table: &str| operations.iter().filter(|op| op["table"] == table).count();
+        assert_eq!((of("Logical_Switch"), of("Logical_Router")), (21, 20));
+        assert_eq!((of("Logical_Switch_Port"), of("Logical_Router_Port")), (101, 40));
+        assert_eq!(of("Logical_Router_Static_Route"), 419);
+        let mut names: Vec<String> = operations.iter().map(|op| op["uuid"].to_string()).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), operations.len(), "identifiers are distinct");
+    }
+}

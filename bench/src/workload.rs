@@ -1,0 +1,100 @@
+//! A workload: a network, and the changes that are made to it.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::row::{Kind, insert, uuid};
+
+/// The operations of one change in each database.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Operations {
+    /// In the northbound database.
+    pub northbound: Vec<Value>,
+    /// In the southbound database, before the northbound ones.
+    pub southbound: Vec<Value>,
+}
+
+impl Operations {
+    /// A change that a cloud management system makes.
+    pub fn northbound(operations: impl IntoIterator<Item = Value>) -> Operations {
+        Operations { northbound: operations.into_iter().collect(), southbound: Vec::new() }
+    }
+
+    /// A change that chassis make.
+    pub fn southbound(operations: impl IntoIterator<Item = Value>) -> Operations {
+        Operations { northbound: Vec::new(), southbound: operations.into_iter().collect() }
+    }
+}
+
+/// One kind of change.
+pub struct Change {
+    /// Its name in tables.
+    pub name: &'static str,
+    /// What makes it for the n-th time.
+    pub make: Box<dyn Fn(usize) -> Operations>,
+}
+
+impl Change {
+    /// A kind of change.
+    pub fn new(name: &'static str, make: impl Fn(usize) -> Operations + 'static) -> Change {
+        Change { name, make: Box::new(make) }
+    }
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Change {:?}", self.name)
+    }
+}
+
+/// The northbound transactions that make a network, one after the other.
+pub type Transactions = Box<dyn Iterator<Item = Vec<Value>>>;
+
+/// A network and its changes.
+pub struct Workload {
+    /// Its size in tables, such as `200 x 10`.
+    pub size: String,
+    /// Makes the network, with `nb_cfg` 1.
+    pub northbound: Box<dyn Fn() -> Transactions>,
+    /// The southbound operations that are made before the daemon starts.
+    pub southbound: Vec<Value>,
+    /// The changes, in the order of a run: what is deleted was added before.
+    pub changes: Vec<Change>,
+}
+
+impl fmt::Debug for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Workload {:?}", self.size)
+    }
+}
+
+/// The row of NB_Global that every network starts from: nothing in it is left to chance.
+pub fn global() -> Value {
+    let options = crate::row::map(&[
+        ("mac_prefix", "0a:11:22"),
+        ("svc_monitor_mac", "0a:11:22:00:00:01"),
+        ("northd_probe_interval", "0"),
+    ]);
+    json!({ "op": "insert", "table": "NB_Global", "row": { "nb_cfg": 1, "options": options } })
+}
+
+/// The name of chassis number `n`.
+pub fn chassis_name(n: usize) -> String {
+    format!("chassis-{n}")
+}
+
+/// The southbound operations with which chassis number `n` registers.
+pub fn chassis(n: usize) -> Vec<Value> {
+    let name = chassis_name(n);
+    let ip = format!("192.168.{}.{}", n >> 8 & 255, n & 255);
+    let encap = json!({ "type": "geneve", "ip": ip, "chassis_name": name });
+    let row = json!({ "name": name, "hostname": name, "encaps": uuid(Kind::Encap, n) });
+    vec![insert("Encap", Kind::Encap, n, encap), insert("Chassis", Kind::Chassis, n, row)]
+}
+
+/// A southbound database of `count` chassis.
+pub fn southbound(count: usize) -> Vec<Value> {
+    let global = json!({ "op": "insert", "table": "SB_Global", "row": {} });
+    std::iter::once(global).chain((0..count).flat_map(chassis)).collect()
+}
