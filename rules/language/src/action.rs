@@ -50,7 +50,7 @@ pub use nested::{Nested, NestedKind};
 pub use next::Next;
 pub use opcode::Opcode;
 pub use options::{Catalog, OptionKind, OptionType, OptionValue};
-pub use parse::{Catalogs, ParseError, Parsed, Prerequisite, Scene, Scope, parse};
+pub use parse::{Catalogs, Parsed, Prerequisite, Scene, Scope, parse};
 pub use plain::Plain;
 pub use port::{BindVirtualPort, ForwardingGroup, HandleServiceCheck, Mirror};
 pub use result::{ResultAction, ResultKind};
@@ -58,6 +58,7 @@ pub use router_advertisement::PutRouterAdvertisement;
 pub use sample::{Point, Sample};
 pub use select::{Bucket, Select};
 
+pub use crate::reader::ParseError;
 use crate::symbol::FieldRef;
 use encode::Encoder;
 

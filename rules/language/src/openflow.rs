@@ -21,6 +21,7 @@ pub use address::write_ipv6;
 pub use conntrack::{Conntrack, Nat, NatKind, NatRange, Zone};
 pub use decode::decode;
 pub use encode::{TooLong, encode};
+pub(crate) use field::write_hexadecimal;
 pub use field::{Field, Format, Subfield};
 pub use learn::{Learn, LearnDestination, LearnSource, LearnSpec};
 pub use port::Port;

@@ -10,7 +10,7 @@ use crate::lexer::{Number, Quoted};
 use crate::openflow::{Field, Subfield};
 
 /// What a name stands for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Symbol {
     /// The name.
     pub name: &'static str,
@@ -29,7 +29,7 @@ pub struct Symbol {
 }
 
 /// Where the bits of a symbol are.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
     /// In a field of the packet.
     Field(Field),
@@ -42,7 +42,7 @@ pub enum Place {
 }
 
 /// How a symbol may be compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// It is true or not.
     Boolean,
@@ -53,7 +53,7 @@ pub enum Level {
 }
 
 /// Where actions may write a symbol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Writable {
     /// Nowhere.
     Never,
@@ -82,7 +82,7 @@ impl SymbolTable {
 }
 
 /// A symbol or some of its bits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FieldRef {
     /// The symbol.
     pub symbol: Arc<Symbol>,
@@ -134,7 +134,7 @@ impl fmt::Display for FieldRef {
 }
 
 /// A constant in an action or a match.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Constant {
     /// A number.
     Integer(Number),

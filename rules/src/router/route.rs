@@ -130,8 +130,10 @@ pub fn routes(nb: &Northbound, inputs: Inputs<'_>) -> Routes {
         listed.flat_map(|(router, spec)| spec.query(*router).is_none().then(|| spec.route(*router, None)));
 
     let asked = table::of_ports(ports);
-    let named =
-        listed.map(|(router, spec)| (spec.table.clone(), spec.route(*router, None).to.sign_of_table()));
+    let named = listed.flat_map(|(router, spec)| {
+        let to = || spec.route(*router, None).to;
+        (!spec.table.is_empty()).then(|| (spec.table.clone(), to().sign_of_table()))
+    });
     let tables = table::tables(&asked, &named, inputs.held);
     let grouped = ecmp::group(&alive.concat(&discarded), &tables, inputs.held);
     let mixed = grouped.groups.filter(Group::drops).map(|group| {

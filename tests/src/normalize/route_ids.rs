@@ -124,6 +124,10 @@ fn tables(flows: &mut [Flow]) {
             let Some((from, to, number)) = after(text, mark).filter(|(.., number)| *number > 0) else {
                 continue;
             };
+            // It has a number of its own, the key of a port.
+            if flow.matches.contains("ct_mark.ecmp_reply_port") {
+                continue;
+            }
             let rest = if mark == TABLE {
                 flow.matches.clone()
             } else {

@@ -129,5 +129,23 @@ pub fn takeover(reference: &'static Reference) -> Result<(), Failed> {
     databases.sync()?;
     no_faults(changed(&handed, &world::raw(reference, &databases)?))?;
     drop(theirs);
+
+    // Numbers that depend on what was there before outlive their daemon.
+    let ours = Daemon::ours(reference, &databases, "ours-again", &[])?;
+    databases.nbctl(&["--wait=sb", "lr-route-del", "n1", "0.0.0.0/0", "--", "lr-policy-del", "n2", "10"])?;
+    for table in ["t0", "t3"] {
+        let table = format!("--route-table={table}");
+        databases.nbctl(&["--wait=sb", &table, "lr-route-del", "n3"])?;
+    }
+    databases.nbctl(&["--ecmp", "lr-route-add", "n1", "203.0.113.0/24", "10.0.1.7"])?;
+    databases.nbctl(&["--wait=sb", "--ecmp", "lr-route-add", "n1", "203.0.113.0/24", "10.0.1.8"])?;
+    databases.sync()?;
+    let left = world::raw(reference, &databases)?;
+    drop(ours);
+    let ours = Daemon::ours(reference, &databases, "ours-at-last", &[])?;
+    databases.sync()?;
+    std::thread::sleep(Duration::from_millis(300));
+    no_faults(changed(&left, &world::raw(reference, &databases)?))?;
+    drop(ours);
     Ok(())
 }

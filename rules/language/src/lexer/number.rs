@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use crate::openflow::write_ipv6;
 
 /// A number as it was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Number {
     /// Its value; no bits outside the mask.
     pub value: u128,
@@ -19,7 +19,7 @@ pub struct Number {
 }
 
 /// How a number is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "they are their names")]
 pub enum NumberFormat {
     Decimal,

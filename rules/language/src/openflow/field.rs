@@ -5,12 +5,15 @@ mod table;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use serde::{Deserialize, Serialize};
+
 use super::address::write_ipv6;
 use super::port::Port;
 use table::FIELDS;
 
 /// A field of packets, metadata or a register.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub struct Field(u8);
 
 /// What is known of a field.
@@ -178,6 +181,16 @@ impl Field {
         self.definition().format
     }
 
+    /// The first of the 32-bit registers that a wide register consists of, high bits first, and how many.
+    pub fn registers(self) -> Option<(u8, u8)> {
+        let number = |prefix| self.name().strip_prefix(prefix)?.parse::<u8>().ok();
+        match (number("xxreg"), number("xreg")) {
+            (Some(wide), _) => Some((wide * 4, 4)),
+            (_, Some(wide)) => Some((wide * 2, 2)),
+            _ => None,
+        }
+    }
+
     /// Whether actions may write it.
     pub fn writable(self) -> bool {
         self.definition().writable
@@ -287,6 +300,20 @@ impl Field {
     }
 }
 
+impl From<Field> for &'static str {
+    fn from(field: Field) -> &'static str {
+        field.name()
+    }
+}
+
+impl TryFrom<String> for Field {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Field, String> {
+        Field::find(&name).ok_or_else(|| format!("no field {name}"))
+    }
+}
+
 impl fmt::Debug for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -368,7 +395,7 @@ const fn same(left: &[u8], right: &[u8]) -> bool {
 }
 
 /// A hexadecimal number with `0x`, except that zero is `0`.
-pub(super) fn write_hexadecimal(out: &mut impl fmt::Write, value: u128) -> fmt::Result {
+pub(crate) fn write_hexadecimal(out: &mut impl fmt::Write, value: u128) -> fmt::Result {
     match value {
         0 => out.write_char('0'),
         _ => write!(out, "{value:#x}"),

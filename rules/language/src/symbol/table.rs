@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Level, Place, Symbol, SymbolTable, Writable};
+use crate::expression::parse;
 use crate::openflow::Field;
 
 /// Strings: name and register.
@@ -198,13 +199,21 @@ impl SymbolTable {
             table.add(Symbol { name, width, place, prerequisite, level, cross_product: false, writable });
         }
         for (name, expansion) in PREDICATES {
-            table.add(Symbol { width: 1, ..bare(name, Place::Predicate(expansion)) });
+            let level = table.level_of(expansion);
+            table.add(Symbol { width: 1, level, ..bare(name, Place::Predicate(expansion)) });
         }
         for (name, width) in NOTES {
             let level = Level::Nominal;
             table.add(Symbol { width, level, writable: Writable::Always, ..bare(name, Place::Note) });
         }
         table
+    }
+}
+
+impl SymbolTable {
+    /// How a predicate may be tested; one that is no expression as one that is only ever true.
+    fn level_of(&self, expansion: &str) -> Level {
+        parse(expansion, self).map_or(Level::Nominal, |expression| expression.level())
     }
 }
 
