@@ -56,9 +56,9 @@ pub fn program(program: &Builder) {
     let balanced = load_balancing(program, &nb, &sb, &global, &network, &mut parts);
     let members = port_group::placed(&nb.port_group_ports, &network.ports);
     let filtering = acls(program, &nb, &sb, &global, &members, &balanced, &mut parts);
-    let ports = switches(program, &nb, &sb, &global, &network, &filtering, &mut parts);
+    let ports = switches(program, &nb, &sb, &global, &network, &balanced, &filtering, &mut parts);
     routers(&nb, &sb, &global, &network, &balanced, &ports, &mut parts);
-    groups(program, &nb, &global, &network, &members, &mut parts);
+    groups(program, &nb, &global, &network, &balanced, &members, &mut parts);
     stale(program, &nb, &sb, &global, &network);
     parts.output(program, &network);
 }
@@ -220,6 +220,8 @@ struct Balanced {
     services: Relation<lb::Service>,
     /// Which routers have which load balancers.
     on_routers: lb::attach::Attachment,
+    /// What routers answer for.
+    vips: lb::router::neighbor::Vips,
     /// Switches that have a load balancer with a VIP.
     switches: Relation<Uuid>,
     /// Routers that do.
@@ -288,9 +290,12 @@ fn load_balancing(
     program.output("sb.Load_Balancer", &rows.load_balancers);
     parts.dp_groups.push(rows.groups);
     parts.dp_group_datapaths.push(rows.group_datapaths);
+    let (router_ports, external) = (&network.routed.ports, &network.nats.external_ips);
+    let vips = lb::router::neighbor::vips(&services, &routers, router_ports, external);
     Balanced {
         services,
         on_routers: routers,
+        vips,
         switches: on_switches.with_vip(&nb.load_balancer_vips),
         routers: on_routers.with_vip(&nb.load_balancer_vips),
     }
@@ -327,6 +332,7 @@ fn switches(
     sb: &Southbound,
     global: &Global,
     network: &Network,
+    balanced: &Balanced,
     filtering: &Relation<Filtering>,
     parts: &mut Parts,
 ) -> Relation<PortConfig> {
@@ -352,8 +358,10 @@ fn switches(
         ports: &ports,
         routed: &network.routed,
         nats: &network.nats,
-        services: &program.union(&[]),
+        services: &balanced.vips.shared,
     }));
+    let facing = ports.flat_map(|port| port.facing.clone());
+    parts.placed.push(lb::router::neighbor::requests(&balanced.vips, &facing));
     let services = service::services(nb, &ports, &by_switch);
     parts.placed.push(services.placed);
     let names = service::dns::rows(&nb.switch_dns_records, &nb.dns, &sb.dns, &network.datapaths.keys);
@@ -407,7 +415,7 @@ fn routers(
         switch_ports: &network.ports,
         switch_configs,
         distributed: &network.routed.distributed,
-        shared: &nat::shared(&network.nats, &homes),
+        shared: &nat::shared(&network.nats, &homes).concat(&balanced.vips.shared).distinct(),
         drop: &global.drop,
         features: &global.features,
     };
@@ -433,6 +441,8 @@ fn routers(
     });
     parts.placed.push(services.placed);
     parts.members.push(services.members);
+    let keys = &network.datapaths.keys;
+    parts.placed.push(lb::router::neighbor::answers(&balanced.vips, keys, &pipeline.contexts));
     parts.placed.push(pipeline.placed);
     parts.members.push(pipeline.members);
     parts.problems.push(pipeline.problems);
@@ -504,6 +514,7 @@ fn groups(
     nb: &Northbound,
     global: &Global,
     network: &Network,
+    balanced: &Balanced,
     members: &Relation<PlacedMember>,
     parts: &mut Parts,
 ) {
@@ -521,6 +532,7 @@ fn groups(
             &nb.switch_port,
             &nb.switch_port_state,
         ),
+        lb::router::neighbor::sets(&balanced.vips, &network.datapaths.keys),
     ];
     let sets = address_set::address_sets(&Sets::union(program, &sources));
     program.output("sb.Address_Set", &sets.rows);

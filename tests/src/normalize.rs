@@ -115,6 +115,8 @@ struct Names {
     acls: BTreeMap<i64, Uuid>,
 }
 
+/// What names of the sets of routers' VIPs begin with.
+const VIP_SET: &str = "_rtr_lb_";
 /// How actions give a packet the number of its ACL.
 const SET_ACL: &str = "reg2[16..31] = ";
 
@@ -212,6 +214,9 @@ impl Names {
             if table == "Port_Group" && &**column == "name" {
                 shown = self.group_name(shown);
             }
+            if matches!((table, &**column), ("Address_Set", "name") | ("Logical_Flow", "match")) {
+                shown = self.vip_set(shown);
+            }
             if table == "Logical_Flow" && &**column == "actions" {
                 shown = self.acl_number(shown);
             }
@@ -255,6 +260,16 @@ impl Names {
                 None => name,
             },
             None => name,
+        }
+    }
+
+    /// Text with the router in place of its key in the name of the set of its VIPs.
+    fn vip_set(&self, text: String) -> String {
+        let Some((before, rest)) = text.split_once(VIP_SET) else { return text };
+        let end = rest.find('_').unwrap_or(rest.len());
+        match rest[..end].parse().ok().and_then(|key: i64| self.datapath_keys.get(&key)) {
+            Some(datapath) => format!("{before}{VIP_SET}{datapath}{}", &rest[end..]),
+            None => text,
         }
     }
 

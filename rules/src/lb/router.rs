@@ -16,10 +16,12 @@
 //!
 //! What a new connection meets depends on the router in two ways: whether it has distributed gateway ports,
 //! where [`gateway`] has the flows, and whether it translates the sources of all balanced connections
-//! ([`force_snat`]). Routers that are alike in both share their flows ([`placed`]).
+//! ([`force_snat`]). Routers that are alike in both share their flows ([`placed`]). For which VIPs they
+//! answer ARP is in [`neighbor`].
 
 pub mod force_snat;
 pub mod gateway;
+pub mod neighbor;
 pub mod placed;
 
 use super::attach::BalancerFlow;

@@ -262,6 +262,14 @@ fn whole<T>((read, rest): Scanned<'_, T>) -> Result<T, IpError> {
     read.and_then(|value| if rest.is_empty() { Ok(value) } else { Err(IpError::Address) })
 }
 
+/// The network of an address.
+pub fn network(address: IpAddr, length: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(ip4) => Ipv4Addr::from_bits(ip4.to_bits() & mask4(length)).into(),
+        IpAddr::V6(ip6) => Ipv6Addr::from_bits(ip6.to_bits() & mask6(length)).into(),
+    }
+}
+
 fn mask4(length: u8) -> u32 {
     u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0)
 }
