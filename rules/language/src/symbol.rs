@@ -174,6 +174,17 @@ mod tests {
     }
 
     #[test]
+    fn protocols_of_connections() {
+        let table = SymbolTable::of_connections();
+        let read = |text| crate::expression::parse(text, &table).and_then(|read| read.annotate(&table));
+        let text = read("tcp.dst == 80").map(|expression| expression.to_string());
+        let expected =
+            "tcp.dst == 0x50 && ct_state[5] && !ct_state[4] && ct_state[5] && ct_proto == 0x6 && ct_state[5]";
+        assert_eq!(text.as_deref(), Ok(expected));
+        assert!(read("!udp").is_err());
+    }
+
+    #[test]
     fn parts_lie_in_their_wholes() {
         let table = SymbolTable::logical();
         for symbol in table.0.values() {

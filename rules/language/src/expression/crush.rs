@@ -10,6 +10,9 @@ use crate::symbol::Level;
 /// Comparisons of one symbol, of which any may hold.
 type Terms = Vec<Comparison>;
 
+/// Terms in order of how many bits of a number count, and the address set of each.
+type ByOperand = BTreeMap<(u32, Operand), Option<Arc<str>>>;
+
 /// Whether two expressions compare one symbol, and the same.
 pub(super) fn same_symbol(left: &Expression, right: &Expression) -> bool {
     match (left.only_symbol(), right.only_symbol()) {
@@ -51,7 +54,7 @@ fn terms(expression: Expression, budget: &mut Budget) -> Outcome<Option<Terms>> 
                     None => return Ok(None),
                 }
             }
-            distinct(any).map(Some)
+            distinct(any, budget).map(Some)
         }
         Expression::Constant(false) | Expression::Among(_) | Expression::Resident { .. } => {
             Ok(Some(Vec::new()))
@@ -85,12 +88,12 @@ fn all(members: Vec<Expression>, budget: &mut Budget) -> Outcome<Option<Terms>> 
         (Some(fixed), Some(first)) => product(&[fixed], &first, budget)?,
     };
     for choice in choices {
-        terms = distinct(product(&terms, &choice, budget)?)?;
+        terms = distinct(product(&terms, &choice, budget)?, budget)?;
     }
     if several {
         terms.iter_mut().for_each(|term| term.set = element_set(term));
     }
-    distinct(terms).map(Some)
+    distinct(terms, budget).map(Some)
 }
 
 /// A comparison that several have become is from no set any more.
@@ -125,14 +128,14 @@ fn both(left: &Comparison, right: &Comparison) -> Outcome<Option<Comparison>> {
 
 /// Terms in order, each once. Those within others are left out, unless elements of an address set are
 /// among them: these are to stay, whatever others come and go.
-fn distinct(terms: Terms) -> Outcome<Terms> {
+fn distinct(terms: Terms, budget: &mut Budget) -> Outcome<Terms> {
     let is_element = |term: &Comparison| matches!(term.operand, Operand::Element { .. });
     if terms.iter().any(is_element) && terms.iter().any(|term| term.relation != Relation::Equal) {
         return Err(NormalizeError::Entangled);
     }
     let Some(symbol) = terms.first().map(|term| Arc::clone(&term.symbol)) else { return Ok(terms) };
     let of_set = terms.iter().any(|term| term.set.is_some());
-    let mut by_operand: BTreeMap<(u32, Operand), Option<Arc<str>>> = BTreeMap::new();
+    let mut by_operand = ByOperand::new();
     for term in terms {
         let bits = match &term.operand {
             Operand::Number { mask, .. } => mask.count_ones(),
@@ -141,7 +144,7 @@ fn distinct(terms: Terms) -> Outcome<Terms> {
         by_operand.entry((bits, term.operand)).and_modify(|set| *set = None).or_insert(term.set);
     }
     if !of_set && symbol.level == Level::Ordinal {
-        leave_out_parts(&mut by_operand);
+        leave_out_parts(&mut by_operand, budget)?;
     }
     let comparison = |((_, operand), set)| Comparison {
         symbol: Arc::clone(&symbol),
@@ -153,17 +156,23 @@ fn distinct(terms: Terms) -> Outcome<Terms> {
 }
 
 /// Leaves out numbers that another with fewer bits includes.
-fn leave_out_parts(terms: &mut BTreeMap<(u32, Operand), Option<Arc<str>>>) {
+fn leave_out_parts(terms: &mut ByOperand, budget: &mut Budget) -> Outcome<()> {
     let mut kept: HashMap<u128, HashSet<u128>> = HashMap::new();
+    let mut spent = Ok(());
     terms.retain(|(_, operand), _| {
         let Operand::Number { value, mask } = operand else { return true };
         let includes = |(wider, values): (&u128, &HashSet<u128>)| {
             wider & mask == *wider && wider != mask && values.contains(&(value & wider))
         };
+        if spent.is_err() {
+            return true;
+        }
+        spent = budget.spend(kept.len());
         let part = kept.iter().any(includes);
         if !part {
             kept.entry(*mask).or_default().insert(*value);
         }
         !part
     });
+    spent
 }

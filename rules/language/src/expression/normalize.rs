@@ -29,15 +29,18 @@ impl std::error::Error for NormalizeError {}
 
 pub(super) type Outcome<T> = std::result::Result<T, NormalizeError>;
 
-/// Comparisons that the multiplying out of one expression may make.
-const LIMIT: usize = 1 << 20;
+/// Pairs of comparisons that the normal form of one expression may look at.
+const LIMIT: usize = 1 << 27;
+
+/// What a comparison that is copied costs in pairs that are looked at.
+const COPY: usize = 128;
 
 /// What is left of [`LIMIT`].
 pub(super) struct Budget(usize);
 
 impl Budget {
-    pub fn spend(&mut self, terms: usize) -> Outcome<()> {
-        self.0 = self.0.checked_sub(terms).ok_or(NormalizeError::TooLarge)?;
+    pub fn spend(&mut self, pairs: usize) -> Outcome<()> {
+        self.0 = self.0.checked_sub(pairs).ok_or(NormalizeError::TooLarge)?;
         Ok(())
     }
 }
@@ -86,7 +89,7 @@ fn conjunction(members: Vec<Expression>, budget: &mut Budget) -> Outcome<Express
     let Expression::Group(_, choices) = members.remove(at) else { return Ok(Expression::Constant(false)) };
     let mut terms = Vec::with_capacity(choices.len());
     for choice in choices {
-        budget.spend(members.len() + 1)?;
+        budget.spend(COPY * (members.len() + 1))?;
         let mut term = Vec::with_capacity(members.len() + 1);
         term.extend(members[..at].iter().cloned());
         choice.push_into(Connective::And, &mut term);

@@ -172,6 +172,13 @@ const PREDICATES: [(&str, &str); 36] = [
     ("sctp", "ip.proto == 132"),
 ];
 
+/// Protocols of connections: name, ports, what it is.
+const CONNECTIONS: [(&str, &str, &str, &str); 3] = [
+    ("tcp", "tcp.src", "tcp.dst", "ct.trk && !ct.inv && ct_proto == 6"),
+    ("udp", "udp.src", "udp.dst", "ct.trk && !ct.inv && ct_proto == 17"),
+    ("sctp", "sctp.src", "sctp.dst", "ct.trk && !ct.inv && ct_proto == 132"),
+];
+
 /// What only the controller sees: name and bits.
 const NOTES: [(&str, u16); 2] = [("icmp4.frag_mtu", 16), ("icmp6.frag_mtu", 32)];
 
@@ -211,6 +218,25 @@ impl SymbolTable {
 }
 
 impl SymbolTable {
+    /// The symbols of the matches of flows with the tag `acl_ct_translation`: protocols and ports are those of
+    /// the connection's first packet, which all fragments have.
+    pub fn of_connections() -> SymbolTable {
+        let mut table = SymbolTable::logical();
+        let protocol = Symbol {
+            level: Level::Nominal,
+            prerequisite: "ct.trk",
+            ..whole("ct_proto", Field::named("ct_nw_proto"))
+        };
+        table.add(protocol);
+        for (name, source, destination, expansion) in CONNECTIONS {
+            table.add(Symbol { prerequisite: name, ..whole(source, Field::named("ct_tp_src")) });
+            table.add(Symbol { prerequisite: name, ..whole(destination, Field::named("ct_tp_dst")) });
+            let level = table.level_of(expansion);
+            table.add(Symbol { width: 1, level, ..bare(name, Place::Predicate(expansion)) });
+        }
+        table
+    }
+
     /// How a predicate may be tested; one that is no expression as one that is only ever true.
     fn level_of(&self, expansion: &str) -> Level {
         parse(expansion, self).map_or(Level::Nominal, |expression| expression.level())
