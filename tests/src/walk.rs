@@ -6,6 +6,7 @@
 //! several new rows (numbers taken from one pool) have a check of their own.
 
 mod acl;
+mod balance;
 mod multicast;
 mod nat;
 mod route;
@@ -59,6 +60,7 @@ struct Model {
     made: usize,
     services: service::Services,
     nats: nat::Nats,
+    balancers: balance::Balancers,
     routes: route::Routes,
 }
 
@@ -123,17 +125,20 @@ pub fn scenario(seed: u64, steps: usize) -> String {
     let mut text = format!("# A random walk of {steps} steps from seed {seed}.\n");
     // The reference does not take back what an old chassis made it do.
     text += "nbctl set NB_Global . options:ignore_chassis_features=true\n";
-    // Every third walk is about routers more than about all else.
-    let routed = seed % 3 == 2;
+    // Two of three walks are about routers or load balancers more than about all else.
+    let (routed, balanced) = (seed % 3 == 2, seed % 3 == 1);
     for step in 1..=steps {
         // Try until something fits what is there.
         let line = loop {
-            let line = match random.below(if routed { 40 } else { 18 }) {
+            let line = match random.below(if routed || balanced { 40 } else { 18 }) {
                 0 | 1 => service::command(&mut model, &mut random),
                 2 => model.multicast(&mut random),
                 3 | 4 => model.acl_command(&mut random),
                 5 | 6 => model.router_command(&mut random),
                 7 | 8 => model.nat_command(&mut random),
+                10 => model.balance_command(&mut random),
+                18..=31 if balanced => model.balance_command(&mut random),
+                32..=36 if balanced => model.nat_command(&mut random),
                 9 | 18..=29 => model.route_command(&mut random),
                 30.. => model.router_command(&mut random),
                 _ => {

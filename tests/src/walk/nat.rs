@@ -45,7 +45,7 @@ const OPTIONS: &[&str] = &[
 ];
 
 impl Model {
-    fn nat_router(&self, random: &mut Random) -> Option<usize> {
+    pub(super) fn nat_router(&self, random: &mut Random) -> Option<usize> {
         random.pick(&self.nats.routers.keys().copied().collect::<Vec<_>>()).copied()
     }
 

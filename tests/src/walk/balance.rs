@@ -1,0 +1,149 @@
+//! Load balancers and groups of them, on switches and on the routers of translations.
+
+use std::collections::BTreeSet;
+
+use super::{Model, Random};
+
+/// What is there.
+#[derive(Debug, Default)]
+pub(super) struct Balancers {
+    rows: BTreeSet<String>,
+    groups: BTreeSet<String>,
+}
+
+const OPTIONS: &[&str] = &[
+    "skip_snat=true",
+    "reject=true",
+    "reject=false",
+    "event=true",
+    "hairpin_snat_ip=169.254.0.5",
+    "affinity_timeout=60",
+    "affinity_timeout=0",
+    "neighbor_responder=all",
+    "neighbor_responder=none",
+    "neighbor_responder=reachable",
+    "use_stateless_nat=true",
+    "distributed=true",
+    "distributed=false",
+];
+
+const ROUTER_OPTIONS: &[&str] = &[
+    "lb_force_snat_ip=router_ip",
+    "'lb_force_snat_ip=\"172.16.0.97\"'",
+    "'lb_force_snat_ip=\"172.16.0.97 fd16::97\"'",
+    "lb_force_snat_ip=junk",
+    "ct-commit-all=true",
+];
+
+fn any(items: &BTreeSet<String>, random: &mut Random) -> Option<String> {
+    random.pick(&items.iter().cloned().collect::<Vec<_>>()).cloned()
+}
+
+impl Model {
+    /// A VIP with its backends: few enough that some are shared, some those of translations and ports.
+    fn vip(&self, random: &mut Random) -> Option<String> {
+        let number = self.nat_router(random).unwrap_or(1);
+        let host = random.pick(&["1", "10", "11", "12"])?;
+        let ip6 = random.below(4) == 0;
+        let (ip, backend) = match (ip6, random.below(3)) {
+            (true, _) => (format!("fd16:{number}::{host}"), "fd01::"),
+            (false, 0) => (format!("10.99.0.{host}"), "10.1.0."),
+            (false, _) => (format!("172.16.{number}.{host}"), "10.1.0."),
+        };
+        let port = random.below(3) > 0;
+        let with_port =
+            |ip: String, port: usize| if ip6 { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") };
+        let backends: Vec<String> = (0..random.below(4))
+            .map(|_| {
+                let ip = format!("{backend}{}", random.below(5) + 2);
+                if port { with_port(ip, 8080) } else { ip }
+            })
+            .collect();
+        let vip = if port { with_port(ip, 80 + random.below(2)) } else { ip };
+        Some(format!("'vips:\"{vip}\"=\"{}\"'", backends.join(",")))
+    }
+
+    /// Where a load balancer or group may be: `Logical_Switch s1` or `Logical_Router rn1`.
+    fn balanced(&self, random: &mut Random) -> Option<String> {
+        match random.below(3) {
+            0 => Some(format!("Logical_Switch {}", self.switch(random)?)),
+            _ => Some(format!("Logical_Router rn{}", self.nat_router(random)?)),
+        }
+    }
+
+    /// One command about load balancers; `None` if what it needs is not there.
+    pub(super) fn balance_command(&mut self, random: &mut Random) -> Option<String> {
+        Some(match random.below(24) {
+            0..=3 => {
+                self.made += 1;
+                let row = format!("{:08x}-0000-4000-8000-{:012x}", random.next() as u32, self.made);
+                let vip = self.vip(random)?;
+                let protocol = random.pick(&["", "protocol=tcp", "protocol=udp", "protocol=sctp"])?;
+                let place = self.balanced(random)?;
+                self.balancers.rows.insert(row.clone());
+                format!(
+                    "nbctl --id={row} create Load_Balancer name=lb{} {protocol} {vip} -- add {place} load_balancer {row}",
+                    self.made
+                )
+            }
+            4 => {
+                let row = any(&self.balancers.rows, random)?;
+                self.balancers.rows.remove(&row);
+                format!("nbctl destroy Load_Balancer {row}")
+            }
+            5..=7 => {
+                let row = any(&self.balancers.rows, random)?;
+                format!("nbctl set Load_Balancer {row} {}", self.vip(random)?)
+            }
+            8 => format!("nbctl clear Load_Balancer {} vips", any(&self.balancers.rows, random)?),
+            9..=11 => {
+                let row = any(&self.balancers.rows, random)?;
+                format!("nbctl set Load_Balancer {row} options:{}", random.pick(OPTIONS)?)
+            }
+            12 => {
+                let row = any(&self.balancers.rows, random)?;
+                let column = random.pick(&["options", "selection_fields", "protocol"])?;
+                format!("nbctl clear Load_Balancer {row} {column}")
+            }
+            13 => {
+                let row = any(&self.balancers.rows, random)?;
+                let fields = random.pick(&["ip_src", "ip_src,tp_src", "ip_dst,tp_dst"])?;
+                format!("nbctl set Load_Balancer {row} selection_fields={fields}")
+            }
+            14 => {
+                self.made += 1;
+                let row = format!("{:08x}-0000-4000-8000-{:012x}", random.next() as u32, self.made);
+                self.balancers.groups.insert(row.clone());
+                format!("nbctl --id={row} create Load_Balancer_Group name=lbg{}", self.made)
+            }
+            15..=16 => {
+                let (group, row) = (any(&self.balancers.groups, random)?, any(&self.balancers.rows, random)?);
+                format!("nbctl add Load_Balancer_Group {group} load_balancer {row}")
+            }
+            17 => {
+                let (group, row) = (any(&self.balancers.groups, random)?, any(&self.balancers.rows, random)?);
+                format!("nbctl remove Load_Balancer_Group {group} load_balancer {row}")
+            }
+            18..=19 => {
+                let group = any(&self.balancers.groups, random)?;
+                format!("nbctl add {} load_balancer_group {group}", self.balanced(random)?)
+            }
+            20 => format!("nbctl clear {} load_balancer_group", self.balanced(random)?),
+            21 => {
+                let row = any(&self.balancers.rows, random)?;
+                format!("nbctl add {} load_balancer {row}", self.balanced(random)?)
+            }
+            22 => format!("nbctl clear {} load_balancer", self.balanced(random)?),
+            _ => {
+                let router = self.nat_router(random)?;
+                match random.below(3) {
+                    0 => format!("nbctl remove Logical_Router rn{router} options lb_force_snat_ip"),
+                    _ => format!(
+                        "nbctl set Logical_Router rn{router} options:{}",
+                        random.pick(ROUTER_OPTIONS)?
+                    ),
+                }
+            }
+        })
+    }
+}
