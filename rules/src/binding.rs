@@ -118,6 +118,8 @@ pub struct OutputTable {
     pub known_by_uuid: bool,
     /// Columns that are given to a new row and then left alone.
     pub at_insert: &'static [&'static str],
+    /// Columns that stay as they are in a row that was found in the database: another writer's notes.
+    pub kept_if_found: &'static [&'static str],
     /// Whether others have rows of their own in the table, which stay unless they claim a key of ours.
     pub shared: bool,
     /// The identifier of a row; for an element that of the row it belongs to.
@@ -140,6 +142,7 @@ impl OutputTable {
             natural_key,
             known_by_uuid: false,
             at_insert: &[],
+            kept_if_found: &[],
             shared: false,
             uuid: |rec| rec.get::<T>().uuid(),
             encode: |rec| rec.get::<T>().encode(),
@@ -156,6 +159,7 @@ impl OutputTable {
             natural_key: &[],
             known_by_uuid: false,
             at_insert: &[],
+            kept_if_found: &[],
             shared: false,
             uuid: |rec| rec.get::<SetElement>().row,
             encode: |rec| vec![("", Datum::scalar(rec.get::<SetElement>().element.clone()))],
@@ -179,6 +183,11 @@ impl OutputTable {
     /// The same output, to a table in which others have rows of their own.
     pub const fn shared(self) -> OutputTable {
         OutputTable { shared: true, ..self }
+    }
+
+    /// The same output, with columns that stay as they are in rows that were there already.
+    pub const fn keeping_if_found(self, kept_if_found: &'static [&'static str]) -> OutputTable {
+        OutputTable { kept_if_found, ..self }
     }
 
     /// The same output, with columns that only a new row is given.

@@ -432,6 +432,10 @@ fn routers(
     parts.members.push(translated.members);
     parts.problems.push(nat::home::problems(&network.routed.routers));
     let services = lb::router::placed::flows(lb::router::placed::Inputs {
+        skipping: &nb
+            .load_balancer
+            .filter(|row| row.options.get_bool("skip_snat", false))
+            .map(|row| row.uuid),
         services: &balanced.services,
         routers: &balanced.on_routers,
         balanced: &balanced.routers,

@@ -103,7 +103,8 @@ impl Writer {
     /// What makes `wanted` of a row as it is: columns whole, but of sets that grow large the elements.
     fn corrections(&self, table: usize, held: &Row, wanted: &Row) -> Vec<Edit> {
         let table = &self.tables[table];
-        let changed = table.difference(held, wanted);
+        let mut changed = table.difference(held, wanted);
+        changed.retain(|(name, _)| !table.output.kept_if_found.contains(&&**name));
         let (sets, columns): (Columns, Columns) =
             changed.into_iter().partition(|(name, _)| table.sets.iter().any(|set| *set.column == **name));
         let elements = sets.into_iter().map(|(column, wanted)| {
@@ -157,7 +158,7 @@ impl Writer {
                 let columns = self.tables[table].columns(*uuid);
                 let Some(candidates) = by_key.get_mut(&natural_key(output, &columns)) else { continue };
                 let fits = |candidate: &Uuid| {
-                    (!exact || self.tables[table].difference(&there[candidate], &columns).is_empty())
+                    (!exact || self.corrections(table, &there[candidate], &columns).is_empty())
                         && (!referred || referrers.wanted.get(uuid) == referrers.there.get(candidate))
                 };
                 let same = candidates.iter().position(|candidate| candidate == uuid && fits(candidate));

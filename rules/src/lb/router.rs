@@ -31,6 +31,7 @@ use super::{LoadBalancer, Service, affinity, empty};
 use crate::flow::register::*;
 use crate::flow::{Flow, Stage};
 use crate::meter::copp::Punt;
+use crate::ovsdb::Uuid;
 use crate::router::RouterSet;
 
 const FILE: &str = "lb/router.rs";
@@ -132,11 +133,14 @@ pub fn everywhere(service: &Service) -> Vec<BalancerFlow> {
     if let Some((matches, action)) = empty::event(service) {
         flows.push(flow(Stage::LrInDnat, EVENT, matches, action).punts(Punt::EmptyLb));
     }
-    if lb.skip_snat {
-        let matches = "flags.skip_snat_for_lb == 1 && ip";
-        flows.push(Flow::new(Stage::LrOutSnat, SKIP_SNAT, matches, "next;"));
-    }
     flows.into_iter().map(|flow| of(lb, flow)).collect()
+}
+
+/// The flow of a load balancer that leaves sources alone, whether it has VIPs or not.
+pub fn skipping(lb: Uuid) -> BalancerFlow {
+    let matches = "flags.skip_snat_for_lb == 1 && ip";
+    let flow = Flow::new(Stage::LrOutSnat, SKIP_SNAT, matches, "next;");
+    BalancerFlow { lb, flow: flow.written_in(FILE) }
 }
 
 /// The flow of a VIP on routers without gateway ports: what happens to new connections.

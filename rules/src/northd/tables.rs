@@ -96,7 +96,7 @@ pub const OUTPUTS: &[OutputTable] = &[
         Role::Own,
         &["pipeline", "table_id", "priority", "match", "actions", "controller_meter"],
     )
-    .given_at_insert(&["tags", "external_ids", "flow_desc"])
+    .keeping_if_found(&["tags", "external_ids", "flow_desc"])
     .spelled_out(|rec| rec.get::<FlowRow>().uuid(), |rec| rec.get::<FlowRow>().spell_out().encode()),
     OutputTable::of::<sb::MulticastGroup>("sb.Multicast_Group", Role::Own, &["datapath", "name"]),
     OutputTable::elements::<sb::MulticastGroup>("sb.Multicast_Group.ports", &["ports"]),

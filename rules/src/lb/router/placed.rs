@@ -16,7 +16,7 @@
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
-use super::{Source, balancing, everywhere, gateway, keeping, translated_too};
+use super::{Source, balancing, everywhere, gateway, keeping, skipping, translated_too};
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::{Flow, On};
 use crate::lb::Service;
@@ -62,6 +62,8 @@ struct Gate {
 /// What the flows are made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
+    /// Load balancers that leave sources alone.
+    pub skipping: &'a Relation<Uuid>,
     /// Every VIP.
     pub services: &'a Relation<Service>,
     /// Which routers have which load balancers.
@@ -102,7 +104,8 @@ pub fn flows(inputs: Inputs<'_>) -> Balanced {
 
     let shared = shared(services, routers, &alike);
     let own = at_gateways(inputs, &alike);
-    let parts = [routers.place(&services.flat_map(everywhere)), shared, own, outside(inputs)];
+    let alone = routers.place(&inputs.skipping.map(|lb| skipping(*lb)));
+    let parts = [routers.place(&services.flat_map(everywhere)), alone, shared, own, outside(inputs)];
     Balanced {
         placed: services.builder().union(&parts),
         members: services.builder().union(&[routers.members.clone(), members, balancing_routers]),
