@@ -97,7 +97,6 @@ pub fn takeover(reference: &'static Reference) -> Result<(), Failed> {
             databases.nbctl(&["add", "Logical_Switch", switch, "load_balancer", row])?;
         }
     }
-    numbered(&databases)?;
     databases.sync()?;
     let filled = world::raw(reference, &databases)?;
     drop(theirs);
@@ -128,10 +127,17 @@ pub fn takeover(reference: &'static Reference) -> Result<(), Failed> {
     let theirs = Daemon::theirs(reference, &databases, "theirs-again")?;
     databases.sync()?;
     no_faults(changed(&handed, &world::raw(reference, &databases)?))?;
-    drop(theirs);
 
-    // Numbers that depend on what was there before outlive their daemon.
+    // Numbers that depend on what was there before outlive their daemon. (Those of the reference do not outlive
+    // its own restart, so there is no handing back from here.)
+    numbered(&databases)?;
+    databases.sync()?;
+    let filled = world::raw(reference, &databases)?;
+    drop(theirs);
     let ours = Daemon::ours(reference, &databases, "ours-again", &[])?;
+    databases.sync()?;
+    std::thread::sleep(Duration::from_millis(300));
+    no_faults(changed(&filled, &world::raw(reference, &databases)?))?;
     databases.nbctl(&["--wait=sb", "lr-route-del", "n1", "0.0.0.0/0", "--", "lr-policy-del", "n2", "10"])?;
     for table in ["t0", "t3"] {
         let table = format!("--route-table={table}");
