@@ -67,8 +67,11 @@ pub fn uuid(kind: Kind, n: usize) -> Value {
     json!(["uuid", text(kind, n)])
 }
 
+/// ovn-northd and ovsdb-server hash an identifier by its first 32 bits: they have to be as good as random, or
+/// the daemons are slow, and ovn-northd gives routers each other's policies.
 fn text(kind: Kind, n: usize) -> String {
-    format!("{:08x}-0000-4000-8000-{n:012x}", kind as u32)
+    let mixed = ((n as u64) << 8 | kind as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    format!("{:08x}-{:04x}-4000-8000-{n:012x}", mixed >> 32, kind as u16)
 }
 
 /// A set.
@@ -108,6 +111,15 @@ mod tests {
 
     #[test]
     fn an_identifier_is_a_uuid() {
-        assert_eq!(text(Kind::Port, 0x1020003), "00000002-0000-4000-8000-000001020003");
+        let text = text(Kind::Port, 0x1020003);
+        assert!(text.ends_with("-0002-4000-8000-000001020003"), "{text}");
+        assert_eq!(text.len(), 36);
+    }
+
+    #[test]
+    fn the_first_bits_differ() {
+        let first = |n| text(Kind::Router, n)[..8].to_owned();
+        let distinct: std::collections::BTreeSet<String> = (0..10_000).map(first).collect();
+        assert!(distinct.len() > 9_990, "{}", distinct.len());
     }
 }

@@ -366,6 +366,7 @@ mod tests {
     fn a_seed_gives_one_walk() {
         assert_eq!(scenario(7, 50), scenario(7, 50));
         assert_ne!(scenario(7, 50), scenario(8, 50));
-        assert_eq!(scenario(7, 50).lines().filter(|line| *line == "check").count(), 5);
+        // One for ten steps, and those that commands ask for.
+        assert!(scenario(7, 50).lines().filter(|line| *line == "check").count() >= 5);
     }
 }
