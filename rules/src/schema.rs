@@ -14,6 +14,7 @@ mod map;
 pub mod nb;
 pub mod ovs;
 pub mod sb;
+pub mod seen;
 
 use std::fmt;
 use std::hash::Hasher;

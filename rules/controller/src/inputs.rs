@@ -1,0 +1,95 @@
+//! The inputs of the program as typed relations.
+
+use northflow_engine::{Builder, Relation};
+use northflow_rules::schema::{Link, SetElement, sb, seen};
+
+use crate::local;
+
+/// Southbound tables, under the names of [`INPUTS`](crate::INPUTS).
+#[derive(Clone, Debug)]
+pub struct Southbound {
+    /// The one row of global settings.
+    pub global: Relation<sb::SbGlobal>,
+    /// Logical switches and routers.
+    pub datapath: Relation<seen::Datapath>,
+    /// Their ports.
+    pub port: Relation<seen::Port>,
+    /// Logical flows.
+    pub logical_flow: Relation<sb::LogicalFlow>,
+    /// `Logical_DP_Group.datapaths`.
+    pub dp_group_datapaths: Relation<Link>,
+    /// Multicast groups.
+    pub multicast: Relation<seen::Multicast>,
+    /// `Multicast_Group.ports`.
+    pub multicast_ports: Relation<Link>,
+    /// Address sets.
+    pub address_set: Relation<seen::AddressSet>,
+    /// `Address_Set.addresses`.
+    pub addresses: Relation<SetElement>,
+    /// Port groups.
+    pub port_group: Relation<seen::PortGroup>,
+    /// `Port_Group.ports`.
+    pub port_group_ports: Relation<SetElement>,
+    /// `HA_Chassis_Group.ha_chassis`.
+    pub ha_group_members: Relation<Link>,
+    /// Members of groups of chassis.
+    pub ha_chassis: Relation<sb::HaChassis>,
+    /// DHCPv4 options.
+    pub dhcp_options: Relation<sb::DhcpOptions>,
+    /// DHCPv6 options.
+    pub dhcpv6_options: Relation<sb::Dhcpv6Options>,
+}
+
+impl Southbound {
+    /// Declares them.
+    pub fn new(program: &Builder) -> Southbound {
+        Southbound {
+            global: program.input("sb.SB_Global"),
+            datapath: program.input("sb.Datapath_Binding"),
+            port: program.input("sb.Port_Binding"),
+            logical_flow: program.input("sb.Logical_Flow"),
+            dp_group_datapaths: program.input("sb.Logical_DP_Group.datapaths"),
+            multicast: program.input("sb.Multicast_Group"),
+            multicast_ports: program.input("sb.Multicast_Group.ports"),
+            address_set: program.input("sb.Address_Set"),
+            addresses: program.input("sb.Address_Set.addresses"),
+            port_group: program.input("sb.Port_Group"),
+            port_group_ports: program.input("sb.Port_Group.ports"),
+            ha_group_members: program.input("sb.HA_Chassis_Group.ha_chassis"),
+            ha_chassis: program.input("sb.HA_Chassis"),
+            dhcp_options: program.input("sb.DHCP_Options"),
+            dhcpv6_options: program.input("sb.DHCPv6_Options"),
+        }
+    }
+}
+
+/// What chassis know by themselves, under the names of [`LOCAL_INPUTS`](crate::LOCAL_INPUTS).
+#[derive(Clone, Debug)]
+pub struct Local {
+    /// What the switches can do.
+    pub switch: Relation<local::Switch>,
+    /// The chassis that are computed.
+    pub chassis: Relation<local::Chassis>,
+    /// Interfaces that are logical ports.
+    pub interface: Relation<local::Interface>,
+    /// Tunnels.
+    pub tunnel: Relation<local::Tunnel>,
+    /// Ports to physical networks.
+    pub patch: Relation<local::Patch>,
+    /// Numbers of zones.
+    pub zone: Relation<local::Zone>,
+}
+
+impl Local {
+    /// Declares them.
+    pub fn new(program: &Builder) -> Local {
+        Local {
+            switch: program.input("local.Switch"),
+            chassis: program.input("local.Chassis"),
+            interface: program.input("local.Interface"),
+            tunnel: program.input("local.Tunnel"),
+            patch: program.input("local.Patch"),
+            zone: program.input("local.Zone"),
+        }
+    }
+}

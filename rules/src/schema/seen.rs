@@ -1,0 +1,69 @@
+//! Southbound rows as chassis see them (ovn-sb(5)): the columns that a controller reads, whoever writes
+//! them. Columns that may be large sets are inputs of their own and not here.
+
+use super::{Map, table};
+use crate::ovsdb::{Text, Uuid};
+
+table! {
+    /// A logical switch or router.
+    pub struct Datapath in Southbound "Datapath_Binding" {
+        /// The number that packets of it carry.
+        tunnel_key: i64 = "tunnel_key",
+        /// `logical-switch` or `logical-router`.
+        type_: Option<Text> = "type",
+        /// Its names, and the settings that chassis read.
+        external_ids: Map = "external_ids",
+    }
+
+    /// A logical port.
+    pub struct Port in Southbound "Port_Binding" {
+        /// Its name, unique.
+        logical_port: Text = "logical_port",
+        /// What is behind the port.
+        type_: Text = "type",
+        /// The datapath it is a port of.
+        datapath: Uuid = "datapath",
+        /// The number that packets of the port carry, unique in the datapath.
+        tunnel_key: i64 = "tunnel_key",
+        /// The port of the virtual machine whose VLAN this container port is.
+        parent_port: Option<Text> = "parent_port",
+        /// The VLAN of a container port or a localnet port.
+        tag: Option<i64> = "tag",
+        /// Settings by name.
+        options: Map = "options",
+        /// The chassis that has bound it.
+        chassis: Option<Uuid> = "chassis",
+        /// Further chassis that have bound it.
+        additional_chassis: Vec<Uuid> = "additional_chassis",
+        /// The chassis that stand in for it.
+        ha_chassis_group: Option<Uuid> = "ha_chassis_group",
+    }
+
+    /// What a group of chassis is called; its members are an input of their own.
+    pub struct HaGroup in Southbound "HA_Chassis_Group" {
+        /// Its name, unique.
+        name: Text = "name",
+    }
+
+    /// A set of ports of one datapath to which a packet goes at once; its ports are an input of their own.
+    pub struct Multicast in Southbound "Multicast_Group" {
+        /// The datapath.
+        datapath: Uuid = "datapath",
+        /// Its name, unique in the datapath.
+        name: Text = "name",
+        /// The number that packets to this group carry.
+        tunnel_key: i64 = "tunnel_key",
+    }
+
+    /// A named set of addresses; the addresses are an input of their own.
+    pub struct AddressSet in Southbound "Address_Set" {
+        /// Its name, unique.
+        name: Text = "name",
+    }
+
+    /// The ports of one switch that are in a group; the ports are an input of their own.
+    pub struct PortGroup in Southbound "Port_Group" {
+        /// The switch's tunnel key, `_`, and the name of the northbound group; unique.
+        name: Text = "name",
+    }
+}
