@@ -31,7 +31,7 @@ use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
 use crate::switch::lport_mirror::Mirrors;
 use crate::switch::{
-    external_port, lport_mirror, mirror, placed, protocol_redirect, switch_link, translated,
+    evpn, external_port, lport_mirror, mirror, placed, protocol_redirect, switch_link, translated,
 };
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::port_group::PlacedMember;
@@ -365,6 +365,7 @@ fn switches(
     let services = service::services(nb, &ports, &by_switch);
     parts.placed.push(services.placed);
     let names = service::dns::rows(&nb.switch_dns_records, &nb.dns, &sb.dns, &network.datapaths.keys);
+    program.output("sb.Advertised_MAC_Binding", &evpn::neighbors(&nb.switch, &ports));
     program.output("sb.DNS", &names.rows);
     program.output("sb.DNS.datapaths", &names.datapaths);
     program.output("sb.DNS.options", &names.options);

@@ -13,7 +13,7 @@
 //! | `path_mtu::router_port` | check_port_sec 120 | the port's switch | router port: MAC, gateway router or not |
 //! | `fdb::fixed` | lookup_fdb, put_fdb 0, both pipelines | All | - |
 //! | `fdb::port` | lookup_fdb, put_fdb 100 | the port's switch | port: kind, `unknown`, port security, two options |
-//! | `l2_lookup::fixed` | l2_lkup 0, 70-72, 100, 110; l2_unknown 0, 50 | All, LocalFdb, ArpToLayer2Only, UnknownFlooded, UnknownDropped, Multicast | drop sampling |
+//! | `l2_lookup::fixed` | l2_lkup 0, 70-72, 100, 110; l2_unknown 0, 25, 50 | All, LocalFdb, ArpToLayer2Only, UnknownFlooded, UnknownDropped, Multicast; of EVPN networks RemoteFdb, RemoteUnknownFlooded, RemoteUnknownDropped, LocalFdbFirst, RemoteFdbFirst | drop sampling |
 //! | `l2_lookup::port` | l2_lkup 50 | the port's switch | port: kind, enabled, addresses, two options; `unknown` on the switch if it clones; drop sampling |
 //! | `l2_lookup::router_port` | l2_lkup 50 | the port's switch | port: enabled, proxy MAC; router port: MAC, where it resides; drop sampling |
 //! | `localnet::*` | check_port_sec 75; apply_port_sec 70, 75, 85 | the port's switch | a localnet or l2gateway port, and a gateway behind a router port |
@@ -41,6 +41,7 @@ pub mod admission;
 pub mod class;
 pub mod conntrack_bypass;
 pub mod defaults;
+pub mod evpn;
 pub mod external_port;
 pub mod facing;
 pub mod fdb;

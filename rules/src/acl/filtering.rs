@@ -14,8 +14,8 @@ use super::{AclStage, Tracking, View};
 use crate::lb::stateless;
 use crate::ovsdb::Uuid;
 use crate::schema::{Link, nb};
-use crate::switch::SwitchSet;
 use crate::switch::class::filter_sets;
+use crate::switch::{SwitchSet, evpn};
 use crate::topology::port_group::Reach;
 
 /// The northbound row that names an ACL.
@@ -143,11 +143,10 @@ pub struct SwitchTraits {
 impl SwitchTraits {
     /// The traits of `row`.
     pub fn read(row: &nb::LogicalSwitch) -> SwitchTraits {
-        let vni = row.other_config.get_number::<i64>("dynamic-routing-vni");
         SwitchTraits {
             switch: row.uuid,
             lenient: stateless::wanted(row),
-            remote: vni.is_some_and(|vni| (0..1 << 24).contains(&vni)),
+            remote: evpn::is_part(&row.other_config),
         }
     }
 }

@@ -126,6 +126,11 @@ pub const OUTPUTS: &[OutputTable] = &[
         Role::Own,
         &["datapath", "logical_port", "ip_prefix", "tracked_port"],
     ),
+    OutputTable::of::<sb::AdvertisedMacBinding>(
+        "sb.Advertised_MAC_Binding",
+        Role::Own,
+        &["datapath", "logical_port", "ip", "mac"],
+    ),
     OutputTable::of::<sb::EcmpNexthopMac>("sb.ECMP_Nexthop.mac", Role::Set, &[]),
     OutputTable::of::<sb::BfdStatus>("sb.BFD.status", Role::Set, &[]),
     OutputTable::of::<sb::ServiceMonitor>(

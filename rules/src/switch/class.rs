@@ -23,6 +23,16 @@ pub enum SwitchSet {
     UnknownFlooded,
     /// No EVPN network, and no port has the address `unknown`.
     UnknownDropped,
+    /// An EVPN network: learned addresses may be elsewhere.
+    RemoteFdb,
+    /// An EVPN network, and some port has the address `unknown`.
+    RemoteUnknownFlooded,
+    /// An EVPN network, and no port has the address `unknown`.
+    RemoteUnknownDropped,
+    /// An EVPN network, and other_config:dynamic-routing-fdb-prefer-local is true.
+    LocalFdbFirst,
+    /// An EVPN network, and other_config:dynamic-routing-fdb-prefer-local is not true.
+    RemoteFdbFirst,
     /// Neither ACLs nor load balancers with a VIP.
     Unfiltered,
     /// ACLs, or load balancers with a VIP.
@@ -92,6 +102,8 @@ pub struct SwitchOptions {
     pub vlan_passthru: bool,
     /// other_config:broadcast-arps-to-all-routers, true by default.
     pub arp_to_routers: bool,
+    /// Of a switch with an EVPN network whether other_config:dynamic-routing-fdb-prefer-local is true.
+    pub local_fdb_first: Option<bool>,
 }
 
 impl SwitchOptions {
@@ -104,6 +116,11 @@ impl SwitchOptions {
         if !self.arp_to_routers {
             sets.push(SwitchSet::ArpToLayer2Only);
         }
+        match self.local_fdb_first {
+            Some(true) => sets.push(SwitchSet::LocalFdbFirst),
+            Some(false) => sets.push(SwitchSet::RemoteFdbFirst),
+            None => {}
+        }
         sets
     }
 }
@@ -112,7 +129,8 @@ impl SwitchOptions {
 /// enabled or not, has the address `unknown` or is of type switch. `evpn`: the switch has a VNI.
 pub fn unknown_sets(unknown: bool, evpn: bool) -> Vec<SwitchSet> {
     match (evpn, unknown) {
-        (true, _) => Vec::new(),
+        (true, true) => vec![SwitchSet::RemoteFdb, SwitchSet::RemoteUnknownFlooded],
+        (true, false) => vec![SwitchSet::RemoteFdb, SwitchSet::RemoteUnknownDropped],
         (false, true) => vec![SwitchSet::LocalFdb, SwitchSet::UnknownFlooded],
         (false, false) => vec![SwitchSet::LocalFdb, SwitchSet::UnknownDropped],
     }

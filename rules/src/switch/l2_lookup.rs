@@ -14,6 +14,7 @@ use crate::ovsdb::Text;
 use crate::value::addresses::Addresses;
 
 const STAGE: Stage = Stage::LsInL2Lkup;
+const REMOTE_LOOKUP: &str = "outport = get_fdb(eth.dst); remote_outport = get_remote_fdb(eth.dst); next;";
 
 /// The flows by class of switch.
 ///
@@ -21,7 +22,8 @@ const STAGE: Stage = Stage::LsInL2Lkup;
 /// So does ARP, unless the switch keeps requests from routers, which then get those for their own
 /// addresses by flows that name them. Other multicast goes to no router: it would be dropped
 /// there. What is left is looked up among the learned addresses; failing that it goes to the
-/// ports with `unknown`, or nowhere.
+/// ports with `unknown`, or nowhere. Switches of an EVPN network also look among the addresses
+/// that it has told of, which count less or more than those learned (L08).
 ///
 /// Cost: none after start, but for a change of drop sampling.
 pub fn fixed(drop: DropConfig) -> Vec<(SwitchSet, Flow)> {
@@ -30,6 +32,8 @@ pub fn fixed(drop: DropConfig) -> Vec<(SwitchSet, Flow)> {
     let layer2 = Group::FloodL2.output();
     let unknown = Stage::LsInL2Unknown;
     let none = "outport == \"none\"";
+    let nowhere = "outport == \"none\" && remote_outport == \"none\"";
+    let remote = "outport = remote_outport; output;";
     let mut flows = vec![
         (All, health_check()),
         (All, Flow::new(STAGE, 100, format!("{NETWORK_FUNCTION_LOOPBACK} == 1"), "output;")),
@@ -41,6 +45,13 @@ pub fn fixed(drop: DropConfig) -> Vec<(SwitchSet, Flow)> {
         (UnknownFlooded, Flow::new(unknown, 50, none, Group::Unknown.output())),
         (UnknownDropped, Flow::new(unknown, 50, none, drop.explicit()).desc("No L2 destination")),
         (LocalFdb, Flow::new(unknown, DEFAULT, "1", "output;")),
+        (RemoteFdb, Flow::new(STAGE, DEFAULT, "1", REMOTE_LOOKUP)),
+        (RemoteUnknownFlooded, Flow::new(unknown, 50, nowhere, Group::Unknown.output())),
+        (RemoteUnknownDropped, Flow::new(unknown, 50, nowhere, drop.explicit()).desc("No L2 destination")),
+        (LocalFdbFirst, Flow::new(unknown, 25, none, remote)),
+        (LocalFdbFirst, Flow::new(unknown, DEFAULT, "1", "output;")),
+        (RemoteFdbFirst, Flow::new(unknown, 25, "remote_outport == \"none\"", "output;")),
+        (RemoteFdbFirst, Flow::new(unknown, DEFAULT, "1", remote)),
     ];
     for relay in [false, true] {
         for flood in [false, true] {

@@ -6,7 +6,8 @@ use super::class::{SwitchOptions, unknown_sets};
 use super::flood_group::{Group, Membership, groups};
 use super::port::{Port, PortKind};
 use super::{
-    SwitchSet, admission, conntrack_bypass, facing, fdb, fixed_flows, l2_lookup, path_mtu, port_security,
+    SwitchSet, admission, conntrack_bypass, evpn, facing, fdb, fixed_flows, l2_lookup, path_mtu,
+    port_security,
 };
 use crate::acl::filtering::Filtering;
 use crate::flow::row::{Placed, SetMember};
@@ -124,6 +125,7 @@ fn options(row: &nb::LogicalSwitch) -> SwitchOptions {
     SwitchOptions {
         vlan_passthru: row.other_config.get_bool("vlan-passthru", false),
         arp_to_routers: row.other_config.get_bool("broadcast-arps-to-all-routers", true),
+        local_fdb_first: evpn::is_part(&row.other_config).then(|| evpn::prefers_local(&row.other_config)),
     }
 }
 
@@ -135,7 +137,7 @@ pub fn members(switches: &Relation<nb::LogicalSwitch>, ports: &Relation<PortConf
     let member = |datapath| move |set| SetMember { set: On::Switches(set), datapath };
     let by_options = switches
         .flat_map(move |row| options(row).sets().into_iter().map(member(row.uuid)).collect::<Vec<_>>());
-    let ids = switches.map(|row| (row.uuid, row.other_config.contains("dynamic-routing-vni")));
+    let ids = switches.map(|row| (row.uuid, evpn::is_part(&row.other_config)));
     let ids = ids.index_by(|(switch, _)| *switch).named("switch");
     let by_unknown = ids.join_optional(
         &unknown_switches(ports).index_by(|switch| *switch),

@@ -20,7 +20,7 @@ fn fixed_lines(sets: &[SwitchSet]) -> BTreeSet<String> {
 }
 
 fn plain() -> Vec<SwitchSet> {
-    let mut sets = SwitchOptions { vlan_passthru: false, arp_to_routers: true }.sets();
+    let mut sets = SwitchOptions { vlan_passthru: false, arp_to_routers: true, local_fdb_first: None }.sets();
     sets.extend(unknown_sets(false, false));
     sets.extend(filter_sets(false, false));
     sets.push(SwitchSet::Multicast { relay: false, flood: false });
@@ -49,9 +49,12 @@ fn every_stage_has_a_flow_that_matches_everything() {
 #[test]
 fn classes_follow_their_facts() {
     use SwitchSet::*;
-    assert_eq!(SwitchOptions { vlan_passthru: true, arp_to_routers: false }.sets(), [All, ArpToLayer2Only]);
+    assert_eq!(
+        SwitchOptions { vlan_passthru: true, arp_to_routers: false, local_fdb_first: None }.sets(),
+        [All, ArpToLayer2Only]
+    );
     assert_eq!(unknown_sets(true, false), [LocalFdb, UnknownFlooded]);
-    assert!(unknown_sets(true, true).is_empty());
+    assert_eq!(unknown_sets(false, true), [RemoteFdb, RemoteUnknownDropped]);
     assert_eq!(filter_sets(false, true), [Filtered, Balanced, WithoutAcl]);
     assert_eq!(filter_sets(true, false), [Filtered]);
     let blocked = fixed_lines(&[VlanBlocked]);
@@ -143,7 +146,8 @@ fn a_switch_with_every_kind_of_port_has_the_flows_of_the_reference() {
         row("switch", "sw", &[]),
         row("", "mm", &["0A:0:00:00:00:17 10.0.0.17/24 junk 10.0.0.18"]),
     ];
-    let mut sets = SwitchOptions { vlan_passthru: false, arp_to_routers: false }.sets();
+    let mut sets =
+        SwitchOptions { vlan_passthru: false, arp_to_routers: false, local_fdb_first: None }.sets();
     sets.extend(unknown_sets(true, false));
     sets.extend(filter_sets(false, false));
     sets.push(SwitchSet::Multicast { relay: false, flood: true });

@@ -12,6 +12,7 @@ use crate::ovsdb::Uuid;
 use crate::problem::Problem;
 use crate::router::aging::Thresholds;
 use crate::schema::{Map, nb, sb};
+use crate::switch::evpn;
 
 /// What the tunnels of the network can carry (B04; ovn-architecture(7), "Tunnel Encapsulations").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -114,7 +115,8 @@ pub fn datapaths(
     let problems = unmet
         .index_by(|unmet| unmet.owner)
         .join(&all, |unmet, datapath| Problem::new(complaint(unmet, datapath.external_ids.text("name"))));
-    Datapaths { keys, rows, problems }
+    let devices = switches.flat_map(|row| evpn::problems(&row.other_config, &row.name));
+    Datapaths { keys, rows, problems: problems.concat(&devices) }
 }
 
 fn complaint(unmet: &Unmet, name: &str) -> String {
@@ -159,6 +161,7 @@ fn switch(row: &nb::LogicalSwitch) -> Datapath {
         ids.insert("interconn-ts", transit.clone());
     }
     positive(&mut ids, config, "fdb_age_threshold");
+    evpn::describe(config, &mut ids);
     Datapath {
         row: row.uuid,
         kind: DatapathType::Switch,
