@@ -25,7 +25,7 @@ use crate::network_function::{self, active, probe, redirect};
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::router::bfd::Session;
-use crate::router::{self, aging, bfd, nat, policy, routable, route};
+use crate::router::{self, aging, bfd, dynamic, nat, policy, routable, route};
 use crate::schema::{Link, SetElement, nb, sb};
 use crate::service;
 use crate::service::monitor;
@@ -488,7 +488,7 @@ fn routers(
         routables: &routables,
         sessions: &sessions,
     }));
-    routes(nb, sb, global, network, &sessions, parts);
+    routes(nb, sb, global, network, balanced, switch_configs, &sessions, parts);
     let watched = nb.bfd.map(|row| row.logical_port.clone());
     let (placed, problems) = protocol_redirect::redirects(&network.router_ports, &network.ports, &watched);
     parts.placed.push(placed);
@@ -501,11 +501,14 @@ fn routes(
     sb: &Southbound,
     global: &Global,
     network: &Network,
+    balanced: &Balanced,
+    switch_configs: &Relation<PortConfig>,
     sessions: &Relation<Session>,
     parts: &mut Parts,
 ) {
     let exits = route::hop::exits(&network.router_ports, &network.port_keys);
     let held = nb.router.builder().input(HELD);
+    let learned = dynamic::learned::learned(nb, sb, &network.routed);
     let routes = route::routes(
         nb,
         route::Inputs {
@@ -516,6 +519,20 @@ fn routes(
             sessions,
             drop: &global.drop,
             held: &held,
+            learned: &learned.routes,
+        },
+    );
+    let advertised = dynamic::advertised(
+        nb,
+        sb,
+        dynamic::Inputs {
+            routed: &network.routed,
+            ports: &network.router_ports,
+            switch_ports: switch_configs,
+            routes: &routes.alive,
+            nats: &network.nats,
+            services: &balanced.services,
+            balancers: &balanced.on_routers,
         },
     );
     let policies = policy::policies(
@@ -538,6 +555,9 @@ fn routes(
     program.output("sb.ECMP_Nexthop", &watched.rows);
     program.output("sb.ECMP_Nexthop.mac", &watched.learned);
     program.output("nb.BFD.status", &bfd.status);
+    program.output("sb.Advertised_Route", &advertised.rows);
+    program.output("sb.Learned_Route.stale", &learned.stale);
+    parts.problems.extend([learned.problems, advertised.problems]);
     parts.placed.extend([routes.placed, policies.placed, bfd.placed]);
     parts.problems.extend([routes.problems, policies.problems]);
 }
@@ -597,8 +617,6 @@ fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global, n
         .index_by(|(_, owner)| *owner)
         .semijoin(&nb.router.filter(|router| router.enabled != Some(false)).index_by(|router| router.uuid))
         .map(|(row, _)| *row);
-    let learning = network.routed.learning(&sb.port, &owners);
-    program.output("sb.Learned_Route.stale", &stale::learned_routes(&sb.learned_route, &routers, &learning));
     let names = network.routed.ports.flat_map(|port| {
         let redirect = port.redirect.as_ref().map(|redirect| redirect.name.clone());
         [Some(port.port.name.clone()), redirect].into_iter().flatten()

@@ -42,6 +42,7 @@ pub mod bfd;
 pub mod class;
 pub mod defaults;
 pub mod delivery;
+pub mod dynamic;
 pub mod ip_input;
 pub mod nat;
 pub mod neighbor;

@@ -124,6 +124,11 @@ pub const OUTPUTS: &[OutputTable] = &[
     ]),
     OutputTable::of::<sb::EcmpNexthop>("sb.ECMP_Nexthop", Role::Own, &["nexthop", "port"])
         .given_at_insert(&["mac"]),
+    OutputTable::of::<sb::AdvertisedRoute>(
+        "sb.Advertised_Route",
+        Role::Own,
+        &["datapath", "logical_port", "ip_prefix", "tracked_port"],
+    ),
     OutputTable::of::<sb::EcmpNexthopMac>("sb.ECMP_Nexthop.mac", Role::Set, &[]),
     OutputTable::of::<sb::BfdStatus>("sb.BFD.status", Role::Set, &[]),
     OutputTable::of::<sb::ServiceMonitor>(

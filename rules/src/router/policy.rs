@@ -306,6 +306,7 @@ pub fn policies(nb: &Northbound, inputs: Inputs<'_>) -> Policies {
                 port: port.map(|(_, name)| name.clone()),
                 next_hop: hop.clone(),
                 ip4: hop.contains('.'),
+                forced: false,
             };
             hops.map(|hop| (resolved.router, resolved.policy.clone(), query(hop))).collect::<Vec<_>>()
         });

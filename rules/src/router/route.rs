@@ -52,6 +52,8 @@ pub struct Inputs<'a> {
     pub drop: &'a Relation<DropConfig>,
     /// Numbers that flows hold.
     pub held: &'a Relation<Held>,
+    /// Routes that routers have learned.
+    pub learned: &'a Relation<(Uuid, Spec)>,
 }
 
 /// What routes contribute.
@@ -65,6 +67,8 @@ pub struct Routes {
     pub watched: Relation<Session>,
     /// Neighbours that replies go back to: the row of the port that they are behind, their address.
     pub symmetric: Relation<(Uuid, Text)>,
+    /// Those that lead somewhere and whose next hop answers.
+    pub alive: Relation<Route>,
 }
 
 /// A route on a router, before its next hop is looked up.
@@ -99,6 +103,7 @@ pub fn routes(nb: &Northbound, inputs: Inputs<'_>) -> Routes {
     );
     let unreadable = joined.flat_map(|(_, _, wrong)| wrong.clone().map(Problem::new));
     let listed: Relation<Listed> = joined.flat_map(|(router, spec, _)| Some((*router, spec.clone()?)));
+    let listed = listed.concat(inputs.learned);
 
     let hops = hop::hops(&listed.flat_map(|(router, spec)| spec.query(*router)), exits);
     let sought = listed.flat_map(|(router, spec)| Some((*router, spec.clone(), spec.query(*router)?)));
@@ -155,6 +160,7 @@ pub fn routes(nb: &Northbound, inputs: Inputs<'_>) -> Routes {
         problems: builder.union(&[unreadable, unreached, mixed]),
         watched,
         symmetric: alive.flat_map(next_hop_monitor::neighbor),
+        alive,
     }
 }
 

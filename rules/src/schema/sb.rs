@@ -394,6 +394,8 @@ table! {
         additional_chassis: Vec<Uuid> = "additional_chassis",
         /// Whether the chassis has all flows of the port; absent until northflow starts it as false.
         up: Option<bool> = "up",
+        /// The name of the port that has the address of a virtual port. Owned by the chassis.
+        virtual_parent: Option<Text> = "virtual_parent",
     }
 
     /// What the rules read back of a session.
@@ -453,6 +455,30 @@ table! {
         /// The datapath of the router.
         datapath: Uuid = "datapath",
         /// Its MAC address as far as it is known; only given to a new row.
+        mac: Text = "mac",
+    }
+
+    /// A prefix that chassis advertise to routers outside. Owned by northflow.
+    pub struct AdvertisedRoute in Southbound "Advertised_Route" {
+        /// The datapath of the router.
+        datapath: Uuid = "datapath",
+        /// The port by which it is advertised, a row of [`PortBinding`].
+        logical_port: Uuid = "logical_port",
+        /// The prefix, or one address.
+        ip_prefix: Text = "ip_prefix",
+        /// The port whose chassis is nearer than others.
+        tracked_port: Option<Uuid> = "tracked_port",
+    }
+
+    /// A neighbour that chassis advertise to switches outside. Owned by northflow.
+    pub struct AdvertisedMacBinding in Southbound "Advertised_MAC_Binding" {
+        /// The datapath of the switch.
+        datapath: Uuid = "datapath",
+        /// The port that has the address, a row of [`PortBinding`].
+        logical_port: Uuid = "logical_port",
+        /// Its address.
+        ip: Text = "ip",
+        /// Its MAC address.
         mac: Text = "mac",
     }
 

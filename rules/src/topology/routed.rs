@@ -1,6 +1,7 @@
 //! Routers, their ports and what they lead to, put together: what the rules of routers start from.
 
 use northflow_engine::Relation;
+use serde::{Deserialize, Serialize};
 
 use super::datapath::Datapaths;
 use super::facing::{self, Facing};
@@ -36,6 +37,15 @@ pub struct Routed {
     pub facing: Relation<Facing>,
     /// What is wrong.
     pub problems: Relation<Problem>,
+}
+
+/// A port that learns routes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Learning {
+    /// The southbound row.
+    pub row: Uuid,
+    /// Its name.
+    pub name: Text,
 }
 
 /// The routers, their ports and peers.
@@ -119,7 +129,7 @@ impl Routed {
         &self,
         bindings: &Relation<sb::PortBindingState>,
         owners: &Relation<(Uuid, Uuid)>,
-    ) -> Relation<Uuid> {
+    ) -> Relation<Learning> {
         let dynamic = self.routers.flat_map(|router| router.options.dynamic_routing.then_some(router.row));
         let ports = self.ports.map(|port| {
             let redirect = port.redirect.as_ref().map(|redirect| redirect.name.clone());
@@ -141,7 +151,7 @@ impl Routed {
             })
             .index_by(|(port, _): &((Uuid, Text), Uuid)| port.clone())
             .semijoin(&ports.index_by(|(router, name, _)| (*router, name.clone())))
-            .map(|(_, row)| *row)
+            .map(|((_, name), row)| Learning { row: *row, name: name.clone() })
     }
 
     /// The bindings of the ports.

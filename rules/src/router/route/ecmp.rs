@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::held::{self, Held, Kind};
 use super::hop::Out;
 use super::number::{Wanted, numbers};
-use super::static_route::{Destination, Route};
+use super::static_route::{Destination, Origin, Route};
 use super::symmetric_reply;
 use super::table::Table;
 use crate::flow::register::{ECMP_COMMIT, ECMP_GROUP, ECMP_MEMBER, NEXT_HOP_IS_IP4};
@@ -140,7 +140,7 @@ type Split = (bool, Route);
 pub fn group(routes: &Relation<Route>, tables: &Relation<Table>, held: &Relation<Held>) -> Grouped {
     let split = routes.index_by(|route| route.to.clone()).named("route.destination").reduce(|group| {
         let several = group.count() > 1 || group.rows().any(|route| route.symmetric);
-        let grouped = several && !group.any().to.connected;
+        let grouped = several && group.any().to.origin != Origin::Connected;
         group.rows().map(|route| (grouped, route.clone())).collect::<Vec<Split>>()
     });
     let alone = split.flat_map(|(grouped, route)| (!grouped).then(|| route.clone()));
@@ -154,8 +154,9 @@ pub fn group(routes: &Relation<Route>, tables: &Relation<Table>, held: &Relation
     let signs = destinations.index_by(|(_, to): &(Wanted, Destination)| key_hash(&to.table)).join_optional(
         &tables.index_by(|(name, _)| *name),
         |(wanted, to), table| {
-            let (_, matches) = to.key(None, table.map_or(0, |(_, number)| *number), false);
-            Some((*wanted, (to.router, Kind::Group, Text::from(matches))))
+            let (priority, matches) = to.key(None, table.map_or(0, |(_, number)| *number), false);
+            let text = held::group_text(i64::from(priority), &matches);
+            Some((*wanted, (to.router, Kind::Group, Text::from(text))))
         },
     );
     let group_numbers = numbers(&destinations.map(|(wanted, _)| *wanted), &held::claims(&signs, held));

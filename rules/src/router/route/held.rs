@@ -54,7 +54,7 @@ pub fn read(router: Uuid, table: i64, priority: i64, matches: &str, actions: &st
         return number.map(|number| held(Kind::TableOfPort, matches.into(), number)).into_iter().collect();
     }
     if is(Stage::LrInIpRouting) {
-        let group = group().flatten().map(|number| held(Kind::Group, matches.into(), number));
+        let group = group().flatten().map(|number| held(Kind::Group, group_text(priority, matches), number));
         let table = after(matches, &format!("{ROUTE_TABLE} == "));
         let table = table.map(|number| held(Kind::TableOfRoute, in_table(priority, matches, number), number));
         return [group, table].into_iter().flatten().collect();
@@ -89,6 +89,11 @@ fn after(text: &str, mark: &str) -> Option<u32> {
 /// What a route says but for the `number` of its table.
 pub fn in_table(priority: i64, matches: &str, number: u32) -> String {
     format!("{priority} {}", matches.replacen(&format!("{ROUTE_TABLE} == {number} && "), "", 1))
+}
+
+/// What a group of routes is for. The priority tells configured routes from learned ones.
+pub fn group_text(priority: i64, matches: &str) -> String {
+    format!("{priority} {matches}")
 }
 
 /// What a member of a group does.
@@ -138,7 +143,10 @@ mod tests {
         let actions = "ip.ttl--; flags.loopback = 1; reg8[0..15] = 7; reg8[16..31] = select(1, 2);";
         assert_eq!(
             numbers(Stage::LrInIpRouting, 4, matches, actions),
-            [(Kind::Group, matches.into(), 7), (Kind::TableOfRoute, "4 ip4.dst == 0.0.0.0/0".into(), 3)]
+            [
+                (Kind::Group, format!("4 {matches}"), 7),
+                (Kind::TableOfRoute, "4 ip4.dst == 0.0.0.0/0".into(), 3)
+            ]
         );
         let alone = "ip.ttl--; reg8[0..15] = 0; reg0 = 10.0.1.7; next;";
         assert_eq!(numbers(Stage::LrInIpRouting, 4, "reg7 == 0 && ip4.dst == 0.0.0.0/0", alone), []);

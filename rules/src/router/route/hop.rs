@@ -25,6 +25,8 @@ pub struct Query {
     pub next_hop: Text,
     /// Of which family the port's own address has to be, if no network has the next hop.
     pub ip4: bool,
+    /// The port that is asked for is taken even if it has no address of the family.
+    pub forced: bool,
 }
 
 /// How a next hop is reached.
@@ -95,7 +97,9 @@ impl Exit {
         let within =
             networks.iter().find(|(net, _)| hop.is_some_and(|hop| Prefix::of(hop, net.length) == *net));
         let first = || networks.iter().find(|(net, _)| net.ip4 == query.ip4);
-        within.or_else(first).map(|(_, source)| self.out(source.clone()))
+        // ovn-northd prints the address that there is not.
+        let none = || query.forced.then(|| "(null)".into());
+        within.or_else(first).map(|(_, source)| source.clone()).or_else(none).map(|source| self.out(source))
     }
 }
 
@@ -194,7 +198,13 @@ mod tests {
     }
 
     fn source(next_hop: &str, ip4: bool) -> Option<String> {
-        let query = Query { router: Uuid::ZERO, port: Some("r".into()), next_hop: next_hop.into(), ip4 };
+        let query = Query {
+            router: Uuid::ZERO,
+            port: Some("r".into()),
+            next_hop: next_hop.into(),
+            ip4,
+            forced: false,
+        };
         exit().reach(&query).map(|out| out.source.to_string())
     }
 

@@ -21,6 +21,19 @@ const STAGE: Stage = Stage::LrInIpRouting;
 const SOURCE: &str = "router/route/static_route.rs";
 /// What a configured route weighs more than others of its prefix.
 const STATIC: u16 = 4;
+/// What a learned route does.
+const LEARNED: u16 = 2;
+
+/// Where a route comes from; of one prefix those of one origin are a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Origin {
+    /// options:origin is `connected`: such routes are never grouped.
+    Connected,
+    /// The CMS.
+    Static,
+    /// Routers outside, by way of a chassis.
+    Learned,
+}
 
 /// What packets are looked up by: routes with the same are one group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,8 +46,8 @@ pub struct Destination {
     pub prefix: IpNet,
     /// The prefix is of the source address.
     pub by_source: bool,
-    /// options:origin is `connected`: such routes are never grouped.
-    pub connected: bool,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 impl Destination {
@@ -46,17 +59,18 @@ impl Destination {
     /// Priority and match. `from`: only for packets from this port; `table`: the number of the table;
     /// `narrower`: there is more in the match.
     pub fn key(&self, from: Option<&Out>, table: u32, narrower: bool) -> (u16, String) {
-        let weight = match (self.by_source, self.connected) {
+        let weight = match (self.by_source, self.origin) {
             (true, _) => 0,
-            (false, true) => CONNECTED,
-            (false, false) => STATIC,
+            (false, Origin::Connected) => CONNECTED,
+            (false, Origin::Static) => STATIC,
+            (false, Origin::Learned) => LEARNED,
         };
         let (family, length) = match self.prefix {
             IpNet::V4(net) => (4, net.length),
             IpNet::V6(net) => (6, net.length),
         };
         let from = from.map(|out| format!("{} && ", out.port.is_inport())).unwrap_or_default();
-        let known = table != 0 || !self.connected;
+        let known = table != 0 || self.origin != Origin::Connected;
         let table = if known { format!("{ROUTE_TABLE} == {table} && ") } else { String::new() };
         let end = if self.by_source { "src" } else { "dst" };
         let matches = format!("{from}{table}ip{family}.{end} == {}/{length}", self.network());
@@ -130,8 +144,8 @@ pub struct Spec {
     pub prefix: (IpNet, Text),
     /// The prefix is of the source.
     pub by_source: bool,
-    /// options:origin is `connected`.
-    pub connected: bool,
+    /// Where it comes from.
+    pub origin: Origin,
     /// Where it leads, and as written.
     pub next_hop: (NextHop, Text),
     /// The port asked for.
@@ -173,7 +187,10 @@ impl Spec {
             table: row.route_table.clone(),
             prefix: (prefix, row.ip_prefix.clone()),
             by_source: row.policy.as_deref() == Some("src-ip"),
-            connected: row.options.text("origin") == "connected",
+            origin: match row.options.text("origin") {
+                "connected" => Origin::Connected,
+                _ => Origin::Static,
+            },
             next_hop: (next_hop, row.nexthop.clone()),
             output_port: row.output_port.clone(),
             bfd: row.bfd,
@@ -190,7 +207,8 @@ impl Spec {
             NextHop::Via(address) => address.is_ipv4(),
         };
         let next_hop = self.next_hop.1.clone();
-        Some(Query { router, port: self.output_port.clone(), next_hop, ip4 })
+        let forced = self.origin == Origin::Learned;
+        Some(Query { router, port: self.output_port.clone(), next_hop, ip4, forced })
     }
 
     /// The route on `router`.
@@ -200,7 +218,7 @@ impl Spec {
             table: self.table.clone(),
             prefix: self.prefix.0,
             by_source: self.by_source,
-            connected: self.connected,
+            origin: self.origin,
         };
         let (symmetric, fields) = (self.symmetric, self.fields.clone());
         Route { row: self.row, to, next_hop: self.next_hop.0, out, symmetric, fields }
