@@ -100,7 +100,7 @@ pub fn active(
         changed: chosen.flat_map(|(row, active, _)| {
             let active = active.as_ref().map(|function| function.row);
             (active != row.network_function_active)
-                .then(|| nb::NetworkFunctionActive { uuid: row.uuid, network_function_active: active })
+                .then_some(nb::NetworkFunctionActive { uuid: row.uuid, network_function_active: active })
         }),
         problems: chosen.flat_map(|(.., problems)| problems.clone().into_iter().map(Problem::new)),
     }
