@@ -12,6 +12,7 @@ pub mod global;
 pub mod lb;
 pub mod meter;
 pub mod multicast;
+pub mod network_function;
 pub mod northd;
 pub mod ovsdb;
 pub mod problem;

@@ -21,6 +21,7 @@ use crate::lb;
 use crate::meter::copp::DatapathMeter;
 use crate::meter::{self, copp};
 use crate::multicast;
+use crate::network_function::{self, active, probe, redirect};
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::router::bfd::Session;
@@ -34,7 +35,7 @@ use crate::switch::{
     evpn, external_port, lport_mirror, mirror, placed, protocol_redirect, switch_link, translated,
 };
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
-use crate::topology::port_group::PlacedMember;
+use crate::topology::port_group::{PlacedMember, Reach};
 use crate::topology::qos_queue::Queue;
 use crate::topology::routed::{self, Routed};
 use crate::topology::router_port::{self, RouterPortConfig};
@@ -55,7 +56,9 @@ pub fn program(program: &Builder) {
     let network = topology(program, &nb, &sb, &global, &mut parts);
     let balanced = load_balancing(program, &nb, &sb, &global, &network, &mut parts);
     let members = port_group::placed(&nb.port_group_ports, &network.ports);
-    let filtering = acls(program, &nb, &sb, &global, &members, &balanced, &mut parts);
+    let reach = port_group::reach(&members);
+    let filtering = acls(program, &nb, &sb, &global, &reach, &balanced, &mut parts);
+    network_functions(program, &nb, &global, &network, &reach, &balanced, &mut parts);
     let ports = switches(program, &nb, &sb, &global, &network, &balanced, &filtering, &mut parts);
     routers(&nb, &sb, &global, &network, &balanced, &ports, &mut parts);
     groups(program, &nb, &global, &network, &balanced, &members, &mut parts);
@@ -136,6 +139,7 @@ struct Network {
     routed: Routed,
     router_ports: Relation<RouterPortConfig>,
     nats: nat::Entries,
+    functions: Relation<network_function::Function>,
 }
 
 /// Datapaths, ports, and what is written back about them.
@@ -203,6 +207,7 @@ fn topology(
         routed,
         router_ports,
         nats,
+        functions: network_function::functions(nb),
     }
 }
 
@@ -226,6 +231,8 @@ struct Balanced {
     switches: Relation<Uuid>,
     /// Routers that do.
     routers: Relation<Uuid>,
+    /// What came of all probes.
+    health: Relation<monitor::Health>,
 }
 
 /// Load balancers: their flows and their rows.
@@ -268,7 +275,11 @@ fn load_balancing(
         sources: &program.union(&[]),
     };
     let checked = lb::health::checked(&balancers.services, inputs);
-    let monitors = monitor::monitors(&checked.probes, &sb.service_monitor, &ports);
+    let addresses = probe::addresses(&global.options);
+    let functions = probe::probes(nb, &network.functions, &addresses, &ports);
+    parts.problems.push(functions.problems);
+    let probes = program.union(&[checked.probes.clone(), functions.probes]);
+    let monitors = monitor::monitors(&probes, &sb.service_monitor, &ports);
     program.output("sb.Service_Monitor", &monitors.rows);
     program.output("sb.Service_Monitor.chassis_name", &monitors.chassis);
     program.output("sb.Service_Monitor.status", &monitors.offline);
@@ -298,6 +309,7 @@ fn load_balancing(
         vips,
         switches: on_switches.with_vip(&nb.load_balancer_vips),
         routers: on_routers.with_vip(&nb.load_balancer_vips),
+        health: monitors.health,
     }
 }
 
@@ -307,12 +319,12 @@ fn acls(
     nb: &Northbound,
     sb: &Southbound,
     global: &Global,
-    members: &Relation<PlacedMember>,
+    reach: &Relation<Reach>,
     balanced: &Balanced,
     parts: &mut Parts,
 ) -> Relation<Filtering> {
     let inputs = acl::placed::Inputs {
-        reach: port_group::reach(members),
+        reach: reach.clone(),
         balanced: balanced.switches.clone(),
         settings: acl::settings(&global.options, &global.drop),
         features: global.features.clone(),
@@ -323,6 +335,24 @@ fn acls(
     parts.members.push(acls.members);
     parts.problems.push(acls.problems);
     acls.filtering
+}
+
+/// Which network functions are in use, and the ways through them.
+fn network_functions(
+    program: &Builder,
+    nb: &Northbound,
+    global: &Global,
+    network: &Network,
+    reach: &Relation<Reach>,
+    balanced: &Balanced,
+    parts: &mut Parts,
+) {
+    let address = probe::addresses(&global.options).flat_map(|addresses| addresses.destination.clone());
+    let active = active::active(nb, &network.functions, &balanced.health, &address);
+    program.output("nb.Network_Function_Group.network_function_active", &active.changed);
+    let redirects = redirect::redirects(nb, &network.ports, reach, &network.functions, &active.groups);
+    parts.placed.push(redirects.placed);
+    parts.problems.extend([active.problems, redirects.problems]);
 }
 
 /// Flows of switches, and the multicast groups that they name.

@@ -332,6 +332,7 @@ pub fn northbound(dump: &Dump) -> Vec<String> {
     for (table, columns) in [
         ("NB_Global", &["options"][..]),
         ("BFD", &["status"]),
+        ("Network_Function_Group", &["network_function_active"]),
         ("Logical_Switch_Port", &["dynamic_addresses", "tag", "up"]),
         ("Logical_Router_Port", &["ipv6_prefix", "status"]),
     ] {

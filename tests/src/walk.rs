@@ -9,6 +9,7 @@ mod acl;
 mod balance;
 mod multicast;
 mod nat;
+mod network_function;
 mod route;
 mod router;
 mod service;
@@ -62,6 +63,7 @@ struct Model {
     nats: nat::Nats,
     balancers: balance::Balancers,
     routes: route::Routes,
+    functions: network_function::Functions,
 }
 
 const TYPES: &[&str] = &[
@@ -127,12 +129,15 @@ pub fn scenario(seed: u64, steps: usize) -> String {
     text += "nbctl set NB_Global . options:ignore_chassis_features=true\n";
     // Two of three walks are about routers or load balancers more than about all else.
     let (routed, balanced) = (seed % 3 == 2, seed % 3 == 1);
+    // Of the others some are about network functions.
+    let functions = seed % 6 == 3;
     for step in 1..=steps {
         // Try until something fits what is there.
         let line = loop {
             let line = match random.below(if routed || balanced { 40 } else { 18 }) {
                 0 | 1 => service::command(&mut model, &mut random),
                 2 => model.multicast(&mut random),
+                3 | 11 | 12 if functions => model.function_command(&mut random),
                 3 | 4 => model.acl_command(&mut random),
                 5 | 6 => model.router_command(&mut random),
                 7 | 8 => model.nat_command(&mut random),
@@ -325,6 +330,9 @@ impl Model {
             }
             _ => {
                 let (port, parent) = (self.port(random)?, self.port(random)?);
+                if self.functions.have(&parent) {
+                    return None;
+                }
                 self.bound.remove(&port);
                 format!(
                     "nbctl set Logical_Switch_Port {port} parent_name={parent} tag_request={}",

@@ -26,7 +26,7 @@ pub fn rule(rule: &Rule, view: View, translated: bool) -> Vec<Flow> {
         Flow::new(rule.stage.eval(), rule.priority, matches, actions).hint(rule.acl)
     };
     let untracked = !view.tracking.tracks() || matches!(rule.action, Action::Pass | Action::AllowStateless);
-    if rule.network_function && (untracked || !rule.action.commits()) {
+    if rule.network_functions.is_some() && (untracked || !rule.action.commits()) {
         return Vec::new();
     }
     if untracked {
@@ -44,11 +44,12 @@ pub fn rule(rule: &Rule, view: View, translated: bool) -> Vec<Flow> {
             _ => String::new(),
         };
         // What is marked on the connection may have changed since it was committed.
-        let marked = rule.label != 0 || rule.sample_established.is_some() || rule.network_function;
+        let marked = rule.label != 0 || rule.sample_established.is_some() || rule.network_functions.is_some();
         let commit = if marked { format!("{CONNTRACK_COMMIT} = 1; ") } else { String::new() };
+        let redirect = redirect(rule);
         vec![
-            hinted(ACL_HINT_ALLOW_NEW, format!("{base}{persist}{label}next;")),
-            hinted(ACL_HINT_ALLOW, format!("{base}{commit}{label}next;")),
+            hinted(ACL_HINT_ALLOW_NEW, format!("{base}{persist}{label}{redirect}next;")),
+            hinted(ACL_HINT_ALLOW, format!("{base}{commit}{label}{redirect}next;")),
         ]
     } else {
         let point = rule.sample_established.as_ref().map_or(0, |sampling| sampling.point);
@@ -58,6 +59,13 @@ pub fn rule(rule: &Rule, view: View, translated: bool) -> Vec<Flow> {
             hinted(ACL_HINT_BLOCK, format!("{base}{label}{block}")),
         ]
     }
+}
+
+/// Says which network functions the packet is for, if any (N01).
+fn redirect(rule: &Rule) -> String {
+    rule.network_functions.map_or_else(String::new, |group| {
+        format!("{NETWORK_FUNCTION} = 1; {NETWORK_FUNCTION_ORIGINAL} = 1; {NETWORK_FUNCTION_ID} = {group}; ")
+    })
 }
 
 fn verdict(action: Action) -> String {

@@ -96,6 +96,7 @@ pub fn acls(nb: &Northbound, sb: &Southbound, inputs: &Inputs) -> Acls {
         unflushed(&nb.acl, &inputs.features),
         fair_meters(&nb.acl, &nb.meter),
         samplings(nb, &inputs.features),
+        network_functions(nb),
     ]);
     let extras = extras.index_by(|(acl, _)| *acl).reduce(|group| {
         let extras: Vec<Extra> = group.rows().map(|(_, extra)| extra.clone()).collect();
@@ -276,6 +277,19 @@ fn fair_meters(acls: &Relation<nb::Acl>, meters: &Relation<nb::Meter>) -> Relati
     logging
         .index_by(|(_, meter)| meter.clone())
         .join(&fair.index_by(|name| name.clone()), |(acl, _), _| (*acl, Extra::FairMeter))
+}
+
+/// The numbers of the groups of network functions that ACLs name.
+///
+/// Cost: a group costs the ACLs that name it.
+fn network_functions(nb: &Northbound) -> Relation<(Uuid, Extra)> {
+    let named = nb.acl.flat_map(|row| Some((row.uuid, row.network_function_group?)));
+    let numbers = nb.network_function_group.map(|row| (row.uuid, row.id as u8));
+    named
+        .index_by(|(_, group)| *group)
+        .join(&numbers.index_by(|(group, _)| *group), |(acl, _), (_, number)| {
+            (*acl, Extra::NetworkFunctions(*number))
+        })
 }
 
 /// What the applications and chassis say of sampling; one row.

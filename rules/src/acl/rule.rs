@@ -83,6 +83,8 @@ pub enum Extra {
     Id(u32),
     /// Some chassis cannot flush connections by label.
     NoFlush,
+    /// The number of its group of network functions.
+    NetworkFunctions(u8),
 }
 
 /// An ACL.
@@ -112,8 +114,8 @@ pub struct Rule {
     pub sample_new: Option<Sampling>,
     /// How packets of established connections are sampled.
     pub sample_established: Option<Sampling>,
-    /// Whether packets are to pass a network function.
-    pub network_function: bool,
+    /// The number of the group of network functions of which packets are to pass one.
+    pub network_functions: Option<u8>,
 }
 
 impl Rule {
@@ -133,7 +135,7 @@ impl Rule {
             persist: Persist::No,
             sample_new: None,
             sample_established: None,
-            network_function: row.network_function_group.is_some(),
+            network_functions: None,
         };
         if action.commits() && row.options.get_bool("persist-established", false) {
             let id = extras.iter().find_map(|extra| match extra {
@@ -147,6 +149,7 @@ impl Rule {
             match extra {
                 Extra::New(sampling) => rule.sample_new = Some(sampling.clone()),
                 Extra::Established(sampling) => rule.sample_established = Some(sampling.clone()),
+                Extra::NetworkFunctions(id) => rule.network_functions = Some(*id),
                 Extra::FairMeter | Extra::Id(_) | Extra::NoFlush => {}
             }
         }
@@ -157,7 +160,7 @@ impl Rule {
     pub fn problems(&self, tracked: bool) -> Vec<Problem> {
         let untracked = !tracked || matches!(self.action, Action::Pass | Action::AllowStateless);
         let mut problems = Vec::new();
-        if self.network_function && (untracked || !self.action.commits()) {
+        if self.network_functions.is_some() && (untracked || !self.action.commits()) {
             let acl = if untracked { "ACL" } else { "Acl" };
             let action = self.action.name();
             problems.push(format!("{acl} action {action} does not support network-function-group"));
@@ -220,7 +223,7 @@ pub(super) mod tests {
     #[test]
     fn network_functions_need_a_tracked_connection() {
         let mut rule = rule("to-lport", "reject", "ip");
-        rule.network_function = true;
+        rule.network_functions = Some(1);
         let problem = |rule: &Rule, tracked| rule.problems(tracked).first().map(|p| p.message.to_string());
         let text = "Acl action reject does not support network-function-group";
         assert_eq!(problem(&rule, true).as_deref(), Some(text));

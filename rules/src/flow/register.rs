@@ -84,6 +84,8 @@ pub const CT_PORT: &str = "reg1[0..15]";
 pub const CT_PROTOCOL: &str = "reg1[16..23]";
 /// The client has a backend that it keeps.
 pub const LB_SESSION: &str = "reg9[6]";
+/// The tunnel that the packet came by.
+pub const TUNNEL_PORT: &str = "reg5[16..31]";
 /// Observation point of an established connection.
 pub const SAMPLE_POINT_ESTABLISHED: &str = "reg9";
 

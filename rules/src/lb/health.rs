@@ -266,6 +266,8 @@ impl PlacedBackend {
         Probe {
             target: self.target(),
             kind: "load-balancer".into(),
+            input_port: None,
+            mac: Text::default(),
             src_mac: mac.clone(),
             src_ip: self.mapping.source.clone().unwrap_or_default(),
             options,

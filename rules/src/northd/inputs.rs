@@ -77,6 +77,12 @@ pub struct Northbound {
     pub load_balancer_group: Relation<nb::LoadBalancerGroup>,
     /// Probes of backends.
     pub health_check: Relation<nb::HealthCheck>,
+    /// What packets may have to pass.
+    pub network_function: Relation<nb::NetworkFunction>,
+    /// Probes of these.
+    pub network_function_health_check: Relation<nb::NetworkFunctionHealthCheck>,
+    /// Groups of these.
+    pub network_function_group: Relation<nb::NetworkFunctionGroup>,
     /// `Logical_Switch.ports`.
     pub switch_ports: Relation<Link>,
     /// `Logical_Switch.acls`.
@@ -195,6 +201,9 @@ impl Northbound {
             load_balancer: program.input("nb.Load_Balancer"),
             load_balancer_group: program.input("nb.Load_Balancer_Group"),
             health_check: program.input("nb.Load_Balancer_Health_Check"),
+            network_function: program.input("nb.Network_Function"),
+            network_function_health_check: program.input("nb.Network_Function_Health_Check"),
+            network_function_group: program.input("nb.Network_Function_Group"),
             switch_ports: program.input("nb.Logical_Switch.ports"),
             switch_acls: program.input("nb.Logical_Switch.acls"),
             switch_qos_rules: program.input("nb.Logical_Switch.qos_rules"),

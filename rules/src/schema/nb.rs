@@ -188,7 +188,7 @@ table! {
         sample_new: Option<Uuid> = "sample_new",
         /// How packets of established connections are sampled, a row of [`Sample`].
         sample_est: Option<Uuid> = "sample_est",
-        /// The network functions that packets pass, a row of `Network_Function_Group`.
+        /// The network functions that packets pass, a row of [`NetworkFunctionGroup`].
         network_function_group: Option<Uuid> = "network_function_group",
         /// Settings by name: `apply-after-lb`, `log-related`, `persist-established`.
         options: Map = "options",
@@ -498,6 +498,40 @@ table! {
         name: Text = "name",
     }
 
+    /// Something that packets pass on their way, such as a firewall: in by one port and out by another.
+    pub struct NetworkFunction in Northbound "Network_Function" {
+        /// Its name, unique.
+        name: Text = "name",
+        /// From 1 to 255, unique: what connections through it are marked with.
+        id: i64 = "id",
+        /// The port by which connections go in, a row of [`LogicalSwitchPort`].
+        inport: Uuid = "inport",
+        /// The port by which they come out.
+        outport: Uuid = "outport",
+        /// How its liveness is probed, a row of [`NetworkFunctionHealthCheck`]; without, it is alive.
+        health_check: Option<Uuid> = "health_check",
+    }
+
+    /// A probe of network functions.
+    pub struct NetworkFunctionHealthCheck in Northbound "Network_Function_Health_Check" {
+        /// Interval, timeout, counts.
+        options: Map = "options",
+    }
+
+    /// Network functions of which one at a time is in use.
+    pub struct NetworkFunctionGroup in Northbound "Network_Function_Group" {
+        /// Its name, unique.
+        name: Text = "name",
+        /// From 1 to 255, unique: how ACLs say that packets are for it.
+        id: i64 = "id",
+        /// What becomes of packets while none is alive: `fail-close`, which is the default, or `fail-open`.
+        fallback: Option<Text> = "fallback",
+        /// Its members, rows of [`NetworkFunction`].
+        network_function: Vec<Uuid> = "network_function",
+        /// The one in use. Owned by northflow.
+        network_function_active: Option<Uuid> = "network_function_active",
+    }
+
     /// A probe of the backends of a VIP.
     pub struct HealthCheck in Northbound "Load_Balancer_Health_Check" {
         /// The VIP.
@@ -559,6 +593,12 @@ table! {
     pub struct RouterPortStatus in Northbound "Logical_Router_Port" {
         /// The reports by name.
         status: Map = "status",
+    }
+
+    /// The network function of a group that packets pass. Owned by northflow.
+    pub struct NetworkFunctionActive in Northbound "Network_Function_Group" {
+        /// A row of [`NetworkFunction`].
+        network_function_active: Option<Uuid> = "network_function_active",
     }
 
     /// What the chassis say of a session. Owned by northflow.

@@ -303,6 +303,10 @@ table! {
         port: i64 = "port",
         /// `tcp`, `udp` or `icmp`.
         protocol: Option<Text> = "protocol",
+        /// The logical port by which probes are sent, of a network function.
+        logical_input_port: Text = "logical_input_port",
+        /// The MAC address that probes go to, of a network function.
+        mac: Text = "mac",
         /// The MAC address that probes come from.
         src_mac: Text = "src_mac",
         /// The IP address that probes come from.

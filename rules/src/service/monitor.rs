@@ -36,8 +36,12 @@ pub struct Target {
 pub struct Probe {
     /// What is probed.
     pub target: Target,
-    /// What for: `load-balancer` or `logical-switch-port`.
+    /// What for: `load-balancer`, `logical-switch-port` or `network-function`.
     pub kind: Text,
+    /// The logical port by which probes are sent, if they are to come out by that of the target.
+    pub input_port: Option<Text>,
+    /// The MAC address that probes go to; empty if it is found out.
+    pub mac: Text,
     /// The MAC address that probes come from.
     pub src_mac: Text,
     /// The IP address that probes come from.
@@ -113,7 +117,39 @@ impl Target {
 struct Monitored {
     target: Target,
     remote: bool,
+    input_port: Option<Text>,
     row: Option<(Uuid, Text, Text)>,
+}
+
+/// The state of the port behind a row, or of both.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Judged {
+    monitored: Monitored,
+    up: bool,
+    chassis: Option<Text>,
+}
+
+impl Judged {
+    fn gone(&self) -> bool {
+        !self.monitored.remote && !self.up
+    }
+
+    fn status(&self) -> Text {
+        let status = self.monitored.row.as_ref().map(|(_, status, _)| status.clone()).unwrap_or_default();
+        if self.gone() && &*status == "online" { "offline".into() } else { status }
+    }
+
+    fn taken_back(&self) -> Option<sb::ServiceMonitorStatus> {
+        let (uuid, status, _) = self.monitored.row.as_ref()?;
+        (self.gone() && &**status == "online")
+            .then(|| sb::ServiceMonitorStatus { uuid: *uuid, status: Some("offline".into()) })
+    }
+
+    fn moved(&self) -> Option<sb::ServiceMonitorChassis> {
+        let (uuid, _, named) = self.monitored.row.as_ref()?;
+        let chassis = self.chassis.as_ref().filter(|chassis| !self.monitored.remote && *chassis != named)?;
+        Some(sb::ServiceMonitorChassis { uuid: *uuid, chassis_name: chassis.clone() })
+    }
 }
 
 /// Makes rows of probes. `states` are the rows that are there; `ports` the switch ports by name.
@@ -127,7 +163,7 @@ pub fn monitors(
     // Of wishes for one target that differ one is granted.
     let granted = probes.index_by(|probe| probe.target.clone()).reduce(|group| group.rows().min().cloned());
     let rows = granted.map(|probe| {
-        let Probe { target, kind, src_mac, src_ip, options, remote } = probe;
+        let Probe { target, kind, input_port, mac, src_mac, src_ip, options, remote } = probe;
         sb::ServiceMonitor {
             uuid: target.row(),
             type_: Some(kind.clone()),
@@ -135,6 +171,8 @@ pub fn monitors(
             logical_port: target.logical_port.clone(),
             port: target.port,
             protocol: Some(target.protocol.clone()),
+            logical_input_port: input_port.clone().unwrap_or_default(),
+            mac: mac.clone(),
             src_mac: src_mac.clone(),
             src_ip: src_ip.clone(),
             options: options.clone(),
@@ -142,37 +180,43 @@ pub fn monitors(
             ic_learned: false,
         }
     });
-    let held = granted.map(|probe| (probe.target.clone(), probe.remote));
-    let monitored = held.index_by(|(target, _)| target.clone()).join_optional(
+    let held = granted.map(|probe| (probe.target.clone(), probe.remote, probe.input_port.clone()));
+    let monitored = held.index_by(|(target, ..)| target.clone()).join_optional(
         &states.index_by(Target::of),
-        |(target, remote), state| {
+        |(target, remote, input_port), state| {
             let row = state.map(|state| {
                 (state.uuid, state.status.clone().unwrap_or_default(), state.chassis_name.clone())
             });
-            Some(Monitored { target: target.clone(), remote: *remote, row })
+            let (target, input_port) = (target.clone(), input_port.clone());
+            Some(Monitored { target, remote: *remote, input_port, row })
         },
     );
-    let by_port = monitored.index_by(|monitored| monitored.target.logical_port.clone());
     let by_name = ports.index_by(|port| port.name.clone());
-    let judged = by_port.join_optional(&by_name, |monitored, port| {
-        let gone = !monitored.remote && !port.is_some_and(|port| port.up);
-        Some((monitored.clone(), gone))
-    });
-    let health = judged.map(|(monitored, gone)| {
-        let status = monitored.row.as_ref().map(|(_, status, _)| status.clone()).unwrap_or_default();
-        let status = if *gone && &*status == "online" { "offline".into() } else { status };
-        Health { target: monitored.target.clone(), status }
-    });
-    let offline = judged.flat_map(|(monitored, gone)| {
-        let (uuid, status, _) = monitored.row.as_ref()?;
-        (*gone && &**status == "online")
-            .then(|| sb::ServiceMonitorStatus { uuid: *uuid, status: Some("offline".into()) })
-    });
-    let chassis = by_port.join_flat(&by_name, |monitored, port| {
-        let (uuid, _, named) = monitored.row.as_ref()?;
-        let chassis = port.chassis.as_ref().filter(|chassis| !monitored.remote && *chassis != named)?;
-        Some(sb::ServiceMonitorChassis { uuid: *uuid, chassis_name: chassis.clone() })
-    });
+    let judged = monitored.index_by(|monitored| monitored.target.logical_port.clone()).join_optional(
+        &by_name,
+        |monitored, port| {
+            Some(Judged {
+                monitored: monitored.clone(),
+                up: port.is_some_and(|port| port.up),
+                chassis: port.and_then(|port| port.chassis.clone()),
+            })
+        },
+    );
+    let through = judged
+        .filter(|judged| judged.monitored.input_port.is_some())
+        .index_by(|judged| judged.monitored.input_port.clone().unwrap_or_default())
+        .join_optional(&by_name, |judged, port| {
+            Some(Judged {
+                up: judged.up && port.is_some_and(|port| port.up),
+                chassis: judged.chassis.clone().or_else(|| port?.chassis.clone()),
+                ..judged.clone()
+            })
+        });
+    let judged = judged.filter(|judged| judged.monitored.input_port.is_none()).concat(&through);
+    let health =
+        judged.map(|judged| Health { target: judged.monitored.target.clone(), status: judged.status() });
+    let offline = judged.flat_map(Judged::taken_back);
+    let chassis = judged.flat_map(Judged::moved);
     Monitors { rows, chassis, offline, health }
 }
 

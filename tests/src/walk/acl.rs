@@ -5,7 +5,7 @@ use super::{Model, Random};
 /// An ACL that is there.
 #[derive(Clone, Debug)]
 pub(super) struct Acl {
-    name: String,
+    pub(super) name: String,
     /// The switch or port group that has it.
     owner: String,
     direction: String,
