@@ -34,6 +34,12 @@ pub struct Southbound {
     pub ha_group_members: Relation<Link>,
     /// Members of groups of chassis.
     pub ha_chassis: Relation<sb::HaChassis>,
+    /// `HA_Chassis_Group.ref_chassis`.
+    pub ha_group_watchers: Relation<Link>,
+    /// Hypervisors and gateways.
+    pub chassis: Relation<seen::Chassis>,
+    /// Ends of tunnels.
+    pub encap: Relation<seen::Encap>,
     /// DHCPv4 options.
     pub dhcp_options: Relation<sb::DhcpOptions>,
     /// DHCPv6 options.
@@ -57,6 +63,9 @@ impl Southbound {
             port_group_ports: program.input("sb.Port_Group.ports"),
             ha_group_members: program.input("sb.HA_Chassis_Group.ha_chassis"),
             ha_chassis: program.input("sb.HA_Chassis"),
+            ha_group_watchers: program.input("sb.HA_Chassis_Group.ref_chassis"),
+            chassis: program.input("sb.Chassis"),
+            encap: program.input("sb.Encap"),
             dhcp_options: program.input("sb.DHCP_Options"),
             dhcpv6_options: program.input("sb.DHCPv6_Options"),
         }
@@ -72,8 +81,14 @@ pub struct Local {
     pub chassis: Relation<local::Chassis>,
     /// Interfaces that are logical ports.
     pub interface: Relation<local::Interface>,
+    /// How long packets of these may be.
+    pub mtu: Relation<local::Mtu>,
     /// Tunnels.
     pub tunnel: Relation<local::Tunnel>,
+    /// Where tunnel options are found.
+    pub tunnel_option: Relation<local::TunnelOption>,
+    /// Chassis that answer.
+    pub alive: Relation<local::Alive>,
     /// Ports to physical networks.
     pub patch: Relation<local::Patch>,
     /// Numbers of zones.
@@ -87,7 +102,10 @@ impl Local {
             switch: program.input("local.Switch"),
             chassis: program.input("local.Chassis"),
             interface: program.input("local.Interface"),
+            mtu: program.input("local.Mtu"),
             tunnel: program.input("local.Tunnel"),
+            tunnel_option: program.input("local.TunnelOption"),
+            alive: program.input("local.Alive"),
             patch: program.input("local.Patch"),
             zone: program.input("local.Zone"),
         }

@@ -23,6 +23,7 @@ pub mod inputs;
 pub mod local;
 pub mod locality;
 pub mod logical;
+pub mod physical;
 pub mod row;
 mod tables;
 pub mod zone;
@@ -39,7 +40,7 @@ pub fn program(program: &Builder) {
     let local = Local::new(program);
     let locality = locality::locality(&sb, &local);
     let (flows, problems) = logical::flows(program, &sb, &local, &locality);
-    program.output(FLOWS, &flows);
+    program.output(FLOWS, &flows.concat(&physical::flows(program, &sb, &local, &locality)));
     program.output(LOCAL_DATAPATHS, &locality.reach);
     program.output(RELATED_PORTS, &locality.related);
     program.output(ZONES, &zone::wanted(&sb, &locality));

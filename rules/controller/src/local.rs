@@ -40,6 +40,17 @@ pub struct Interface {
     pub encap: u16,
 }
 
+/// How long packets of an interface may be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Mtu {
+    /// The chassis.
+    pub chassis: Uuid,
+    /// The logical port.
+    pub port: Text,
+    /// Bytes, without the Ethernet header.
+    pub mtu: u16,
+}
+
 /// A tunnel of the integration bridge (`external_ids:ovn-chassis-id`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Tunnel {
@@ -55,6 +66,24 @@ pub struct Tunnel {
     pub encap: u16,
     /// Its OpenFlow port.
     pub ofport: u16,
+}
+
+/// Which of the fields `tun_metadataN` holds OVN's option of Geneve tunnels; 0 of a chassis without such a row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TunnelOption {
+    /// The chassis.
+    pub chassis: Uuid,
+    /// The field's number, below 64.
+    pub field: u8,
+}
+
+/// BFD says that the chassis at the other end of a tunnel answers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Alive {
+    /// The chassis.
+    pub chassis: Uuid,
+    /// The chassis at the other end.
+    pub remote: Uuid,
 }
 
 /// A patch port of the integration bridge that leads to a physical network.

@@ -29,10 +29,22 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::texts::<sb::PortGroup>("sb.Port_Group.ports", &["ports"]),
     InputTable::links::<sb::HaChassisGroup>("sb.HA_Chassis_Group.ha_chassis", &["ha_chassis"]),
     InputTable::of::<sb::HaChassis>("sb.HA_Chassis"),
+    InputTable::links::<sb::HaChassisGroup>("sb.HA_Chassis_Group.ref_chassis", &["ref_chassis"]),
+    InputTable::of::<seen::Chassis>("sb.Chassis"),
+    InputTable::of::<seen::Encap>("sb.Encap"),
     InputTable::of::<sb::DhcpOptions>("sb.DHCP_Options"),
     InputTable::of::<sb::Dhcpv6Options>("sb.DHCPv6_Options"),
 ];
 
 /// Inputs of what chassis know by themselves; the rows are those of [`local`](crate::local).
-pub const LOCAL_INPUTS: &[&str] =
-    &["local.Switch", "local.Chassis", "local.Interface", "local.Tunnel", "local.Patch", "local.Zone"];
+pub const LOCAL_INPUTS: &[&str] = &[
+    "local.Switch",
+    "local.Chassis",
+    "local.Interface",
+    "local.Mtu",
+    "local.Tunnel",
+    "local.TunnelOption",
+    "local.Alive",
+    "local.Patch",
+    "local.Zone",
+];

@@ -42,7 +42,7 @@ fn datapath_zones(datapath: &seen::Datapath) -> Vec<(Text, Option<u16>)> {
 }
 
 /// How a datapath is called in names of zones.
-fn datapath_name(datapath: &seen::Datapath) -> Text {
+pub(crate) fn datapath_name(datapath: &seen::Datapath) -> Text {
     datapath.external_ids.get("name").cloned().unwrap_or_else(|| datapath.uuid.to_string().into())
 }
 

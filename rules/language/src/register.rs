@@ -14,6 +14,8 @@ pub const CT_ZONE: Field = Field::register(13);
 pub const INPORT: Field = Field::register(14);
 /// Logical output port.
 pub const OUTPORT: Field = Field::register(15);
+/// The tunnel that the packet came from (high half).
+pub const TUNNEL: Field = Field::register(5);
 /// Logical output port on another chassis.
 pub const REMOTE_OUTPORT: Field = Field::register(1);
 /// Argument and result of look-ups of neighbours by IPv4.
@@ -38,18 +40,39 @@ pub const OLD_AFFINITY_PORT: Field = Field::register(8);
 pub struct Flag(pub u16);
 
 impl Flag {
+    /// The packet may go out where it came in.
+    pub const LOOPBACK: Flag = Flag(0);
+    /// The packet is from a gateway that knows no logical ports (VTEP).
+    pub const FROM_RAMP: Flag = Flag(1);
+    /// The packet does not leave the chassis.
+    pub const LOCAL_ONLY: Flag = Flag(4);
+    /// The packet is from a container.
+    pub const NESTED: Flag = Flag(5);
     /// A neighbour is known.
     pub const LOOKUP_MAC: Flag = Flag(6);
     /// The connection is load balanced back to its origin.
     pub const LB_HAIRPIN: Flag = Flag(7);
     /// An Ethernet address is learned.
     pub const LOOKUP_FDB: Flag = Flag(8);
+    /// The packet is from a local port.
+    pub const LOCALPORT: Flag = Flag(10);
     /// Port security drops the packet.
     pub const PORT_SEC: Flag = Flag(12);
     /// The next hop of the connection is known.
     pub const ECMP_NH: Flag = Flag(13);
     /// The client stays with a backend.
     pub const LB_AFFINITY: Flag = Flag(14);
+    /// The packet is from a tunnel.
+    pub const FROM_TUNNEL: Flag = Flag(16);
+    /// The packet may leave by a physical network in spite of [`Flag::LOCAL_ONLY`].
+    pub const OVERRIDE_LOCAL_ONLY: Flag = Flag(18);
+    /// The packet has been through connection tracking in the zone of the other port of its network function.
+    pub const RECIRCULATED: Flag = Flag(24);
+
+    /// The bit, in place.
+    pub fn mask(self) -> u128 {
+        1 << self.0
+    }
 
     /// The bit.
     pub fn bit(self) -> Subfield {

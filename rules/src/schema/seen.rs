@@ -37,6 +37,26 @@ table! {
         additional_chassis: Vec<Uuid> = "additional_chassis",
         /// The chassis that stand in for it.
         ha_chassis_group: Option<Uuid> = "ha_chassis_group",
+        /// The port, by name, for which a port of type `mirror` receives copies.
+        mirror_port: Option<Text> = "mirror_port",
+        /// The addresses behind it.
+        mac: Vec<Text> = "mac",
+        /// Through which end of tunnels the chassis that has bound it wants its packets.
+        encap: Option<Uuid> = "encap",
+    }
+
+    /// A hypervisor or gateway.
+    pub struct Chassis in Southbound "Chassis" {
+        /// Its system identifier, unique.
+        name: Text = "name",
+        /// What it can do and how it is set up.
+        other_config: Map = "other_config",
+    }
+
+    /// An end of tunnels.
+    pub struct Encap in Southbound "Encap" {
+        /// Its address.
+        ip: Text = "ip",
     }
 
     /// What a group of chassis is called; its members are an input of their own.

@@ -102,7 +102,7 @@ impl Field {
     pub const XXREG1: Field = Field::named("xxreg1");
 
     /// The field of that name in the table; only for constants, where a wrong name fails the build.
-    pub(crate) const fn named(name: &str) -> Field {
+    pub const fn named(name: &str) -> Field {
         let mut index = 0;
         while index < FIELDS.len() {
             if same(FIELDS[index].name.as_bytes(), name.as_bytes()) {

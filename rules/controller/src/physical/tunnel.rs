@@ -1,0 +1,245 @@
+//! Tunnels: which one leads to a chassis, what a packet carries in them, and packets that come out of them.
+
+use std::sync::Arc;
+
+use northflow_engine::{Index, Relation};
+use northflow_language::openflow::{Action, Field};
+use northflow_language::register::{self, Flag};
+use northflow_language::table;
+use northflow_rules::ovsdb::{Text, Uuid};
+use serde::{Deserialize, Serialize};
+
+use super::build::{Fields, TUNNEL_ID, copy, load, row, set_flag};
+use super::port::{Kind, Port};
+use crate::inputs::Local;
+use crate::local;
+use crate::row::{Flow, Row};
+
+/// The first number of multicast groups.
+const FIRST_MULTICAST: u32 = 0x8000;
+/// The same in the 12 bits that VXLAN has.
+const FIRST_MULTICAST_VXLAN: u32 = 0x800;
+
+/// How a tunnel carries packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) enum Kept {
+    /// Geneve: the datapath is the network's number, and a field has both ports.
+    Geneve(Field),
+    /// VXLAN: the network's number is made of the datapath and the output port.
+    Vxlan,
+}
+
+/// A tunnel.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) struct Tunnel {
+    pub ofport: u16,
+    pub kept: Kept,
+    pub remote_ip: Text,
+    /// The own end, by its number.
+    pub encap: u16,
+}
+
+/// The tunnels from a chassis to another one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) struct Ways {
+    pub chassis: Uuid,
+    pub remote: Uuid,
+    /// How many own ends of tunnels the chassis has.
+    pub encaps: u16,
+    /// By their numbers.
+    tunnels: Vec<Tunnel>,
+}
+
+impl Ways {
+    /// Some tunnel: the first.
+    pub fn first(&self) -> Option<&Tunnel> {
+        self.tunnels.first()
+    }
+
+    /// The tunnel to an end of the other chassis, from an own end; some other if there is none.
+    pub fn best(&self, remote_ip: Option<&str>, encap: u16) -> Option<&Tunnel> {
+        let fits = |tunnel: &&Tunnel| {
+            tunnel.encap == encap && remote_ip.is_none_or(|remote_ip| *tunnel.remote_ip == *remote_ip)
+        };
+        self.tunnels.iter().find(fits).or_else(|| self.first())
+    }
+}
+
+impl Tunnel {
+    fn new(tunnel: &local::Tunnel, option: Option<Field>) -> Option<Tunnel> {
+        let kept = match &*tunnel.kind {
+            "geneve" => Kept::Geneve(option?),
+            "vxlan" => Kept::Vxlan,
+            _ => return None,
+        };
+        let (ofport, encap) = (tunnel.ofport, tunnel.encap);
+        Some(Tunnel { ofport, kept, remote_ip: tunnel.remote_ip.clone(), encap })
+    }
+}
+
+impl Kept {
+    /// Writes what a packet to a port or group of a datapath carries.
+    pub fn write(self, datapath: u32, port: u32) -> Vec<Action> {
+        match self {
+            Kept::Geneve(option) => vec![
+                load(TUNNEL_ID, 0, 24, datapath),
+                load(option, 0, 32, port),
+                copy(register::INPORT, 0, option, 16, 15),
+            ],
+            Kept::Vxlan => {
+                let port = match port {
+                    FIRST_MULTICAST.. => FIRST_MULTICAST_VXLAN | port & (FIRST_MULTICAST_VXLAN - 1),
+                    port => port,
+                };
+                vec![load(TUNNEL_ID, 0, 24, datapath | port << 12)]
+            }
+        }
+    }
+
+    /// Writes what a packet to a gateway carries that knows no logical ports.
+    pub fn write_for(self, datapath: u32, port: u32, ramp: bool) -> Vec<Action> {
+        match self {
+            Kept::Vxlan if ramp => vec![load(TUNNEL_ID, 0, 24, datapath)],
+            kept => kept.write(datapath, port),
+        }
+    }
+
+    /// Reads what a packet carries.
+    pub fn read(self, ofport: u16) -> Vec<Action> {
+        match self {
+            Kept::Geneve(option) => vec![
+                copy(TUNNEL_ID, 0, Field::METADATA, 0, 24),
+                copy(option, 16, register::INPORT, 0, 15),
+                copy(option, 0, register::OUTPORT, 0, 16),
+                load(register::TUNNEL, 16, 16, ofport),
+            ],
+            Kept::Vxlan => vec![
+                copy(TUNNEL_ID, 12, register::OUTPORT, 0, 12),
+                copy(TUNNEL_ID, 0, Field::METADATA, 0, 12),
+            ],
+        }
+    }
+}
+
+/// The tunnels, as they are used: (chassis, remote chassis, tunnel).
+fn tunnels(local: &Local) -> Relation<(Uuid, Uuid, Tunnel)> {
+    let options = local.tunnel_option.index_by(|option| option.chassis);
+    local.tunnel.index_by(|tunnel| tunnel.chassis).join_optional(&options, |tunnel, option| {
+        let field = option.map_or(0, |option| option.field);
+        let field = Field::find(&format!("tun_metadata{field}"));
+        Tunnel::new(tunnel, field).map(|kept| (tunnel.chassis, tunnel.remote, kept))
+    })
+}
+
+/// From which chassis to which there are tunnels: by both.
+///
+/// Cost: a tunnel costs those between its two chassis.
+pub(super) fn ways(local: &Local) -> Index<(Uuid, Uuid), Arc<Ways>> {
+    let encaps = local.chassis.map(|chassis| (chassis.chassis, chassis.encap_ips.len() as u16));
+    tunnels(local)
+        .index_by(|(chassis, ..)| *chassis)
+        .join(&encaps.index_by(|(chassis, _)| *chassis), |tunnel, (_, encaps)| (tunnel.clone(), *encaps))
+        .index_by(|((chassis, remote, _), _)| (*chassis, *remote))
+        .reduce(|group| {
+            let ((chassis, remote, _), encaps) = group.any().clone();
+            let mut tunnels: Vec<Tunnel> = group.rows().map(|((.., tunnel), _)| tunnel.clone()).collect();
+            tunnels.sort();
+            Some(Arc::new(Ways { chassis, remote, encaps, tunnels }))
+        })
+        .index_by(|ways| (ways.chassis, ways.remote))
+}
+
+/// Packets that come out of tunnels; those of gateways without logical ports by the port that stands for
+/// these.
+///
+/// Cost: a tunnel costs its rows.
+pub(super) fn flows(local: &Local, ports: &Relation<Arc<Port>>) -> Relation<Flow> {
+    let tunnels = tunnels(local);
+    let coming = tunnels.flat_map(|(chassis, _, tunnel)| {
+        let chassis = *chassis;
+        rows(tunnel).into_iter().map(move |row| Flow { chassis, row })
+    });
+    let gateways = ports.filter(|port| port.kind == Kind::Vtep && port.chassis.is_some());
+    let from_gateways = gateways.index_by(|port| port.chassis).join_flat(
+        &tunnels.filter(|(.., tunnel)| tunnel.kept == Kept::Vxlan).index_by(|(_, remote, _)| Some(*remote)),
+        |port, (chassis, _, tunnel)| {
+            gateway_row(port, tunnel.ofport).map(|row| Flow { chassis: *chassis, row })
+        },
+    );
+    coming.concat(&from_gateways)
+}
+
+fn rows(tunnel: &Tunnel) -> Vec<Row> {
+    let from = || Fields::in_port(tunnel.ofport);
+    let mut actions = tunnel.kept.read(tunnel.ofport);
+    actions.push(Action::resubmit(table::LOCAL_OUTPUT));
+    let mut rows = vec![row(table::PHYSICAL_TO_LOGICAL, 100, from(), Uuid::ZERO, &actions)];
+    // That a packet is too large for a path may be said to a port here, or to the datapath that sent it.
+    actions.extend([set_flag(Flag::FROM_TUNNEL), Action::resubmit(table::CT_ZONE_LOOKUP)]);
+    for fields in [from().icmp(false, 3, 4), from().icmp(true, 2, 0)] {
+        rows.push(row(table::PHYSICAL_TO_LOGICAL, 120, fields, Uuid::ZERO, &actions));
+    }
+    if tunnel.kept == Kept::Vxlan {
+        // Multicast groups have other numbers in the 12 bits of VXLAN.
+        let multicast = u128::from(FIRST_MULTICAST_VXLAN) << 12;
+        let actions = [
+            load(register::OUTPORT, 15, 1, 1u8),
+            copy(TUNNEL_ID, 12, register::OUTPORT, 0, 11),
+            copy(TUNNEL_ID, 0, Field::METADATA, 0, 12),
+            Action::resubmit(table::LOCAL_OUTPUT),
+        ];
+        let fields = from().bits(TUNNEL_ID, multicast, multicast);
+        rows.push(row(table::PHYSICAL_TO_LOGICAL, 105, fields, Uuid::ZERO, &actions));
+    }
+    rows.into_iter().flatten().collect()
+}
+
+/// Packets of a gateway without logical ports are those of the port that stands for it.
+fn gateway_row(port: &Port, ofport: u16) -> Option<Row> {
+    let fields = Fields::in_port(ofport).is(TUNNEL_ID, port.datapath_key);
+    let actions = [
+        copy(TUNNEL_ID, 0, Field::METADATA, 0, 24),
+        load(register::INPORT, 0, 15, port.key),
+        set_flag(Flag::FROM_RAMP),
+        Action::resubmit(table::INGRESS),
+    ];
+    row(table::PHYSICAL_TO_LOGICAL, 110, fields, port.uuid, &actions)
+}
+
+#[cfg(test)]
+mod tests {
+    use northflow_language::openflow::List;
+
+    use super::*;
+
+    #[test]
+    fn what_packets_carry() {
+        let option = Field::named("tun_metadata0");
+        let geneve = List(&Kept::Geneve(option).write(3, 0x8000)).to_string();
+        assert_eq!(
+            geneve,
+            "set_field:0x3/0xffffff->tun_id,set_field:0x8000/0xffffffff->tun_metadata0,\
+             move:NXM_NX_REG14[0..14]->NXM_NX_TUN_METADATA0[16..30]"
+        );
+        let vxlan = |port, ramp| List(&Kept::Vxlan.write_for(3, port, ramp)).to_string();
+        assert_eq!(vxlan(5, false), "set_field:0x5003/0xffffff->tun_id");
+        assert_eq!(vxlan(0x8001, false), "set_field:0x801003/0xffffff->tun_id");
+        assert_eq!(vxlan(5, true), "set_field:0x3/0xffffff->tun_id");
+    }
+
+    #[test]
+    fn the_best_tunnel() {
+        let tunnel = |ofport, remote_ip: &str, encap| Tunnel {
+            ofport,
+            kept: Kept::Vxlan,
+            remote_ip: remote_ip.into(),
+            encap,
+        };
+        let tunnels = vec![tunnel(1, "a", 0), tunnel(2, "a", 1), tunnel(3, "b", 1)];
+        let ways = Ways { chassis: Uuid(1), remote: Uuid(2), encaps: 2, tunnels };
+        let best = |remote_ip, encap| ways.best(remote_ip, encap).map(|tunnel| tunnel.ofport);
+        assert_eq!(best(Some("b"), 1), Some(3));
+        assert_eq!(best(None, 1), Some(2));
+        assert_eq!(best(Some("c"), 1), Some(1));
+    }
+}
