@@ -189,9 +189,12 @@ fn crossing_near(crossing: &Relation<(Arc<Group>, Keys, Keys)>, sites: &Sites) -
     crossing.filter(|(group, ..)| group.transit).index_by(|(group, ..)| group.datapath).join_flat(
         &sites.exits_by_datapath,
         |(group, _, patches), exit| {
-            let (chassis, group) = (exit.chassis, Arc::clone(group));
-            let patches = patches.to_vec().into_iter();
-            patches.map(move |(uuid, key)| At { chassis, group: Arc::clone(&group), what: (uuid, key, 0) })
+            let near = patches.iter().map(|(uuid, key)| At {
+                chassis: exit.chassis,
+                group: Arc::clone(group),
+                what: (*uuid, *key, 0),
+            });
+            near.collect::<Vec<_>>()
         },
     )
 }
