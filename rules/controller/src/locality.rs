@@ -56,6 +56,10 @@ pub struct Locality {
     pub present: Relation<Present>,
     /// The ports of which `is_chassis_resident` is true.
     pub resident: Relation<Resident>,
+    /// How datapaths lead to one another.
+    pub(crate) passages: Relation<Passage>,
+    /// The chassis of each group: (group, chassis).
+    pub(crate) members: Relation<(Uuid, Uuid)>,
 }
 
 /// What `is_chassis_resident` asks for.
@@ -69,16 +73,16 @@ pub struct Resident {
 
 /// From one datapath a chassis comes to another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Edge {
-    from: Uuid,
-    to: Uuid,
+pub(crate) struct Edge {
+    pub from: Uuid,
+    pub to: Uuid,
 }
 
 /// An edge that only some chassis take: one, or those of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct EdgeOf {
-    edge: Edge,
-    of: Uuid,
+pub(crate) struct EdgeOf {
+    pub edge: Edge,
+    pub of: Uuid,
 }
 
 /// A port that leads to another datapath: the columns that decide who takes it.
@@ -110,10 +114,24 @@ struct Gated {
 
 /// An edge and who takes it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-enum Way {
+pub(crate) enum Way {
+    /// All chassis.
     All(Edge),
+    /// Those of a group.
     Group(EdgeOf),
+    /// One.
     One(EdgeOf),
+}
+
+/// A way through two ports that lead to each other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct Passage {
+    /// The port on the near side.
+    pub near: Text,
+    /// Its peer.
+    pub far: Text,
+    /// The edge, and who takes it.
+    pub way: Way,
 }
 
 /// The port as seen here.
@@ -158,7 +176,8 @@ pub fn locality(sb: &Southbound, local: &Local) -> Locality {
     let on = bound.concat(&by_interface).concat(&by_group).distinct();
     let on = on.index_by(|present| present.chassis).semijoin(&here);
 
-    let reach = reach(sb, &on, &members);
+    let passages = passages(sb);
+    let reach = reach(&passages, &on, &members);
     let by_datapath = reach.index_by(|reach| reach.datapath);
     let networks = sb.port.filter(|port| &*port.type_ == "localnet").index_by(|port| port.datapath);
     let networks = networks.join(&by_datapath, |port, reach| present(port, reach.chassis));
@@ -178,7 +197,7 @@ pub fn locality(sb: &Southbound, local: &Local) -> Locality {
         .flat_map(|port| port.chassis.map(|chassis| Resident { chassis, port: port.logical_port.clone() }))
         .index_by(|resident| resident.chassis)
         .semijoin(&here);
-    Locality { reach, by_datapath, related, present, resident }
+    Locality { reach, by_datapath, related, present, resident, passages, members }
 }
 
 /// The chassis of each group: (group, chassis).
@@ -196,8 +215,12 @@ fn ha_members(sb: &Southbound) -> Relation<(Uuid, Uuid)> {
 /// The datapaths of each chassis.
 ///
 /// Cost: as [`locality`].
-fn reach(sb: &Southbound, on: &Relation<Present>, members: &Relation<(Uuid, Uuid)>) -> Relation<Reach> {
-    let ways = ways(sb);
+fn reach(
+    passages: &Relation<Passage>,
+    on: &Relation<Present>,
+    members: &Relation<(Uuid, Uuid)>,
+) -> Relation<Reach> {
+    let ways = passages.map(|passage| passage.way.clone());
     let all = ways.flat_map(|way| if let Way::All(edge) = way { Some(*edge) } else { None }).distinct();
     let one = ways.flat_map(|way| if let Way::One(edge) = way { Some(*edge) } else { None });
     let grouped = ways
@@ -220,7 +243,7 @@ fn reach(sb: &Southbound, on: &Relation<Present>, members: &Relation<(Uuid, Uuid
 }
 
 /// The edges between datapaths.
-fn ways(sb: &Southbound) -> Relation<Way> {
+fn passages(sb: &Southbound) -> Relation<Passage> {
     let sides = sb.port.flat_map(side);
     let redirects = sb.port.filter(|port| &*port.type_ == "chassisredirect").map(|port| {
         let always = port.options.get_bool("always-redirect", false);
@@ -237,7 +260,10 @@ fn ways(sb: &Southbound) -> Relation<Way> {
         gated.index_by(|gated| gated.side.datapath).join(&is_switch, |gated, at| (gated.clone(), at.1));
     placed.index_by(|(gated, _)| (gated.side.name.clone(), gated.side.peer.clone())).join_flat(
         &placed.index_by(|(gated, _)| (gated.side.peer.clone(), gated.side.name.clone())),
-        |near, far| way(&near.0, near.1, &far.0, far.1),
+        |(near, near_is_switch), (far, far_is_switch)| {
+            let way = way(near, *near_is_switch, far, *far_is_switch)?;
+            Some(Passage { near: near.side.name.clone(), far: far.side.name.clone(), way })
+        },
     )
 }
 

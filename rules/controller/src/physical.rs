@@ -8,7 +8,11 @@
 mod build;
 mod constant;
 mod gateway;
+mod interconnect;
+mod migration;
 mod multicast;
+mod network;
+mod network_function;
 mod peer;
 mod port;
 mod remote;
@@ -32,7 +36,8 @@ pub fn flows(program: &Builder, sb: &Southbound, local: &Local, locality: &Local
     let settings = setting::settings(sb, local);
     let zones = site::zones(local);
     let ports = port::ports(sb);
-    let ways = tunnel::ways(local);
+    let all_ways = tunnel::ways(local);
+    let ways = all_ways.index_by(|ways| (ways.chassis, ways.remote));
     let sites = site::sites(sb, local, locality, &ports, &settings, &zones);
     let seats = seat::seats(local, &ports, &sites, &zones);
     let bundles = gateway::bundles(sb);
@@ -47,5 +52,9 @@ pub fn flows(program: &Builder, sb: &Southbound, local: &Local, locality: &Local
         peer::flows(&pairs, &sites, &zones),
         multicast::flows(sb, &ports, &seats, &sites, &ways, &zones, &stands),
         zone_lookup::flows(&ports, &sites, &zones),
+        network::flows(sb, local, locality, &ports, &seats, &pairs),
+        interconnect::flows(sb, &all_ways),
+        migration::flows(sb, local, &ports, &seats, &sites, &ways),
+        network_function::flows(&ports, &seats, &all_ways, &zones),
     ])
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use northflow_engine::{Index, Relation};
+use northflow_engine::Relation;
 use northflow_language::openflow::{Action, Field};
 use northflow_language::register::{self, Flag};
 use northflow_language::table;
@@ -56,6 +56,11 @@ impl Ways {
         self.tunnels.first()
     }
 
+    /// All of them.
+    pub fn tunnels(&self) -> &[Tunnel] {
+        &self.tunnels
+    }
+
     /// The tunnel to an end of the other chassis, from an own end; some other if there is none.
     pub fn best(&self, remote_ip: Option<&str>, encap: u16) -> Option<&Tunnel> {
         let fits = |tunnel: &&Tunnel| {
@@ -74,6 +79,15 @@ impl Tunnel {
         };
         let (ofport, encap) = (tunnel.ofport, tunnel.encap);
         Some(Tunnel { ofport, kept, remote_ip: tunnel.remote_ip.clone(), encap })
+    }
+
+    /// How many bytes a packet gains in it.
+    pub fn overhead(&self) -> u16 {
+        let header = match self.kept {
+            Kept::Geneve(_) => 38,
+            Kept::Vxlan => 30,
+        };
+        header + if self.remote_ip.contains(':') { 40 } else { 20 }
     }
 }
 
@@ -131,10 +145,10 @@ fn tunnels(local: &Local) -> Relation<(Uuid, Uuid, Tunnel)> {
     })
 }
 
-/// From which chassis to which there are tunnels: by both.
+/// From which chassis to which there are tunnels.
 ///
 /// Cost: a tunnel costs those between its two chassis.
-pub(super) fn ways(local: &Local) -> Index<(Uuid, Uuid), Arc<Ways>> {
+pub(super) fn ways(local: &Local) -> Relation<Arc<Ways>> {
     let encaps = local.chassis.map(|chassis| (chassis.chassis, chassis.encap_ips.len() as u16));
     tunnels(local)
         .index_by(|(chassis, ..)| *chassis)
@@ -146,7 +160,6 @@ pub(super) fn ways(local: &Local) -> Index<(Uuid, Uuid), Arc<Ways>> {
             tunnels.sort();
             Some(Arc::new(Ways { chassis, remote, encaps, tunnels }))
         })
-        .index_by(|ways| (ways.chassis, ways.remote))
 }
 
 /// Packets that come out of tunnels; those of gateways without logical ports by the port that stands for

@@ -84,14 +84,18 @@ impl FragmentMtu {
     }
 
     /// A note, which the controller finds when it answers for the packet.
-    pub(super) fn encode(self, encoder: &mut Encoder<'_>) {
+    pub fn note(self) -> openflow::Action {
         let mut note = Self::MAGIC.to_vec();
         note.extend([0, u8::from(self.ipv6), 0, 0]);
         match self.ipv6 {
             true => note.extend(self.mtu.to_be_bytes()),
             false => note.extend((self.mtu as u16).to_be_bytes()),
         }
-        encoder.push(openflow::Action::Note(note));
+        openflow::Action::Note(note)
+    }
+
+    pub(super) fn encode(self, encoder: &mut Encoder<'_>) {
+        encoder.push(self.note());
     }
 }
 
