@@ -3,6 +3,10 @@
 use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
 use northflow_rules::schema::Database;
 
+use crate::ovsdb::client::Operations;
+use crate::ovsdb::client::ops::{RowWriter, Where};
+use crate::tables::written_type;
+
 /// Columns by name.
 pub type Columns = Vec<(Text, Datum)>;
 
@@ -37,4 +41,39 @@ pub enum Edit {
     },
     /// It goes.
     Delete,
+}
+
+/// Adds the operations that make `changes`.
+pub fn add_all(operations: &mut Operations, changes: &[RowChange]) {
+    for change in changes {
+        add(operations, change);
+    }
+}
+
+fn add(operations: &mut Operations, change: &RowChange) {
+    let row = Where::Row(change.uuid);
+    match &change.edit {
+        Edit::Insert(columns) => {
+            operations.insert(&change.table, Some(change.uuid), |row| write(row, columns));
+        }
+        Edit::Update(columns) => operations.update(&change.table, row, |row| write(row, columns)),
+        Edit::Elements { column, insert, delete } => {
+            let (set, ty) = (|atoms: &[Atom]| Datum::Set(atoms.to_vec()), written_type(&Datum::Set(Vec::new())));
+            operations.mutate(&change.table, row, |mutations| {
+                if !delete.is_empty() {
+                    mutations.delete(column, &set(delete), &ty);
+                }
+                if !insert.is_empty() {
+                    mutations.insert(column, &set(insert), &ty);
+                }
+            });
+        }
+        Edit::Delete => operations.delete(&change.table, row),
+    }
+}
+
+fn write(row: &mut RowWriter<'_>, columns: &[(Text, Datum)]) {
+    for (name, datum) in columns {
+        row.column(name, datum, &written_type(datum));
+    }
 }

@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 pub mod change;
+pub mod controller;
 pub mod memory;
 pub mod net;
 pub mod northd;

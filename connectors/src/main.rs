@@ -1,10 +1,10 @@
-//! The `northflow` command. Started under the name `ovn-northd` it is that daemon.
+//! The `northflow` command. Started under the name `ovn-northd` or `ovn-controller` it is that daemon.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
-use northflow_connectors::{northd, replay};
+use northflow_connectors::{controller, northd, replay};
 
 /// The first epoch takes a multiple of what stays. This allocator gives it back to the system.
 #[global_allocator]
@@ -15,8 +15,9 @@ northflow: OVN's control plane as one incremental dataflow
 usage: northflow COMMAND [OPTION]...
 
 commands:
-  northd    translate the northbound into the southbound database, in ovn-northd's place
-  replay    follow a database file from change to change, without any server
+  northd      translate the northbound into the southbound database, in ovn-northd's place
+  controller  have a chassis' switch do what the southbound database says, in ovn-controller's place
+  replay      follow a database file from change to change, without any server
 
 Each command describes its options with --help.
 ";
@@ -25,12 +26,15 @@ fn main() -> ExitCode {
     let mut args = std::env::args_os();
     let program = args.next().unwrap_or_default();
     let name = Path::new(&program).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if name == "ovn-northd" {
-        return northd::run(&name, args);
+    match &*name {
+        "ovn-northd" => return northd::run(&name, args),
+        "ovn-controller" => return controller::run(&name, args),
+        _ => {}
     }
     let command = args.next().map(|command| command.to_string_lossy().into_owned());
     match command.as_deref() {
         Some("northd") => northd::run("ovn-northd", args),
+        Some("controller") => controller::run("ovn-controller", args),
         Some("replay") => replay::run(args),
         Some("-h" | "--help") => {
             print!("{USAGE}");

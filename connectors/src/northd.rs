@@ -9,7 +9,7 @@ mod feed;
 mod held;
 mod progress;
 mod side;
-mod stats;
+pub(crate) mod stats;
 mod tuning;
 
 use std::ffi::OsString;

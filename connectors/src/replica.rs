@@ -9,10 +9,10 @@ mod elements;
 use std::collections::HashMap;
 use std::fmt;
 
-use northflow_engine::{Rec, Transaction};
+use northflow_engine::{Rec, Record, Transaction};
 use northflow_rules::binding::{InputTable, Shape};
 use northflow_rules::ovsdb::{Atom, Datum, Uuid};
-use northflow_rules::schema::{ColumnError, Database};
+use northflow_rules::schema::{ColumnError, Database, Table};
 
 use crate::change::{Columns, Edit, RowChange};
 use crate::ovsdb::codec::apply_diff;
@@ -282,6 +282,18 @@ impl Replica {
     /// One of a table's rows: the row, of a table that has one.
     pub fn any(&self, table: usize) -> Option<&Rec> {
         self.tables[table].parts.first()?.rows.values().next()
+    }
+
+    /// The rows of the table of `T`, whose first input has rows of that type; none if it is not read.
+    pub fn rows<T: Table + Record>(&self) -> impl Iterator<Item = &T> {
+        let part = self.find(T::DATABASE, T::NAME).and_then(|at| self.tables[at].parts.first());
+        part.into_iter().flat_map(|part| part.rows.values()).filter_map(Rec::try_get)
+    }
+
+    /// One row of the table of `T`, as [`Self::rows`] has it.
+    pub fn row<T: Table + Record>(&self, uuid: Uuid) -> Option<&T> {
+        let part = self.tables[self.find(T::DATABASE, T::NAME)?].parts.first()?;
+        part.rows.get(&uuid)?.try_get()
     }
 
     /// The identifiers of a table's rows.

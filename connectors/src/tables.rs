@@ -1,5 +1,6 @@
 //! What rows of the typed tables look like as database columns.
 
+use northflow_rules::ovsdb::Datum;
 use northflow_rules::schema::Kind;
 
 use crate::ovsdb::schema::{AtomType, BaseType, ColumnType, UNLIMITED};
@@ -12,6 +13,12 @@ pub fn column_type(kind: &Kind) -> ColumnType {
         min: u32::from(!kind.optional),
         max: if kind.many { UNLIMITED } else { 1 },
     }
+}
+
+/// A type that is written as `datum` is.
+pub fn written_type(datum: &Datum) -> ColumnType {
+    let value = matches!(datum, Datum::Map(_)).then(|| BaseType::any(AtomType::String));
+    ColumnType { min: 0, max: UNLIMITED, value, ..ColumnType::scalar(AtomType::String) }
 }
 
 fn atom_type(name: &str) -> AtomType {

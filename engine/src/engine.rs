@@ -96,6 +96,11 @@ impl Transaction {
         self.changes.len()
     }
 
+    /// Its row changes in the order in which they were added: the input, the row, and how many more or less.
+    pub fn into_changes(self) -> impl Iterator<Item = (&'static str, Rec, Weight)> {
+        self.changes.into_iter()
+    }
+
     /// Takes over the changes of another transaction: both become visible together.
     pub fn append(&mut self, other: Transaction) {
         self.changes.extend(other.changes);

@@ -13,6 +13,7 @@ mod column;
 mod map;
 pub mod nb;
 pub mod ovs;
+pub mod own;
 pub mod sb;
 pub mod seen;
 

@@ -120,7 +120,7 @@ fn dependencies_run_one_way() {
     };
     assert_eq!(ours("engine"), Vec::<String>::new());
     assert_eq!(ours("rules"), ["northflow-engine"]);
-    let below = ["northflow-engine", "northflow-language", "northflow-rules"];
+    let below = ["northflow-controller", "northflow-engine", "northflow-language", "northflow-rules"];
     assert!(ours("connectors").iter().all(|name| below.contains(&name.as_str())));
     // Tests may stand on what they test, and on nothing above it.
     assert!(dependencies("engine", true).iter().all(|name| !name.starts_with("northflow-")));

@@ -115,6 +115,24 @@ impl Switch {
         spawn(self.reference, &self.folder, program, args)
     }
 
+    /// Starts another program, called `name`, that looks for everything in the folder.
+    ///
+    /// # Errors
+    /// Why it cannot start.
+    pub fn start_program(&self, command: &mut Command, name: &str) -> Result<Process, String> {
+        command.env("OVS_RUNDIR", &self.folder).env("OVN_RUNDIR", &self.folder);
+        Process::spawn(command, &self.folder.join(format!("{name}.err")))
+    }
+
+    /// Asks `ovs-vswitchd` over its control socket.
+    ///
+    /// # Errors
+    /// The command and what it said.
+    pub fn appctl(&self, args: &[&str]) -> Result<String, String> {
+        let control = self.path("vswitchd.ctl");
+        self.output("ovs-appctl", &[&["-T", "10", "-t", &control], args].concat())
+    }
+
     /// Runs `ovs-vsctl` on the switch's database.
     ///
     /// # Errors

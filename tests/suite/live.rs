@@ -2,6 +2,7 @@
 
 mod aging;
 mod chassis;
+mod controller;
 mod dropin;
 mod faults;
 mod registration;
@@ -17,7 +18,7 @@ type Test = fn(&'static Reference) -> Result<(), Failed>;
 
 /// The tests of this module.
 pub fn trials() -> Vec<Trial> {
-    let tests: [(&str, Test); 18] = [
+    let tests: [(&str, Test); 21] = [
         ("commands", dropin::commands),
         ("progress", dropin::progress),
         ("empty", dropin::empty),
@@ -36,6 +37,9 @@ pub fn trials() -> Vec<Trial> {
         ("chassis", chassis::chassis),
         ("registration", registration::registered),
         ("aging", aging::aging),
+        ("controller_alone", controller::alone),
+        ("controller_restart", controller::restart),
+        ("controller_exit", controller::exit),
     ];
     tests.into_iter().map(|(name, test)| with_reference(format!("live::{name}"), test)).collect()
 }

@@ -1,4 +1,4 @@
-//! Row changes as database operations, and the contents of what we own as rows.
+//! The contents of what we own, as rows.
 
 use std::collections::BTreeMap;
 
@@ -10,51 +10,10 @@ use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use crate::change::{Edit, RowChange};
 use crate::memory::MemoryDatabase;
 use crate::ovsdb::client::Operations;
-use crate::ovsdb::client::ops::{RowWriter, Where};
+use crate::ovsdb::client::ops::Where;
 use crate::ovsdb::codec::RowSeed;
-use crate::ovsdb::schema::{AtomType, BaseType, ColumnSchema, ColumnType, UNLIMITED};
+use crate::ovsdb::schema::{AtomType, ColumnSchema, ColumnType};
 use crate::tables::column_type;
-
-/// Adds the operations that make `changes`.
-pub(super) fn add_all(operations: &mut Operations, changes: &[RowChange]) {
-    for change in changes {
-        add(operations, change);
-    }
-}
-
-fn add(operations: &mut Operations, change: &RowChange) {
-    let row = Where::Row(change.uuid);
-    match &change.edit {
-        Edit::Insert(columns) => {
-            operations.insert(&change.table, Some(change.uuid), |row| write(row, columns));
-        }
-        Edit::Update(columns) => operations.update(&change.table, row, |row| write(row, columns)),
-        Edit::Elements { column, insert, delete } => {
-            let (set, ty) = (|atoms: &[Atom]| Datum::Set(atoms.to_vec()), type_of(&Datum::Set(Vec::new())));
-            operations.mutate(&change.table, row, |mutations| {
-                if !delete.is_empty() {
-                    mutations.delete(column, &set(delete), &ty);
-                }
-                if !insert.is_empty() {
-                    mutations.insert(column, &set(insert), &ty);
-                }
-            });
-        }
-        Edit::Delete => operations.delete(&change.table, row),
-    }
-}
-
-fn write(row: &mut RowWriter<'_>, columns: &[(Text, Datum)]) {
-    for (name, datum) in columns {
-        row.column(name, datum, &type_of(datum));
-    }
-}
-
-/// A type that is written as `datum` is.
-fn type_of(datum: &Datum) -> ColumnType {
-    let value = matches!(datum, Datum::Map(_)).then(|| BaseType::any(AtomType::String));
-    ColumnType { min: 0, max: UNLIMITED, value, ..ColumnType::scalar(AtomType::String) }
-}
 
 /// The tables of `database` that the program owns, each with all columns that it writes.
 fn owned(database: Database, outputs: &'static [OutputTable]) -> impl Iterator<Item = &'static TableInfo> {

@@ -28,6 +28,7 @@ use super::held;
 use super::progress::Progress;
 use super::side::{Contents, Open, Side};
 use super::tuning::Tuning;
+use crate::change;
 use crate::memory::MemoryDatabase;
 use crate::ovsdb::client::{Command, Event, OperationResult, Operations, Outcome};
 use crate::process::coverage;
@@ -507,7 +508,7 @@ impl Core {
                 let changes = std::mem::take(&mut self.southbound.outgoing);
                 let mut operations = Operations::default();
                 operations.assert_lock(LOCK);
-                commit::add_all(&mut operations, &changes);
+                change::add_all(&mut operations, &changes);
                 let id = self.send(Database::Southbound, operations);
                 // A large transaction is not kept to be sent again: comparing costs no more.
                 let changes = (changes.len() <= KEPT).then_some(changes);
@@ -538,7 +539,7 @@ impl Core {
         }
         let changes = std::mem::take(&mut self.northbound.outgoing);
         let mut operations = Operations::default();
-        commit::add_all(&mut operations, &changes);
+        change::add_all(&mut operations, &changes);
         self.progress.report(now_ms(), &mut operations);
         if !operations.is_empty() {
             let id = self.send(Database::Northbound, operations);

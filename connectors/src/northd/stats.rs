@@ -4,7 +4,7 @@ use northflow_engine::NodeMetrics;
 
 /// Counters since the last `inc-engine/clear-stats`.
 #[derive(Debug, Default)]
-pub(super) struct Stats {
+pub(crate) struct Stats {
     /// Epochs in which each operator had run when the counters were cleared.
     cleared: Vec<u64>,
 }

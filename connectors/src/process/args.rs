@@ -9,12 +9,12 @@ use std::ffi::OsString;
 use std::fmt;
 
 use clap::error::{ContextKind, ErrorKind};
-use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::process::daemon;
 use crate::process::dirs::Dirs;
 use crate::process::vlog;
 use cli::Cli;
+pub(crate) use cli::Process;
 
 /// The release of OVN whose behaviour this program has.
 pub const OVN_VERSION: &str = "26.03.1";
@@ -158,13 +158,7 @@ pub fn parse(
     dirs: &Dirs,
     args: impl IntoIterator<Item = impl Into<OsString>>,
 ) -> Result<Parsed, ArgsError> {
-    let mut command =
-        Cli::command().no_binary_name(true).bin_name(program).override_usage(format!("{program} [OPTIONS]"));
-    let args: Vec<OsString> = args.into_iter().map(|arg| spell_out(arg.into())).collect();
-    let cli = command
-        .try_get_matches_from_mut(args)
-        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches))
-        .map_err(|error| refusal(&error, &command))?;
+    let (cli, mut command) = typed::<Cli>(program, "[OPTIONS]", args)?;
     if cli.help {
         return Ok(Parsed::Print(help(&mut command, program, dirs)));
     }
@@ -181,10 +175,25 @@ pub fn parse(
     settings(cli, program, dirs).map(|settings| Parsed::Run(Box::new(settings)))
 }
 
+/// Reads `args` as options of the type `C`; `usage` says what may be typed behind the program's name. Gives them with
+/// the command that they are of.
+pub(crate) fn typed<C: clap::CommandFactory + clap::FromArgMatches>(
+    program: &str,
+    usage: &str,
+    args: impl IntoIterator<Item = impl Into<OsString>>,
+) -> Result<(C, clap::Command), ArgsError> {
+    let mut command =
+        C::command().no_binary_name(true).bin_name(program).override_usage(format!("{program} {usage}"));
+    let args: Vec<OsString> = args.into_iter().map(|arg| spell_out(arg.into())).collect();
+    let cli = command
+        .try_get_matches_from_mut(args)
+        .and_then(|mut matches| C::from_arg_matches_mut(&mut matches))
+        .map_err(|error| refusal(&error, &command))?;
+    Ok((cli, command))
+}
+
 fn settings(cli: Cli, program: &str, dirs: &Dirs) -> Result<Settings, ArgsError> {
-    if let Some(option) = cli.tls.first_given() {
-        return Err(ArgsError::Tls(option.to_owned()));
-    }
+    let (daemon, log) = cli.daemon.settings(program, dirs)?;
     let mut warnings = Vec::new();
     let n_threads = cli.n_threads.as_deref().map_or(1, |text| threads(text, &mut warnings));
     if !cli.ignored.is_empty() {
@@ -206,22 +215,41 @@ fn settings(cli: Cli, program: &str, dirs: &Dirs) -> Result<Settings, ArgsError>
         workers: cli.workers.map_or(n_threads, |workers| usize::from(workers.get())),
         cluster: cluster(cli.processes, cli.process, cli.hostfile)?,
         unixctl: cli.unixctl,
-        daemon: daemon::Options {
-            detach: cli.detach,
-            monitor: cli.monitor,
-            no_chdir: cli.no_chdir,
-            pidfile: cli.pidfile.map(|name| dirs.pidfile(program, name.as_deref())),
-            overwrite_pidfile: cli.overwrite_pidfile,
-            user: cli.user,
-            log_file: cli.log_file.map(|name| dirs.log_file(program, name.as_deref())),
-        },
-        log: LogSettings {
-            levels: cli.verbose,
-            syslog_method: cli.syslog_method,
-            syslog_target: cli.syslog_target,
-        },
+        daemon,
+        log,
         warnings,
     })
+}
+
+impl Process {
+    /// How the daemon called `program` is to run and to log.
+    ///
+    /// # Errors
+    /// TLS options.
+    pub(crate) fn settings(
+        self,
+        program: &str,
+        dirs: &Dirs,
+    ) -> Result<(daemon::Options, LogSettings), ArgsError> {
+        if let Some(option) = self.tls.first_given() {
+            return Err(ArgsError::Tls(option.to_owned()));
+        }
+        let daemon = daemon::Options {
+            detach: self.detach,
+            monitor: self.monitor,
+            no_chdir: self.no_chdir,
+            pidfile: self.pidfile.map(|name| dirs.pidfile(program, name.as_deref())),
+            overwrite_pidfile: self.overwrite_pidfile,
+            user: self.user,
+            log_file: self.log_file.map(|name| dirs.log_file(program, name.as_deref())),
+        };
+        let log = LogSettings {
+            levels: self.verbose,
+            syslog_method: self.syslog_method,
+            syslog_target: self.syslog_target,
+        };
+        Ok((daemon, log))
+    }
 }
 
 /// The argument of `--n-threads`, brought into the range that ovn-northd(8) gives; what is no number counts as 0, as in
@@ -279,7 +307,7 @@ fn help(command: &mut clap::Command, program: &str, dirs: &Dirs) -> String {
 }
 
 /// The text of `--options`, which the completion of shells reads: each option on a line, long and short.
-fn options(command: &clap::Command) -> String {
+pub(crate) fn options(command: &clap::Command) -> String {
     let mut out = String::new();
     for arg in command.get_arguments().filter(|arg| !arg.is_positional()) {
         let values = arg.get_num_args().unwrap_or_default();

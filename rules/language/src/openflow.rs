@@ -20,6 +20,7 @@ pub use action::{
 pub use address::write_ipv6;
 pub use conntrack::{Conntrack, Nat, NatKind, NatRange, Zone};
 pub use decode::decode;
+pub(crate) use encode::put_value;
 pub use encode::{TooLong, encode};
 pub(crate) use field::write_hexadecimal;
 pub use field::{Field, Format, Subfield};

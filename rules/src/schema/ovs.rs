@@ -3,7 +3,7 @@
 //! Owned by who configures the switch, and by the switch itself where that is said. Of bridges, ports and
 //! interfaces northflow makes and deletes the integration bridge, tunnels and patch ports.
 
-use super::{Map, table};
+use super::{Map, UuidMap, table};
 use crate::ovsdb::{Text, Uuid};
 
 table! {
@@ -17,6 +17,16 @@ table! {
         iface_types: Vec<Text> = "iface_types",
         /// Its bridges, rows of [`Bridge`].
         bridges: Vec<Uuid> = "bridges",
+        /// What forwards packets, rows of [`Datapath`] by type. Written by the switch.
+        datapaths: UuidMap = "datapaths",
+        /// The release of the switch. Written by itself.
+        ovs_version: Option<Text> = "ovs_version",
+    }
+
+    /// What forwards packets of the bridges of one type.
+    pub struct Datapath in Switch "Datapath" {
+        /// What it can do. Written by the switch.
+        capabilities: Map = "capabilities",
     }
 
     /// A bridge.
@@ -57,6 +67,18 @@ table! {
         external_ids: Map = "external_ids",
         /// Its number in OpenFlow, -1 if it cannot be made. Written by the switch.
         ofport: Option<i64> = "ofport",
+        /// How it is watched whether the other end of a tunnel is alive.
+        bfd: Map = "bfd",
+        /// Whether it is. Written by the switch.
+        bfd_status: Map = "bfd_status",
+    }
+
+    /// Where samples of packets go.
+    pub struct CollectorSet in Switch "Flow_Sample_Collector_Set" {
+        /// Its number.
+        id: i64 = "id",
+        /// The bridge whose packets it is for, a row of [`Bridge`].
+        bridge: Uuid = "bridge",
     }
 }
 
@@ -73,6 +95,8 @@ mod tests {
             TableInfo::of::<Bridge>(),
             TableInfo::of::<Port>(),
             TableInfo::of::<Interface>(),
+            TableInfo::of::<Datapath>(),
+            TableInfo::of::<CollectorSet>(),
         ] {
             assert_eq!(faults(info), Vec::<String>::new());
         }

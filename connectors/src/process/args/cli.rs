@@ -44,6 +44,30 @@ pub(super) struct Cli {
     #[arg(long, value_name = "NODE", num_args = 0..=1, require_equals = true)]
     pub dump_inc_proc_graph: Option<Option<String>>,
 
+    #[command(flatten)]
+    pub daemon: Process,
+
+    /// Workers of the dataflow [default: as --n-threads]
+    #[arg(long, value_name = "N", help_heading = "northflow options")]
+    pub workers: Option<NonZeroU16>,
+    /// Processes that compute together
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "northflow options")]
+    pub processes: usize,
+    /// Which of them this is, from 0
+    #[arg(long, value_name = "I", default_value_t = 0, help_heading = "northflow options")]
+    pub process: usize,
+    /// HOST:PORT of each process, one a line
+    #[arg(long, value_name = "FILE", help_heading = "northflow options")]
+    pub hostfile: Option<PathBuf>,
+
+    /// Arguments that are no options. ovn-northd ignores them.
+    #[arg(hide = true)]
+    pub ignored: Vec<String>,
+}
+
+/// The options of every daemon.
+#[derive(Debug, Args)]
+pub(crate) struct Process {
     /// Run in the background
     #[arg(long, help_heading = "Daemon options")]
     pub detach: bool,
@@ -90,29 +114,12 @@ pub(super) struct Cli {
 
     #[command(flatten)]
     pub tls: Tls,
-
-    /// Workers of the dataflow [default: as --n-threads]
-    #[arg(long, value_name = "N", help_heading = "northflow options")]
-    pub workers: Option<NonZeroU16>,
-    /// Processes that compute together
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "northflow options")]
-    pub processes: usize,
-    /// Which of them this is, from 0
-    #[arg(long, value_name = "I", default_value_t = 0, help_heading = "northflow options")]
-    pub process: usize,
-    /// HOST:PORT of each process, one a line
-    #[arg(long, value_name = "FILE", help_heading = "northflow options")]
-    pub hostfile: Option<PathBuf>,
-
-    /// Arguments that are no options. ovn-northd ignores them.
-    #[arg(hide = true)]
-    pub ignored: Vec<String>,
 }
 
 /// TLS options: known, so that they can be refused by name.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "PKI and SSL/TLS options (not yet supported)")]
-pub(super) struct Tls {
+pub(crate) struct Tls {
     /// Private key
     #[arg(short = 'p', long, value_name = "FILE")]
     private_key: Option<String>,

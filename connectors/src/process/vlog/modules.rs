@@ -15,16 +15,28 @@ macro_rules! modules {
 }
 
 modules! {
+    /// Whether tunnels are alive.
+    BFD = "bfd";
+    /// Ports that this chassis binds.
+    BINDING = "binding";
+    /// What this chassis says of itself.
+    CHASSIS = "chassis";
     /// Counters of events.
     COVERAGE = "coverage";
+    /// Zones of connection tracking.
+    CT_ZONE = "ct_zone";
     /// Going to the background, pidfile, monitor.
     DAEMON_UNIX = "daemon_unix";
     /// Ids of datapaths and ports.
     DATAPATH_SYNC = "datapath_sync";
+    /// Tunnels to other chassis.
+    ENCAPS = "encaps";
     /// The dataflow engine.
     ENGINE = "engine";
     /// Signals that end the program.
     FATAL_SIGNAL = "fatal_signal";
+    /// Ports whose flows are installed.
+    IF_STATUS = "if_status";
     /// Incremental computation, as `inc-engine/*` commands show it.
     INC_PROC_ENG = "inc_proc_eng";
     /// When the northbound computation runs.
@@ -35,12 +47,18 @@ modules! {
     JSONRPC = "jsonrpc";
     /// Load balancers.
     LB = "lb";
+    /// Logical flows that cannot be read.
+    LFLOW = "lflow";
+    /// Start and main loop of a chassis' daemon.
+    MAIN = "main";
     /// Memory use.
     MEMORY = "memory";
     /// Memory given back when idle.
     MEMORY_TRIM = "memory_trim";
     /// Configuration that the rules cannot use as written.
     NORTHD = "northd";
+    /// The connection to the switch.
+    OFCTRL = "ofctrl";
     /// Start, lock, main loop.
     OVN_NORTHD = "ovn_northd";
     /// Addresses and names in database columns.
@@ -49,6 +67,8 @@ modules! {
     OVSDB_CS = "ovsdb_cs";
     /// Replicas of database tables.
     OVSDB_IDL = "ovsdb_idl";
+    /// Ports to physical networks.
+    PATCH = "patch";
     /// Waiting for events.
     POLL_LOOP = "poll_loop";
     /// Connection attempts and probes.

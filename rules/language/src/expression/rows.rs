@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Comparison, Connective, Expression, Hole, Operand};
-use crate::openflow::{Field, Format, Subfield};
+use crate::openflow::{Field, Format, Subfield, put_value};
 use crate::symbol::{Place, Symbol};
 
 /// A match of a switch, one for each row of its table.
@@ -76,6 +76,18 @@ impl Match {
     /// All that has to be, in the order of fields.
     pub fn iter(&self) -> impl Iterator<Item = (Field, &Constraint)> {
         self.0.iter().map(|(field, constraint)| (*field, constraint))
+    }
+
+    /// Its wire form: a list of OXM fields, without header or padding.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (field, Constraint { value, mask }) in self.iter() {
+            // All bits that the field has are all bits of its bytes.
+            let whole = u128::MAX >> (128 - u32::from(field.bits().clamp(1, 128)));
+            let mask = if *mask == whole { field.full_mask() } else { *mask };
+            put_value(&mut out, field, *value, mask);
+        }
+        out
     }
 }
 

@@ -140,7 +140,8 @@ fn finish(out: &mut Vec<u8>, start: usize, least: usize) -> Result<(), TooLong> 
 
 /// Header, value and, unless all is written, mask. Of fields of variable length only the bytes that
 /// matter are sent.
-fn put_value(out: &mut Vec<u8>, field: Field, value: u128, mask: u128) {
+/// A field with a value, and its mask unless that is [`Field::full_mask`], as in a match.
+pub(crate) fn put_value(out: &mut Vec<u8>, field: Field, value: u128, mask: u128) {
     const MASKED: u32 = 1 << 8;
     let variable = field.is_variable();
     let masked = variable || mask != field.full_mask();

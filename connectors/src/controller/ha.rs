@@ -1,0 +1,81 @@
+//! Which of several chassis stands in for a port, and which tunnels are watched to know that.
+
+use std::collections::BTreeSet;
+
+use northflow_rules::ovsdb::{Text, Uuid};
+use northflow_rules::schema::{Map, own};
+
+use crate::replica::Replica;
+
+/// Whether the chassis `own` is the one of a group that stands in, as it knows by the chassis that it
+/// finds `alive` at the other ends of its tunnels.
+pub(super) fn is_active(rows: &Replica, group: Uuid, own: Uuid, alive: &BTreeSet<Text>) -> bool {
+    let Some(group) = rows.row::<own::HaChassisGroup>(group) else { return false };
+    let members: Vec<(i64, &own::Chassis)> = group
+        .ha_chassis
+        .iter()
+        .filter_map(|member| rows.row::<own::HaChassis>(*member))
+        .filter_map(|member| Some((member.priority, rows.row::<own::Chassis>(member.chassis?)?)))
+        .collect();
+    if !members.iter().any(|(_, chassis)| chassis.uuid == own) {
+        return false;
+    }
+    if members.len() == 1 {
+        return true;
+    }
+    // Who finds nobody alive is itself cut off.
+    let living: Vec<&(i64, &own::Chassis)> = members
+        .iter()
+        .filter(|(_, chassis)| chassis.uuid == own || alive.contains(&chassis.name))
+        .collect();
+    let refers = |chassis: &Uuid| {
+        rows.row::<own::Chassis>(*chassis).is_some_and(|chassis| alive.contains(&chassis.name))
+    };
+    if living.len() == 1 {
+        return group.ref_chassis.iter().any(refers);
+    }
+    let best = living.iter().max_by_key(|(priority, chassis)| (*priority, &chassis.name));
+    best.is_some_and(|(_, chassis)| chassis.uuid == own)
+}
+
+/// The chassis whose tunnels the chassis `own` watches: members of a group watch each other and those
+/// that send to them, and these watch the members.
+pub(super) fn watched(rows: &Replica, own: Uuid) -> BTreeSet<Text> {
+    let chassis = |uuid: &Uuid| rows.row::<own::Chassis>(*uuid);
+    let mut watched = BTreeSet::new();
+    for group in rows.rows::<own::HaChassisGroup>().filter(|group| group.ha_chassis.len() > 1) {
+        let members = group.ha_chassis.iter().filter_map(|member| rows.row::<own::HaChassis>(*member));
+        let members: Vec<Uuid> = members.filter_map(|member| member.chassis).collect();
+        let is_member = members.contains(&own);
+        if is_member {
+            let near = group.ref_chassis.iter().filter_map(chassis);
+            let near = near.filter(|chassis| !chassis.other_config.get_bool("is-remote", false));
+            watched.extend(near.map(|chassis| chassis.name.clone()));
+        }
+        if is_member || group.ref_chassis.contains(&own) {
+            watched.extend(members.iter().filter_map(chassis).map(|chassis| chassis.name.clone()));
+        }
+    }
+    watched
+}
+
+/// How a tunnel is watched (`Interface.bfd`), by the settings of the network.
+pub(super) fn watch(global: Option<&own::Global>) -> Map {
+    let mut bfd = Map::new();
+    bfd.insert("enable", Text::from("true"));
+    if let Some(global) = global {
+        for (key, option) in [
+            ("min_rx", "bfd-min-rx"),
+            ("decay_min_rx", "bfd-decay-min-rx"),
+            ("min_tx", "bfd-min-tx"),
+            ("mult", "bfd-mult"),
+        ] {
+            if let Some(value) = global.options.get(option) {
+                bfd.insert(key, value.clone());
+            }
+        }
+        // Packets of a logical port are not for the tunnel.
+        bfd.insert("check_tnl_key", Text::from("true"));
+    }
+    bfd
+}

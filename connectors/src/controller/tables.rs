@@ -1,0 +1,28 @@
+//! The rows that the controller itself goes by.
+
+use northflow_rules::binding::InputTable;
+use northflow_rules::schema::{ovs, own};
+
+/// Rows of the southbound database.
+pub(super) const SOUTHBOUND: &[InputTable] = &[
+    InputTable::of::<own::Global>("own.SB_Global"),
+    InputTable::of::<own::Chassis>("own.Chassis"),
+    InputTable::of::<own::ChassisPrivate>("own.Chassis_Private"),
+    InputTable::of::<own::Encap>("own.Encap"),
+    InputTable::of::<own::Datapath>("own.Datapath_Binding"),
+    InputTable::of::<own::Port>("own.Port_Binding"),
+    InputTable::of::<own::HaChassisGroup>("own.HA_Chassis_Group"),
+    InputTable::of::<own::HaChassis>("own.HA_Chassis"),
+    InputTable::of::<own::Meter>("own.Meter"),
+    InputTable::of::<own::MeterBand>("own.Meter_Band"),
+];
+
+/// Rows of the chassis' own database.
+pub(super) const SWITCH: &[InputTable] = &[
+    InputTable::of::<ovs::OpenVswitch>("ovs.Open_vSwitch"),
+    InputTable::of::<ovs::Bridge>("ovs.Bridge"),
+    InputTable::of::<ovs::Port>("ovs.Port"),
+    InputTable::of::<ovs::Interface>("ovs.Interface"),
+    InputTable::of::<ovs::Datapath>("ovs.Datapath"),
+    InputTable::of::<ovs::CollectorSet>("ovs.Flow_Sample_Collector_Set"),
+];

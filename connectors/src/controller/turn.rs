@@ -1,0 +1,441 @@
+//! What is done after events: one turn of the daemon's loop. Every step compares what is there with what
+//! is to be, and does the rest.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use northflow_controller::local;
+use northflow_engine::EngineError;
+use northflow_rules::chassis::claim::Binder;
+use northflow_rules::chassis::registration::{Machine, registration};
+use northflow_rules::ovsdb::{Text, Uuid};
+use northflow_rules::schema::{ovs, own};
+
+use super::claims::{Here, Seen};
+use super::core::{Core, Waiter};
+use super::local::Local;
+use super::told::Row;
+use super::tunnels::Tunnels;
+use super::writes::Writes;
+use super::{bridge, ha, installed, options, patches, registration as registered, zones};
+use crate::net::Remote;
+use crate::openflow::Delta;
+use crate::process::vlog::RateLimit;
+use crate::process::vlog::modules::{CHASSIS, MAIN};
+
+static UNCONFIGURED: RateLimit = RateLimit::new(1, 60);
+
+/// Keys of `Bridge.external_ids` that tell how far the chassis has followed.
+const NB_CFG: &str = "ovn-nb-cfg";
+const NB_CFG_TIME: &str = "ovn-nb-cfg-ts";
+const STARTED: &str = "ovn-startup-ts";
+
+/// The first releases of the switch whose samples take numbers from registers.
+const SAMPLES_WITH_REGISTERS: (u32, u32) = (3, 4);
+
+impl Core {
+    /// Does whatever can be done now.
+    pub fn advance(&mut self) -> Result<(), EngineError> {
+        if self.paused {
+            return Ok(());
+        }
+        self.follow_chassis();
+        self.follow_switch();
+        self.follow_southbound();
+        self.write_southbound();
+        self.write_switch();
+        self.compute()?;
+        self.rest();
+        Ok(())
+    }
+
+    /// How long until there is something to do even if nothing happens.
+    pub fn pause_left(&self) -> Option<Duration> {
+        let times = self.contested.values().copied();
+        let next = times.chain(self.switch.retry()).chain(self.southbound.retry()).min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    /// Chassis have come, gone or changed.
+    fn follow_chassis(&mut self) {
+        if self.index.dirty.chassis.is_empty() {
+            return;
+        }
+        let names = std::mem::take(&mut self.index.dirty.chassis);
+        let local = Local::new(self.switch.mirror.own(), self.name.as_deref());
+        if let (Some(local), Some(own)) = (local, &self.registration) {
+            let rows = self.southbound.mirror.own();
+            self.tunnels.look(names.iter(), own, &local.settings, &self.index, rows);
+            self.dirty.southbound |= names.contains(&own.name);
+        }
+        self.dirty.rows = true;
+        self.dirty.switch = true;
+        self.index.dirty.groups = true;
+    }
+
+    /// The chassis' own database has changed, or what is known of the chassis.
+    fn follow_switch(&mut self) {
+        if !std::mem::take(&mut self.dirty.rows) {
+            return;
+        }
+        let Some(local) = Local::new(self.switch.mirror.own(), self.name.as_deref()) else {
+            if self.switch.ready {
+                let text = "'system-id' in Open_vSwitch database is missing.";
+                CHASSIS.warn_limited(&UNCONFIGURED, text);
+            }
+            return;
+        };
+        let plugs = local.plugs();
+        let before = std::mem::take(&mut self.plugs);
+        let names: BTreeSet<&Text> = before.keys().chain(plugs.keys()).collect();
+        for name in names.into_iter().filter(|name| before.get(*name) != plugs.get(*name)) {
+            self.index.touch(name);
+        }
+        self.plugs = plugs;
+        let alive = Tunnels::alive(&local);
+        if self.alive != alive {
+            self.alive = alive;
+            self.index.touch_groups();
+        }
+
+        let machine = Machine {
+            hostname: self.hostname.clone(),
+            interface_types: local.row.iface_types.clone(),
+            datapath_type: local.bridge.map(|bridge| bridge.datapath_type.clone()).unwrap_or_default(),
+            samples_with_registers: release(local.row) >= SAMPLES_WITH_REGISTERS,
+            flushes_by_label: false,
+        };
+        let wanted = match registration(&local.settings, &machine) {
+            Ok((wanted, problems)) => {
+                problems.iter().for_each(|problem| CHASSIS.warn_limited(&UNCONFIGURED, problem));
+                Some(wanted)
+            }
+            Err(_) => {
+                let text = "Need to specify an encap type and ip";
+                CHASSIS.warn_limited(&UNCONFIGURED, text);
+                None
+            }
+        };
+        if self.registration != wanted || self.settings != local.row.external_ids {
+            self.registration = wanted;
+            self.settings = local.row.external_ids.clone();
+            self.index.dirty.chassis.extend(self.index.chassis.keys().cloned());
+            self.dirty.southbound = true;
+            // Another name is another chassis, and what was bound under the old one is another's.
+            self.index.dirty.private = true;
+        }
+        self.range = zones::range(&local.settings);
+        let me = self.index.chassis.get(local.settings.chassis()).copied();
+        if self.me != me {
+            self.me = me;
+            self.index.touch_all();
+            if let Some(me) = me {
+                for (name, number) in self.zones.iter() {
+                    self.told.tell_zone(me, name, Some(number), &mut self.pending);
+                }
+            }
+        }
+        self.has_bridge = local.bridge.is_some();
+        if let (Some(me), Some(bridge)) = (me, local.bridge) {
+            for (name, number) in self.zones.restore(&bridge.external_ids) {
+                self.told.tell_zone(me, &name, Some(number), &mut self.pending);
+            }
+        }
+        let mut rows = BTreeSet::new();
+        if let Some(me) = me {
+            self.describe(me, &local, &mut rows);
+        }
+        let (remote, connection) = (remote(&local, &self.switch_run), connection(&local, &self.switch_run));
+        self.told.tell(rows, &mut self.pending);
+        self.connect(remote, connection);
+    }
+
+    /// What the program is to know of the chassis.
+    fn describe(&self, me: Uuid, local: &Local<'_>, rows: &mut BTreeSet<Row>) {
+        let ips = local.encap_ips();
+        for (port, plug) in &self.plugs {
+            let encap = plug.encap_ip().and_then(|ip| ips.iter().position(|known| known == ip)).unwrap_or(0);
+            let ofport = plug.plugged.ofport.and_then(|port| u16::try_from(port).ok());
+            if let Some(ofport) = ofport {
+                let (port, encap) = (port.clone(), encap as u16);
+                rows.insert(Row::Interface(local::Interface { chassis: me, port, ofport, encap }));
+            }
+        }
+        let chassis = |name: &str| self.index.chassis.get(name).copied();
+        rows.extend(local.tunnels(me, &ips, chassis).into_iter().map(Row::Tunnel));
+        rows.extend(local.patches(me).into_iter().map(Row::Patch));
+        if let Some(features) = &self.connection.features {
+            let capabilities = local.capabilities();
+            rows.insert(Row::Switch(local::Switch {
+                zero_snat: capabilities.is_some_and(|all| all.get_bool("ct_zero_snat", false)),
+                meters: features.meters > 0,
+                symmetric_hash: capabilities.is_some_and(|all| all.text("max_hash_alg") == "1"),
+                collector_sets: local.collector_sets(),
+            }));
+        }
+        rows.insert(Row::Chassis(local::Chassis { chassis: me, encap_ips: ips }));
+    }
+
+    /// Connects with the southbound database and with the switch.
+    fn connect(&mut self, southbound: Option<Endpoint<Vec<Remote>>>, switch: Option<Endpoint<Remote>>) {
+        match southbound {
+            Some(Endpoint { at, probe }) => {
+                if let Err(error) = self.southbound.connect(at, probe) {
+                    MAIN.err(format_args!("southbound database: {error}"));
+                }
+            }
+            None => self.southbound.disconnect(),
+        }
+        let Some(Endpoint { at, probe }) = switch else { return };
+        if self.connection.is_elsewhere(&at) {
+            // All that was told was told to another switch. Whoever starts the program anew tells this one.
+            MAIN.err(format_args!("the integration bridge is another one now, at {at}: restart to go there"));
+            return;
+        }
+        if let Err(error) = self.connection.connect(at, probe) {
+            MAIN.err(format_args!("switch: {error}"));
+        }
+    }
+
+    /// Southbound rows have changed that the controller goes by.
+    fn follow_southbound(&mut self) {
+        let rows = self.southbound.mirror.own();
+        if std::mem::take(&mut self.index.dirty.global) {
+            let global: Option<&own::Global> = rows.rows().next();
+            if let Some(global) = global
+                && global.nb_cfg != self.asked
+            {
+                self.asked = global.nb_cfg;
+                self.waiting.push(Waiter::NbCfg(global.nb_cfg), self.last.unwrap_or(0));
+            }
+            // Encryption concerns all tunnels.
+            self.index.dirty.chassis.extend(self.index.chassis.keys().cloned());
+            self.dirty.switch = true;
+        }
+        if std::mem::take(&mut self.index.dirty.groups) {
+            self.watched = self.me.map(|me| ha::watched(rows, me)).unwrap_or_default();
+            self.dirty.switch = true;
+        }
+        if std::mem::take(&mut self.index.dirty.networks)
+            && let Some(own) = &self.registration
+        {
+            let wanted = patches::wanted(&own.name, &self.local_datapaths, &self.index, rows);
+            self.dirty.switch |= wanted != self.patches;
+            self.patches = wanted;
+        }
+        self.dirty.southbound |= std::mem::take(&mut self.index.dirty.private);
+        let meters = std::mem::take(&mut self.index.dirty.meters);
+        if !meters.is_empty() {
+            let index = &self.index;
+            let names = meters.iter().map(|name| &**name);
+            let meters = self.flows.renamed(names, &|name| index.meter(rows, name));
+            if !meters.is_empty() {
+                let epoch = self.last.unwrap_or(0);
+                self.connection.apply(Delta { epoch, meters, ..Delta::default() });
+            }
+        }
+    }
+
+    /// Writes what is to be changed of southbound rows: the chassis' own, those of its ports, and how far
+    /// it has followed.
+    fn write_southbound(&mut self) {
+        let now = Instant::now();
+        let due: Vec<Text> =
+            self.contested.iter().filter(|(_, at)| **at <= now).map(|(name, _)| name.clone()).collect();
+        for name in due {
+            self.contested.remove(&name);
+            self.index.dirty.ports.insert(name);
+        }
+        let Some(own) = &self.registration else { return };
+        if !self.southbound.is_free() {
+            return;
+        }
+        let rows = self.southbound.mirror.own();
+        let mut writes = Writes::default();
+        if std::mem::take(&mut self.dirty.southbound) {
+            registered::register(own, &self.index, rows, &mut writes);
+            report(self.reached, &own.name, &self.index, rows, &mut writes);
+        }
+        if let Some(chassis) = self.me.and_then(|me| rows.row::<own::Chassis>(me)) {
+            let binder =
+                Binder { row: chassis.uuid, name: chassis.name.clone(), hostname: chassis.hostname.clone() };
+            let here = Here {
+                binder: &binder,
+                plugs: &self.plugs,
+                encaps: registered::by_address(chassis, rows),
+                alive: &self.alive,
+            };
+            for name in std::mem::take(&mut self.index.dirty.ports) {
+                match self.claims.look(&name, &here, &self.index, rows, &mut writes) {
+                    Seen::Right => self.waiting.remove(&Waiter::Port(name)),
+                    Seen::Written => self.written.push(name),
+                    Seen::Waits => self.waiting.push(Waiter::Port(name), self.last.unwrap_or(0)),
+                    Seen::Contested(at) => drop(self.contested.insert(name, at)),
+                }
+            }
+            // What interfaces are told depends on it.
+            self.dirty.switch = true;
+        }
+        if !writes.is_empty() {
+            let comment = format!("ovn-controller: chassis '{}'", own.name);
+            self.southbound.send(writes.finish(&comment));
+        }
+    }
+
+    /// Writes what is to be changed in the chassis' own database.
+    fn write_switch(&mut self) {
+        if !self.dirty.switch || !self.switch.is_free() {
+            return;
+        }
+        self.dirty.switch = false;
+        let Some(local) = Local::new(self.switch.mirror.own(), self.name.as_deref()) else { return };
+        let mut writes = Writes::default();
+        bridge::set_up(&local, &mut writes);
+        let rows = self.southbound.mirror.own();
+        if let (Some(bridge), Some(own), true) = (local.bridge, &self.registration, self.southbound.ready) {
+            self.tunnels.set_up(own, &local, &mut writes);
+            let global: Option<&own::Global> = rows.rows().next();
+            Tunnels::watch(&self.watched, &ha::watch(global), &local, &mut writes);
+            // What is not known yet may be what keeps a port or a zone.
+            if self.connection.is_told() {
+                patches::set_up(&self.patches, &local, &mut writes);
+                let bound = |name: &Text| {
+                    let row = self.index.ports.get(name).and_then(|uuid| rows.row::<own::Port>(*uuid));
+                    let is_mine = |row: &own::Port| {
+                        row.chassis == self.me || self.me.is_some_and(|me| row.additional_chassis.contains(&me))
+                    };
+                    row.is_some_and(is_mine)
+                };
+                installed::tell(&self.plugs, &self.claims.ready, bound, super::now(), &mut writes);
+            }
+            let (mut put, gone) = self.zones.to_keep(&bridge.external_ids);
+            let mut keep = |key: &str, value: String| {
+                if bridge.external_ids.text(key) != value {
+                    put.push((key.into(), value.into()));
+                }
+            };
+            keep(STARTED, self.started.to_string());
+            if let Some(reached) = self.reached.filter(|reached| *reached != 0) {
+                if bridge.external_ids.text(NB_CFG) != reached.to_string() {
+                    keep(NB_CFG_TIME, super::now().to_string());
+                }
+                keep(NB_CFG, reached.to_string());
+            }
+            let gone = if self.cleaned { gone } else { Vec::new() };
+            writes.change_keys::<ovs::Bridge>(bridge.uuid, "external_ids", &put, &gone);
+        }
+        if !writes.is_empty() {
+            self.switch.send(writes.finish("ovn-controller"));
+        }
+    }
+
+    /// Whether nothing that has consequences for the switch is on its way.
+    fn is_quiet(&self) -> bool {
+        !self.computing
+            && self.pending.is_empty()
+            && self.index.dirty.ports.is_empty()
+            && !self.southbound.is_writing()
+            && self.southbound.retry().is_none()
+    }
+
+    /// When all is done, the switch is told for the first time, and what waits is tied to the last epoch.
+    fn rest(&mut self) {
+        let Some(last) = self.last else { return };
+        let is_quiet = self.is_quiet();
+        if is_quiet && !self.connection.is_told() && self.connection.features.is_some() {
+            if !std::mem::replace(&mut self.cleaned, true) {
+                // Zones of before that nobody has asked for by now.
+                let changes = self.zones.assign(self.zones.known(), self.range);
+                let flush_zones = self.follow_zones(&changes);
+                self.connection.apply(Delta { epoch: last, flush_zones, ..Delta::default() });
+            }
+            self.connection.tell();
+            self.dirty.switch = true;
+        }
+        if !self.connection.is_told() {
+            return;
+        }
+        self.waiting.told(last, is_quiet);
+        let Some(epoch) = self.connection.reached else { return };
+        for item in self.waiting.reached(epoch) {
+            match item {
+                Waiter::Port(name) => {
+                    self.index.dirty.ports.insert(name.clone());
+                    self.claims.ready.insert(name);
+                }
+                Waiter::NbCfg(nb_cfg) => {
+                    self.reached = Some(nb_cfg);
+                    self.dirty.southbound = true;
+                    self.dirty.switch = true;
+                }
+            }
+        }
+    }
+
+    /// Whether [`Core::advance`] would do more at once.
+    pub fn is_restless(&self) -> bool {
+        let southbound = self.dirty.southbound || (self.me.is_some() && !self.index.dirty.ports.is_empty());
+        !self.paused
+            && ((southbound && self.registration.is_some() && self.southbound.is_free())
+                || (self.dirty.switch && self.switch.is_free() && self.registration.is_some())
+                || self.dirty.rows
+                || !self.index.dirty.chassis.is_empty())
+    }
+}
+
+/// Says how far the chassis has followed, unless the network does not want to know.
+fn report(
+    reached: Option<i64>,
+    name: &str,
+    index: &super::index::Index,
+    rows: &crate::replica::Replica,
+    southbound: &mut Writes,
+) {
+    let global: Option<&own::Global> = rows.rows().next();
+    if global.is_some_and(|global| !global.options.get_bool("enable_chassis_nb_cfg_update", true)) {
+        return;
+    }
+    let private = index.private.get(name).and_then(|row| rows.row::<own::ChassisPrivate>(*row));
+    if let (Some(reached), Some(private)) = (reached.filter(|reached| *reached != 0), private)
+        && private.nb_cfg != reached
+    {
+        southbound.set::<own::ChassisPrivate>(private.uuid, "nb_cfg", &reached);
+        southbound.set::<own::ChassisPrivate>(private.uuid, "nb_cfg_timestamp", &super::now());
+    }
+}
+
+/// Where to connect, and after how long a silence to probe.
+struct Endpoint<T> {
+    at: T,
+    probe: Option<Duration>,
+}
+
+fn remote(local: &Local<'_>, run: &std::path::Path) -> Option<Endpoint<Vec<Remote>>> {
+    let text = local.settings.get("ovn-remote")?;
+    let at = match options::remotes(text, run) {
+        Ok(at) => at,
+        Err(error) => {
+            MAIN.warn_limited(&UNCONFIGURED, format_args!("ovn-remote \"{text}\": {error}"));
+            return None;
+        }
+    };
+    let probe = local.settings.get("ovn-remote-probe-interval").and_then(|text| text.parse().ok());
+    Some(Endpoint { at, probe: probe.map(Duration::from_millis) })
+}
+
+fn connection(local: &Local<'_>, run: &std::path::Path) -> Option<Endpoint<Remote>> {
+    let bridge = local.bridge?;
+    let at = match local.settings.get("ovn-bridge-remote") {
+        Some(text) => options::remotes(text, run).ok()?.into_iter().next()?,
+        None => Remote::Unix(run.join(format!("{}.mgmt", bridge.name))),
+    };
+    let probe = local.settings.get("ovn-openflow-probe-interval").and_then(|text| text.parse().ok());
+    Some(Endpoint { at, probe: probe.map(Duration::from_secs) })
+}
+
+/// The release of the switch; the first one there is if it does not say.
+fn release(row: &ovs::OpenVswitch) -> (u32, u32) {
+    let text = row.ovs_version.as_deref().unwrap_or("");
+    let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}

@@ -1,0 +1,215 @@
+//! The controller of a chassis in ovn-controller's place, on switches with their dummy datapath.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use libtest_mimic::Failed;
+use northflow_tests::reference::{Databases, Process, Reference};
+use northflow_tests::switch::Switch;
+
+use super::world::{self, Daemon, until};
+
+/// A chassis with our controller.
+struct Host {
+    reference: &'static Reference,
+    /// Ended first: it would only mourn its switch.
+    controller: Option<Process>,
+    switch: Switch,
+}
+
+impl Host {
+    /// A chassis of this name and address, without a bridge.
+    fn start(
+        reference: &'static Reference,
+        databases: &Databases,
+        name: &str,
+        ip: &str,
+    ) -> Result<Host, String> {
+        let switch = Switch::start(reference, &databases.folder().join(name))?;
+        let remote = format!("external_ids:ovn-remote={}", databases.remote("sb"));
+        let id = format!("external_ids:system-id={name}");
+        let encap = format!("external_ids:ovn-encap-ip={ip}");
+        let (geneve, dummy) =
+            ("external_ids:ovn-encap-type=geneve", "external_ids:ovn-bridge-datapath-type=dummy");
+        switch.vsctl(&["set", "Open_vSwitch", ".", &id, &remote, &encap, geneve, dummy])?;
+        let mut host = Host { reference, controller: None, switch };
+        host.resume()?;
+        Ok(host)
+    }
+
+    /// Starts the controller, after it has ended too.
+    fn resume(&mut self) -> Result<(), String> {
+        let mut command = Command::new(world::binary()?);
+        command.arg("controller").arg(self.switch.database());
+        command.arg(format!("--unixctl={}", self.switch.path("controller.ctl")));
+        command.arg(format!("--log-file={}", self.switch.path("controller.log"))).arg("-vconsole:off");
+        self.controller = Some(self.switch.start_program(&mut command, "controller")?);
+        until("the controller answers", || Ok(self.appctl(&["version"]).is_ok()))?;
+        until("the integration bridge", || Ok(self.switch.management("br-int").exists()))
+    }
+
+    fn appctl(&self, args: &[&str]) -> Result<String, String> {
+        let control = self.switch.path("controller.ctl");
+        self.reference.output("ovn-appctl", &[&["-T", "10", "-t", &control], args].concat())
+    }
+
+    /// Plugs an interface for a logical port.
+    fn plug(&self, interface: &str, port: &str) -> Result<(), String> {
+        let id = format!("external_ids:iface-id={port}");
+        let set = ["--", "set", "Interface", interface, "type=dummy", &id];
+        self.switch.vsctl(&[&["--timeout=20", "add-port", "br-int", interface], &set[..]].concat())?;
+        Ok(())
+    }
+
+    /// The bridge's flows.
+    fn flows(&self) -> Result<BTreeSet<String>, String> {
+        Ok(self.switch.flows("br-int")?.lines().map(|line| line.trim().to_owned()).collect())
+    }
+
+    /// The packets that a flow has counted: those that were there all the time still have them.
+    fn durations(&self) -> Result<String, String> {
+        self.switch.ofctl(&["dump-flows"], "br-int", &[])
+    }
+
+    fn zones(&self) -> Result<String, String> {
+        self.switch.vsctl(&["get", "Bridge", "br-int", "external_ids"])
+    }
+}
+
+/// A switch with two ports.
+const NETWORK: &[&str] = &[
+    "ls-add",
+    "s",
+    "--",
+    "lsp-add",
+    "s",
+    "p1",
+    "--",
+    "lsp-add",
+    "s",
+    "p2",
+    "--",
+    "lsp-set-addresses",
+    "p1",
+    "00:00:00:00:00:01 10.0.0.1",
+    "--",
+    "lsp-set-addresses",
+    "p2",
+    "00:00:00:00:00:02 10.0.0.2",
+];
+
+/// Numbers of the network's progress: asked for, and reached by all chassis.
+fn progress(databases: &Databases) -> Result<(i64, i64), String> {
+    let text = databases.nbctl(&["--bare", "--columns=nb_cfg,hv_cfg", "list", "NB_Global"])?;
+    let mut numbers = text.split_whitespace().map(|word| word.parse().unwrap_or(-1));
+    Ok((numbers.next().unwrap_or(-1), numbers.next().unwrap_or(-1)))
+}
+
+/// Ports on two chassis come up and the network hears of it, with no program of OVN running but ours.
+pub fn alone(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let _northd = Daemon::ours(reference, &databases, "northd", &[])?;
+    databases.nbctl(NETWORK)?;
+    let first = Host::start(reference, &databases, "c1", "127.0.0.1")?;
+    let second = Host::start(reference, &databases, "c2", "127.0.0.2")?;
+    first.plug("v1", "p1")?;
+    second.plug("v2", "p2")?;
+    for port in ["p1", "p2"] {
+        databases.nbctl(&["--timeout=30", "wait-until", "Logical_Switch_Port", port, "up=true"])?;
+    }
+    databases.nbctl(&["--timeout=30", "--wait=hv", "sync"])?;
+    let (asked, reached) = progress(&databases)?;
+    assert!(asked > 0 && asked == reached, "asked for {asked}, reached {reached}");
+    for host in [&first, &second] {
+        let flows = host.flows()?;
+        assert!(flows.len() > 50, "{} flows", flows.len());
+        let tunnels = host.switch.vsctl(&["--bare", "--columns=type", "find", "Interface", "type=geneve"])?;
+        assert!(tunnels.contains("geneve"), "no tunnel to the other chassis");
+        assert_eq!(host.appctl(&["connection-status"])?.trim(), "connected");
+        assert!(host.zones()?.contains("ct-zone-s_dnat"));
+    }
+    let installed =
+        first.switch.vsctl(&["get", "Interface", "v1", "external_ids:ovn-installed"])?;
+    assert_eq!(installed.trim(), "\"true\"");
+    assert!(first.appctl(&["ct-zone-list"])?.contains("p1 "));
+    assert!(first.appctl(&["debug/dump-local-bindings"])?.contains("primary lport : [p1]"));
+    assert!(first.appctl(&["debug/dump-local-datapaths"])?.contains("Datapath: s, type: switch"));
+    assert!(first.appctl(&["debug/dump-related-ports"])?.contains("p1"));
+
+    // A port that is unplugged is bound no more, and down.
+    first.switch.vsctl(&["--timeout=20", "del-port", "br-int", "v1"])?;
+    databases.sbctl(&["--timeout=30", "wait-until", "Port_Binding", "p1", "chassis=[]", "up=false"])?;
+    databases.nbctl(&["--timeout=30", "--wait=hv", "lsp-del", "p1"])?;
+    Ok(())
+}
+
+/// A controller that is killed and comes back finds all as it should be and disturbs nothing.
+pub fn restart(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let _northd = Daemon::ours(reference, &databases, "northd", &[])?;
+    databases.nbctl(NETWORK)?;
+    let mut host = Host::start(reference, &databases, "c1", "127.0.0.1")?;
+    host.plug("v1", "p1")?;
+    host.plug("v2", "p2")?;
+    for port in ["p1", "p2"] {
+        databases.nbctl(&["--timeout=30", "wait-until", "Logical_Switch_Port", port, "up=true"])?;
+    }
+    databases.nbctl(&["--timeout=30", "--wait=hv", "sync"])?;
+    let (flows, zones) = (host.flows()?, host.zones()?);
+    // Flows that are not touched grow old.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    drop(host.controller.take());
+    host.resume()?;
+    databases.nbctl(&["--timeout=30", "--wait=hv", "sync"])?;
+    assert_eq!(host.flows()?, flows);
+    let without_numbers = |text: &str| -> BTreeSet<String> {
+        let keys = ["ovn-nb-cfg", "ovn-startup-ts"];
+        let words = text.trim_matches(['{', '}', '\n']).split(", ").map(str::to_owned);
+        words.filter(|word| !keys.iter().any(|key| word.contains(key))).collect()
+    };
+    assert_eq!(without_numbers(&host.zones()?), without_numbers(&zones));
+    let young: Vec<String> = host
+        .durations()?
+        .lines()
+        .filter(|line| line.contains("duration="))
+        .filter(|line| age(line).is_none_or(|age| age < 3.0))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(young, Vec::<String>::new(), "flows that are new");
+    // The ports have been up all the time: nothing was said of them.
+    let chassis = databases.sbctl(&["--bare", "--columns=up", "list", "Port_Binding"])?;
+    assert!(!chassis.contains("false"), "{chassis}");
+    let log = std::fs::read_to_string(host.switch.path("controller.log")).unwrap_or_default();
+    assert_eq!(log.matches("Claiming lport").count(), 2, "{log}");
+    Ok(())
+}
+
+/// The age of a flow in seconds.
+fn age(line: &str) -> Option<f64> {
+    line.split_once("duration=")?.1.split('s').next()?.parse().ok()
+}
+
+/// A controller that ends takes its chassis away, unless it comes back.
+pub fn exit(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let _northd = Daemon::ours(reference, &databases, "northd", &[])?;
+    databases.nbctl(NETWORK)?;
+    let mut host = Host::start(reference, &databases, "c1", "127.0.0.1")?;
+    databases.sbctl(&["chassis-add", "c2", "geneve", "127.0.0.2"])?;
+    host.plug("v1", "p1")?;
+    databases.nbctl(&["--timeout=30", "wait-until", "Logical_Switch_Port", "p1", "up=true"])?;
+    let chassis = || databases.sbctl(&["--bare", "--columns=name", "list", "Chassis"]);
+    let tunnels = |host: &Host| host.switch.vsctl(&["--bare", "--columns=name", "find", "Interface", "type=geneve"]);
+    until("a tunnel", || Ok(!tunnels(&host)?.trim().is_empty()))?;
+    host.appctl(&["exit", "--restart"])?;
+    drop(host.controller.take());
+    assert!(chassis()?.contains("c1"));
+    host.resume()?;
+    databases.nbctl(&["--timeout=30", "--wait=hv", "sync"])?;
+    host.appctl(&["exit"])?;
+    until("the chassis is gone", || Ok(!chassis()?.contains("c1")))?;
+    until("the tunnel is gone", || Ok(tunnels(&host)?.trim().is_empty()))?;
+    let bound = databases.sbctl(&["--bare", "--columns=chassis", "list", "Port_Binding", "p1"])?;
+    assert_eq!(bound.trim(), "");
+    Ok(())
+}
