@@ -21,7 +21,7 @@ mod patches;
 mod registration;
 mod settle;
 mod side;
-mod tables;
+pub(crate) mod tables;
 mod told;
 mod tunnels;
 mod turn;
@@ -38,7 +38,9 @@ use northflow_rules::ovsdb::Text;
 
 use self::commands::Then;
 use self::core::Core;
+pub(crate) use self::index::{Index, parent};
 use self::options::{Options, Parsed};
+pub(crate) use self::zones::Zones;
 use crate::northd::stats::Stats;
 use crate::process::daemon::{self, Role};
 use crate::process::dirs::Dirs;

@@ -1,5 +1,7 @@
 //! `northflow replay`: a database file or log, transaction by transaction, without a server.
 
+mod chassis;
+mod placement;
 mod report;
 mod source;
 
@@ -11,9 +13,13 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use northflow_engine::Config;
+use northflow_rules::schema::Database;
 
+use crate::change::{Edit, RowChange};
 use crate::memory::MemoryDatabase;
-use crate::offline::Offline;
+use crate::offline::{Offline, OfflineError, Outcome};
+use chassis::{Fleet, FleetOutcome};
+use placement::Placement;
 use report::Report;
 use source::{Recorded, Source};
 
@@ -44,6 +50,11 @@ struct Options {
     #[arg(long, value_name = "FILE", requires = "output")]
     schema: Option<PathBuf>,
 
+    /// Compute the flows of all chassis too. FILE says on each line a chassis, a logical port that is on
+    /// it, and its OpenFlow port; "auto" is what the southbound database says of ports.
+    #[arg(long, value_name = "FILE|auto")]
+    chassis: Option<String>,
+
     /// Worker threads of the dataflow.
     #[arg(long, default_value_t = 1, value_name = "N")]
     workers: usize,
@@ -61,6 +72,9 @@ pub enum Format {
     /// One JSON object a line.
     Json,
 }
+
+/// How often chassis and network may answer each other within one transaction.
+const ROUNDS: usize = 16;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -94,6 +108,8 @@ fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
 /// Replays; false if the file is damaged, after what precedes the damage.
 fn replay(options: &Options) -> Result<bool, Failure> {
     let config = Config { workers: options.workers, cluster: None };
+    let placement = options.chassis.as_deref().map(Placement::read).transpose()?;
+    let mut fleet = placement.map(|placement| Fleet::new(config.clone(), placement)).transpose()?;
     let mut network = match &options.southbound {
         None => Offline::new(config)?,
         Some(path) => {
@@ -106,6 +122,14 @@ fn replay(options: &Options) -> Result<bool, Failure> {
             Offline::resume(config, &existing)?
         }
     };
+    if let Some(fleet) = &mut fleet {
+        let existing = contents(network.southbound());
+        fleet.take(&existing);
+        let chassis = fleet.chassis();
+        let outcome = network.apply(&chassis)?;
+        fleet.take(&chassis);
+        fleet.take(&outcome.writes);
+    }
     let size = std::fs::metadata(&options.file).map_or(0, |metadata| metadata.len());
     let mut source = Source::open(&options.file)?;
     let bar = progress_bar(size);
@@ -122,11 +146,19 @@ fn replay(options: &Options) -> Result<bool, Failure> {
             }
         };
         bar.set_position(source.offset());
-        let outcome = network.apply(&changes)?;
-        bar.suspend(|| report.transaction(changes.len(), comment.as_deref(), &outcome, &network))?;
+        let mut outcome = network.apply(&changes)?;
+        let follows = match &mut fleet {
+            Some(fleet) => Some(follow(fleet, &mut network, &mut outcome)?),
+            None => None,
+        };
+        let (rows, comment) = (changes.len(), comment.as_deref());
+        bar.suspend(|| report.transaction(rows, comment, &outcome, &network, follows.as_ref()))?;
     }
     bar.finish_and_clear();
     report.summary(&network, started.elapsed())?;
+    if let Some(fleet) = &fleet {
+        report.chassis(fleet)?;
+    }
     if options.flows {
         report.flows(&network)?;
     }
@@ -134,6 +166,39 @@ fn replay(options: &Options) -> Result<bool, Failure> {
         source::write(path, options.schema.as_deref(), network.southbound())?;
     }
     Ok(whole)
+}
+
+/// Has the chassis follow, and the network what they write, until nothing more follows.
+fn follow(fleet: &mut Fleet, network: &mut Offline, outcome: &mut Outcome) -> Result<FleetOutcome, Failure> {
+    let mut follows = FleetOutcome::default();
+    fleet.take(&outcome.writes);
+    for _ in 0..ROUNDS {
+        let writes = fleet.follow(&mut follows)?;
+        if writes.is_empty() {
+            return Ok(follows);
+        }
+        let more = network.apply(&writes)?;
+        fleet.take(&writes);
+        fleet.take(&more.writes);
+        outcome.writes.extend(more.writes);
+        outcome.problems.extend(more.problems);
+        outcome.rejected.extend(more.rejected);
+        outcome.epochs += more.epochs;
+        outcome.time += more.time;
+    }
+    Err(OfflineError::Unsettled.into())
+}
+
+/// The rows of a database as insertions.
+fn contents(database: &MemoryDatabase) -> Vec<RowChange> {
+    let rows = database.tables().iter().flat_map(|(table, rows)| rows.iter().map(move |row| (table, row)));
+    rows.map(|(table, (uuid, columns))| RowChange {
+        database: Database::Southbound,
+        table: table.clone(),
+        uuid: *uuid,
+        edit: Edit::Insert(columns.iter().map(|(name, datum)| (name.clone(), datum.clone())).collect()),
+    })
+    .collect()
 }
 
 /// A bar on a terminal, and nothing elsewhere.

@@ -44,7 +44,9 @@ pub(super) fn set_up(local: &Local<'_>, switch: &mut Writes) {
         return;
     };
     // A type that nobody asked for stays as it is, even if that is none.
-    if local.settings.get("ovn-bridge-datapath-type").is_some() && wanted.datapath_type != bridge.datapath_type {
+    if local.settings.get("ovn-bridge-datapath-type").is_some()
+        && wanted.datapath_type != bridge.datapath_type
+    {
         switch.set::<ovs::Bridge>(bridge.uuid, "datapath_type", &wanted.datapath_type);
     }
     if bridge.fail_mode.as_deref() != Some(FAIL_MODE) {

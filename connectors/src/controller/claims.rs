@@ -60,7 +60,8 @@ impl Here<'_> {
             "" | "virtual" | "mirror" => match parent(port) {
                 Some(parent) => {
                     let parent: &own::Port = rows.row(*index.ports.get(parent)?)?;
-                    if !parent.type_.is_empty() || parent.parent_port.as_ref().is_some_and(|of| !of.is_empty())
+                    if !parent.type_.is_empty()
+                        || parent.parent_port.as_ref().is_some_and(|of| !of.is_empty())
                     {
                         return None;
                     }
@@ -124,8 +125,12 @@ impl Claims {
         };
         let me = here.binder.row;
         let is_additional = port.additional_chassis.contains(&me);
-        let own_encaps: Vec<Uuid> =
-            port.additional_encap.iter().copied().filter(|encap| here.encaps.values().any(|own| own == encap)).collect();
+        let own_encaps: Vec<Uuid> = port
+            .additional_encap
+            .iter()
+            .copied()
+            .filter(|encap| here.encaps.values().any(|own| own == encap))
+            .collect();
         match here.role(index, rows, port) {
             Some(Role::Main) => {
                 if port.chassis != Some(me) {

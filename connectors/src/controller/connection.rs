@@ -113,7 +113,9 @@ impl Connection {
             Event::Connected { remote, features } => {
                 OFCTRL.info(format_args!("{remote}: connected to switch"));
                 if features.tunnel_field.is_none() {
-                    OFCTRL.warn("the switch has no field for Geneve options: no packet will come through tunnels");
+                    OFCTRL.warn(
+                        "the switch has no field for Geneve options: no packet will come through tunnels",
+                    );
                 }
                 return self.features.replace(features) != Some(features);
             }

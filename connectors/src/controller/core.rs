@@ -110,8 +110,7 @@ pub(super) struct Core {
 impl Core {
     pub fn new(engine: Engine, name: Option<String>, hostname: Text, switch_run: PathBuf) -> Core {
         let switch = Mirror::new(Database::Switch, &[], tables::SWITCH);
-        let southbound =
-            Mirror::new(Database::Southbound, northflow_controller::INPUTS, tables::SOUTHBOUND);
+        let southbound = Mirror::new(Database::Southbound, northflow_controller::INPUTS, tables::SOUTHBOUND);
         Core {
             name,
             hostname,
@@ -188,9 +187,8 @@ impl Core {
     pub fn result(&mut self, result: &EpochResult) {
         self.computing = false;
         self.last = Some(result.epoch);
-        let output = |name: &str| {
-            self.engine.output_number(name).map_or(&[][..], |number| result.output(number))
-        };
+        let output =
+            |name: &str| self.engine.output_number(name).map_or(&[][..], |number| result.output(number));
         for (rec, weight) in output(PROBLEMS) {
             if *weight > 0 {
                 let Problem { flow, text } = rec.get();

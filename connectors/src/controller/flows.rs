@@ -244,10 +244,7 @@ mod tests {
             actions.groups = vec![of];
         }
         let (fields, actions) = (Arc::default(), Arc::new(actions));
-        Rec::new(row::Flow {
-            chassis: Uuid(1),
-            row: Row { table: 8, priority, fields, cookie: 7, actions },
-        })
+        Rec::new(row::Flow { chassis: Uuid(1), row: Row { table: 8, priority, fields, cookie: 7, actions } })
     }
 
     #[test]

@@ -24,10 +24,8 @@ pub(super) fn is_active(rows: &Replica, group: Uuid, own: Uuid, alive: &BTreeSet
         return true;
     }
     // Who finds nobody alive is itself cut off.
-    let living: Vec<&(i64, &own::Chassis)> = members
-        .iter()
-        .filter(|(_, chassis)| chassis.uuid == own || alive.contains(&chassis.name))
-        .collect();
+    let living: Vec<&(i64, &own::Chassis)> =
+        members.iter().filter(|(_, chassis)| chassis.uuid == own || alive.contains(&chassis.name)).collect();
     let refers = |chassis: &Uuid| {
         rows.row::<own::Chassis>(*chassis).is_some_and(|chassis| alive.contains(&chassis.name))
     };

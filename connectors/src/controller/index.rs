@@ -15,7 +15,7 @@ use crate::replica::Replica;
 ///
 /// Cost: a changed row touches its own entries.
 #[derive(Debug, Default)]
-pub(super) struct Index {
+pub(crate) struct Index {
     /// Rows of Chassis by name.
     pub chassis: HashMap<Text, Uuid>,
     /// Rows of Chassis_Private by name.
@@ -40,7 +40,7 @@ pub(super) struct Index {
 
 /// What is to be looked at, by name where there may be many.
 #[derive(Debug, Default)]
-pub(super) struct Dirty {
+pub(crate) struct Dirty {
     pub ports: BTreeSet<Text>,
     /// Chassis and their tunnel ends.
     pub chassis: BTreeSet<Text>,
@@ -72,7 +72,7 @@ fn name(map: &mut HashMap<Text, Uuid>, name: &Text, row: Uuid, comes: bool) {
 }
 
 /// The port that a port goes with.
-pub(super) fn parent(port: &own::Port) -> Option<&Text> {
+pub(crate) fn parent(port: &own::Port) -> Option<&Text> {
     let parent = match &*port.type_ {
         "" => &port.parent_port,
         "virtual" => &port.virtual_parent,

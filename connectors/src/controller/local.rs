@@ -115,16 +115,14 @@ impl<'a> Local<'a> {
         let mut plugs: BTreeMap<Text, Plug> = BTreeMap::new();
         for Port { port, interface } in self.ports(bridge) {
             let Some(name) = interface.external_ids.get("iface-id") else { continue };
-            if port.external_ids.contains(tunnel::TUNNEL_ID) || interface.ofport.is_none_or(|port| port <= 0) {
+            if port.external_ids.contains(tunnel::TUNNEL_ID) || interface.ofport.is_none_or(|port| port <= 0)
+            {
                 continue;
             }
             let plug = Plug {
                 row: interface.uuid,
                 name: interface.name.clone(),
-                plugged: Plugged {
-                    external_ids: interface.external_ids.clone(),
-                    ofport: interface.ofport,
-                },
+                plugged: Plugged { external_ids: interface.external_ids.clone(), ofport: interface.ofport },
             };
             // Of several for one port the one of the first name counts, whatever came last.
             match plugs.get(name) {

@@ -13,7 +13,7 @@ use crate::ovsdb::schema::ColumnType;
 use crate::replica::{Cell, Replica, ReplicaError};
 
 /// A change of a row that the controller goes by: the input's name, the row, and whether it came or went.
-pub(super) type OwnChange = (&'static str, Rec, Weight);
+pub(crate) type OwnChange = (&'static str, Rec, Weight);
 
 /// What is known of one database.
 #[derive(Debug)]
@@ -118,8 +118,7 @@ impl Mirror {
             for (at, name) in replica.tables(database) {
                 let place = tables.iter().position(|table| *table.request.table == *name);
                 let place = place.unwrap_or_else(|| {
-                    let request =
-                        TableRequest { table: name.into(), columns: Vec::new(), kind: Kind::Full };
+                    let request = TableRequest { table: name.into(), columns: Vec::new(), kind: Kind::Full };
                     tables.push(MirrorTable { request, program: None, own: None });
                     tables.len() - 1
                 });

@@ -130,7 +130,6 @@ pub(super) fn remotes(text: &str, run: &std::path::Path) -> Result<Vec<Remote>, 
     text.split(',').map(|remote| remote.trim().parse().map(located)).collect()
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -52,7 +52,8 @@ pub(super) fn set_up(wanted: &BTreeMap<Text, (Text, Text)>, local: &Local<'_>, s
     let mut missing: BTreeMap<String, (PatchPort, &ovs::Bridge)> = BTreeMap::new();
     for (name, (type_, network)) in wanted {
         let Some((_, bridge)) = mappings.iter().find(|(known, _)| *known == &**network) else {
-            let text = format_args!("bridge not found for {type_} port '{name}' with network name '{network}'");
+            let text =
+                format_args!("bridge not found for {type_} port '{name}' with network name '{network}'");
             match &**type_ {
                 "localnet" => PATCH.info_limited(&MAPPINGS, text),
                 _ => PATCH.warn_limited(&MAPPINGS, text),
@@ -60,7 +61,10 @@ pub(super) fn set_up(wanted: &BTreeMap<Text, (Text, Text)>, local: &Local<'_>, s
             continue;
         };
         let Some(outer) = local.bridge_of(bridge) else {
-            PATCH.warn_limited(&MAPPINGS, format_args!("bridge '{bridge}' of network '{network}' does not exist"));
+            PATCH.warn_limited(
+                &MAPPINGS,
+                format_args!("bridge '{bridge}' of network '{network}' does not exist"),
+            );
             continue;
         };
         for (port, on) in

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use northflow_rules::chassis::registration::{EndPoint, Registration, TUNNEL_TYPES, is_known};
 use northflow_rules::ovsdb::{Text, Uuid};
-use northflow_rules::schema::{own, key_uuid};
+use northflow_rules::schema::{key_uuid, own};
 
 use super::index::Index;
 use super::writes::Writes;
@@ -77,7 +77,8 @@ fn renamed<'a>(wanted: &Registration, index: &Index, rows: &'a Replica) -> Optio
     };
     let name = rows.rows::<own::Encap>().find(is_own)?.chassis_name.clone();
     let row = rows.row::<own::Chassis>(*index.chassis.get(&name)?)?;
-    CHASSIS.warn(format_args!("'{name}' has a tunnel end of this chassis; it is renamed to '{}'", wanted.name));
+    CHASSIS
+        .warn(format_args!("'{name}' has a tunnel end of this chassis; it is renamed to '{}'", wanted.name));
     Some(row)
 }
 

@@ -6,8 +6,8 @@ use crossbeam_channel::{Receiver, never};
 use northflow_engine::Transaction;
 
 use super::mirror::{Mirror, Taken};
-use crate::ovsdb::client::{self, Command, Event, Handle, Operations, Outcome};
 use crate::net::Remote;
+use crate::ovsdb::client::{self, Command, Event, Handle, Operations, Outcome};
 use crate::process::coverage;
 use crate::process::vlog::modules::OVSDB_CS;
 use crate::process::vlog::{Level, RateLimit};

@@ -4,7 +4,7 @@ use northflow_rules::binding::InputTable;
 use northflow_rules::schema::{ovs, own};
 
 /// Rows of the southbound database.
-pub(super) const SOUTHBOUND: &[InputTable] = &[
+pub(crate) const SOUTHBOUND: &[InputTable] = &[
     InputTable::of::<own::Global>("own.SB_Global"),
     InputTable::of::<own::Chassis>("own.Chassis"),
     InputTable::of::<own::ChassisPrivate>("own.Chassis_Private"),

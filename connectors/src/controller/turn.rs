@@ -302,7 +302,8 @@ impl Core {
                 let bound = |name: &Text| {
                     let row = self.index.ports.get(name).and_then(|uuid| rows.row::<own::Port>(*uuid));
                     let is_mine = |row: &own::Port| {
-                        row.chassis == self.me || self.me.is_some_and(|me| row.additional_chassis.contains(&me))
+                        row.chassis == self.me
+                            || self.me.is_some_and(|me| row.additional_chassis.contains(&me))
                     };
                     row.is_some_and(is_mine)
                 };

@@ -59,21 +59,14 @@ impl Writes {
     }
 
     /// Puts values under keys of a map, and takes away other keys.
-    pub fn change_keys<T: Table>(
-        &mut self,
-        row: Uuid,
-        column: &str,
-        put: &[(Text, Text)],
-        gone: &[Text],
-    ) {
+    pub fn change_keys<T: Table>(&mut self, row: Uuid, column: &str, put: &[(Text, Text)], gone: &[Text]) {
         if put.is_empty() && gone.is_empty() {
             return;
         }
         let keys: Vec<Atom> =
             put.iter().map(|(key, _)| key).chain(gone).map(|key| Atom::text(key.clone())).collect();
-        let pairs = Datum::map(
-            put.iter().map(|(key, value)| (Atom::text(key.clone()), Atom::text(value.clone()))),
-        );
+        let pairs =
+            Datum::map(put.iter().map(|(key, value)| (Atom::text(key.clone()), Atom::text(value.clone()))));
         self.operations.mutate(T::NAME, Where::Row(row), |mutations| {
             // Pairs are added only where there is no such key.
             mutations.delete_keys(column, &keys);

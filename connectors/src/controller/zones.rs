@@ -14,7 +14,7 @@ pub(super) const KEY: &str = "ct-zone-";
 
 /// Zones by name.
 #[derive(Debug, Default)]
-pub(super) struct Zones {
+pub(crate) struct Zones {
     wanted: BTreeMap<Text, Want>,
     numbers: BTreeMap<Text, u16>,
     /// Whether the bridge has been asked for what it knows.
@@ -36,7 +36,7 @@ impl Want {
 
 /// What becomes of zones.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Changes {
+pub(crate) struct Changes {
     /// Zones that have a number now.
     pub come: Vec<(Text, u16)>,
     /// Zones that have it no more.

@@ -8,6 +8,7 @@ use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
 use serde_json::json;
 
 use super::Format;
+use super::chassis::{Fleet, FleetOutcome, Share};
 use crate::change::Edit;
 use crate::offline::{Offline, Outcome};
 
@@ -40,6 +41,7 @@ impl Report {
         comment: Option<&str>,
         outcome: &Outcome,
         network: &Offline,
+        chassis: Option<&FleetOutcome>,
     ) -> io::Result<()> {
         self.transactions += 1;
         self.rows += rows;
@@ -78,9 +80,12 @@ impl Report {
                     outcome.writes.len(),
                     brief(comment.unwrap_or(""))
                 )?;
+                for (name, Share { added, removed, flows }) in chassis.iter().flat_map(|all| &all.shares) {
+                    writeln!(self.out, "    chassis {name}: {flows} flows, +{added} -{removed}")?;
+                }
             }
             Format::Json => {
-                let line = json!({
+                let mut line = json!({
                     "transaction": self.transactions,
                     "epochs": outcome.epochs,
                     "rows_in": rows,
@@ -91,6 +96,12 @@ impl Report {
                     "nb_cfg": nb_cfg,
                     "comment": comment,
                 });
+                if let Some(chassis) = chassis {
+                    let share = |share: &Share| json!({"added": share.added, "removed": share.removed, "flows": share.flows});
+                    let shares = chassis.shares.iter().map(|(name, of)| (name.to_string(), share(of)));
+                    line["chassis"] = serde_json::Value::Object(shares.collect());
+                    line["chassis_microseconds"] = json!(chassis.time.as_micros() as u64);
+                }
                 writeln!(self.out, "{line}")?;
             }
         }
@@ -124,6 +135,27 @@ impl Report {
                     "elapsed_microseconds": elapsed.as_micros() as u64,
                 });
                 writeln!(self.out, "{line}")?;
+            }
+        }
+        self.out.flush()
+    }
+
+    /// How many flows each chassis has.
+    pub fn chassis(&mut self, fleet: &Fleet) -> io::Result<()> {
+        let flows: Vec<(String, usize)> =
+            fleet.flows().map(|(name, flows)| (name.to_string(), flows)).collect();
+        match self.format {
+            Format::Text => {
+                let total: usize = flows.iter().map(|(_, flows)| flows).sum();
+                writeln!(self.out, "{} chassis with {total} flows", flows.len())?;
+                for (name, flows) in flows {
+                    writeln!(self.out, "    chassis {name}: {flows} flows")?;
+                }
+            }
+            Format::Json => {
+                let flows: serde_json::Map<String, serde_json::Value> =
+                    flows.into_iter().map(|(name, flows)| (name, flows.into())).collect();
+                writeln!(self.out, "{}", json!({ "chassis": flows }))?;
             }
         }
         self.out.flush()

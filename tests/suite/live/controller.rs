@@ -128,8 +128,7 @@ pub fn alone(reference: &'static Reference) -> Result<(), Failed> {
         assert_eq!(host.appctl(&["connection-status"])?.trim(), "connected");
         assert!(host.zones()?.contains("ct-zone-s_dnat"));
     }
-    let installed =
-        first.switch.vsctl(&["get", "Interface", "v1", "external_ids:ovn-installed"])?;
+    let installed = first.switch.vsctl(&["get", "Interface", "v1", "external_ids:ovn-installed"])?;
     assert_eq!(installed.trim(), "\"true\"");
     assert!(first.appctl(&["ct-zone-list"])?.contains("p1 "));
     assert!(first.appctl(&["debug/dump-local-bindings"])?.contains("primary lport : [p1]"));
@@ -199,7 +198,8 @@ pub fn exit(reference: &'static Reference) -> Result<(), Failed> {
     host.plug("v1", "p1")?;
     databases.nbctl(&["--timeout=30", "wait-until", "Logical_Switch_Port", "p1", "up=true"])?;
     let chassis = || databases.sbctl(&["--bare", "--columns=name", "list", "Chassis"]);
-    let tunnels = |host: &Host| host.switch.vsctl(&["--bare", "--columns=name", "find", "Interface", "type=geneve"]);
+    let tunnels =
+        |host: &Host| host.switch.vsctl(&["--bare", "--columns=name", "find", "Interface", "type=geneve"]);
     until("a tunnel", || Ok(!tunnels(&host)?.trim().is_empty()))?;
     host.appctl(&["exit", "--restart"])?;
     drop(host.controller.take());
