@@ -24,6 +24,7 @@ pub(super) struct Side {
     pub mirror: Mirror,
     client: Option<(Handle, Receiver<Event>)>,
     remotes: Vec<Remote>,
+    probe: Option<Duration>,
     /// Whether the contents are there.
     pub ready: bool,
     connected: bool,
@@ -53,6 +54,7 @@ impl Side {
             mirror,
             client: None,
             remotes: Vec::new(),
+            probe: None,
             ready: false,
             connected: false,
             open: None,
@@ -65,6 +67,10 @@ impl Side {
     /// Connects with one of some servers, if that is not so already.
     pub fn connect(&mut self, remotes: Vec<Remote>, probe: Option<Duration>) -> std::io::Result<()> {
         if self.remotes == remotes && self.client.is_some() {
+            if self.probe != probe {
+                self.tell(Command::SetProbeInterval(probe));
+                self.probe = probe;
+            }
             return Ok(());
         }
         self.disconnect();
@@ -79,7 +85,7 @@ impl Side {
             queue: 1024,
         };
         self.client = Some(client::spawn(config)?);
-        self.remotes = remotes;
+        (self.remotes, self.probe) = (remotes, probe);
         Ok(())
     }
 

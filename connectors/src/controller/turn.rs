@@ -265,7 +265,10 @@ impl Core {
                 encaps: registered::by_address(chassis, rows),
                 alive: &self.alive,
             };
-            for name in std::mem::take(&mut self.index.dirty.ports) {
+            let names = std::mem::take(&mut self.index.dirty.ports);
+            // What interfaces are told depends on it.
+            self.dirty.switch |= !names.is_empty();
+            for name in names {
                 match self.claims.look(&name, &here, &self.index, rows, &mut writes) {
                     Seen::Right => self.waiting.remove(&Waiter::Port(name)),
                     Seen::Written => self.written.push(name),
@@ -273,8 +276,6 @@ impl Core {
                     Seen::Contested(at) => drop(self.contested.insert(name, at)),
                 }
             }
-            // What interfaces are told depends on it.
-            self.dirty.switch = true;
         }
         if !writes.is_empty() {
             let comment = format!("ovn-controller: chassis '{}'", own.name);
