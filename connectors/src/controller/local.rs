@@ -34,6 +34,8 @@ pub(super) struct Plug {
     pub row: Uuid,
     pub name: Text,
     pub plugged: Plugged,
+    /// How long its packets may be.
+    pub mtu: Option<u16>,
 }
 
 impl Plug {

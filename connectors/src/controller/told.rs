@@ -12,7 +12,10 @@ pub(super) enum Row {
     Switch(local::Switch),
     Chassis(local::Chassis),
     Interface(local::Interface),
+    Mtu(local::Mtu),
     Tunnel(local::Tunnel),
+    TunnelOption(local::TunnelOption),
+    Alive(local::Alive),
     Patch(local::Patch),
 }
 
@@ -30,7 +33,10 @@ impl Row {
             Switch: "local.Switch",
             Chassis: "local.Chassis",
             Interface: "local.Interface",
+            Mtu: "local.Mtu",
             Tunnel: "local.Tunnel",
+            TunnelOption: "local.TunnelOption",
+            Alive: "local.Alive",
             Patch: "local.Patch"
         );
     }

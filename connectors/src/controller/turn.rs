@@ -158,13 +158,20 @@ impl Core {
             let ofport = plug.plugged.ofport.and_then(|port| u16::try_from(port).ok());
             if let Some(ofport) = ofport {
                 let (port, encap) = (port.clone(), encap as u16);
+                if let Some(mtu) = plug.mtu {
+                    rows.insert(Row::Mtu(local::Mtu { chassis: me, port: port.clone(), mtu }));
+                }
                 rows.insert(Row::Interface(local::Interface { chassis: me, port, ofport, encap }));
             }
         }
         let chassis = |name: &str| self.index.chassis.get(name).copied();
         rows.extend(local.tunnels(me, &ips, chassis).into_iter().map(Row::Tunnel));
         rows.extend(local.patches(me).into_iter().map(Row::Patch));
+        let alive = self.alive.iter().filter_map(|name| chassis(name));
+        rows.extend(alive.map(|remote| Row::Alive(local::Alive { chassis: me, remote })));
         if let Some(features) = &self.connection.features {
+            let field = features.tunnel_field.and_then(|field| u8::try_from(field).ok());
+            rows.extend(field.map(|field| Row::TunnelOption(local::TunnelOption { chassis: me, field })));
             let capabilities = local.capabilities();
             rows.insert(Row::Switch(local::Switch {
                 zero_snat: capabilities.is_some_and(|all| all.get_bool("ct_zero_snat", false)),

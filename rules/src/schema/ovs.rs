@@ -67,6 +67,8 @@ table! {
         external_ids: Map = "external_ids",
         /// Its number in OpenFlow, -1 if it cannot be made. Written by the switch.
         ofport: Option<i64> = "ofport",
+        /// How long its packets may be, without the Ethernet header. Written by the switch.
+        mtu: Option<i64> = "mtu",
         /// How it is watched whether the other end of a tunnel is alive.
         bfd: Map = "bfd",
         /// Whether it is. Written by the switch.
