@@ -13,12 +13,10 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use northflow_engine::Config;
-use northflow_rules::schema::Database;
 
-use crate::change::{Edit, RowChange};
 use crate::memory::MemoryDatabase;
-use crate::offline::{Offline, OfflineError, Outcome};
-use chassis::{Fleet, FleetOutcome};
+use crate::offline::Offline;
+use chassis::Fleet;
 use placement::Placement;
 use report::Report;
 use source::{Recorded, Source};
@@ -73,9 +71,6 @@ pub enum Format {
     Json,
 }
 
-/// How often chassis and network may answer each other within one transaction.
-const ROUNDS: usize = 16;
-
 type Failure = Box<dyn std::error::Error>;
 
 /// Runs the command with its arguments, the program's name not among them.
@@ -123,12 +118,7 @@ fn replay(options: &Options) -> Result<bool, Failure> {
         }
     };
     if let Some(fleet) = &mut fleet {
-        let existing = contents(network.southbound());
-        fleet.take(&existing);
-        let chassis = fleet.chassis();
-        let outcome = network.apply(&chassis)?;
-        fleet.take(&chassis);
-        fleet.take(&outcome.writes);
+        fleet.settle(&mut network)?;
     }
     let size = std::fs::metadata(&options.file).map_or(0, |metadata| metadata.len());
     let mut source = Source::open(&options.file)?;
@@ -148,7 +138,7 @@ fn replay(options: &Options) -> Result<bool, Failure> {
         bar.set_position(source.offset());
         let mut outcome = network.apply(&changes)?;
         let follows = match &mut fleet {
-            Some(fleet) => Some(follow(fleet, &mut network, &mut outcome)?),
+            Some(fleet) => Some(fleet.join(&mut network, &mut outcome)?),
             None => None,
         };
         let (rows, comment) = (changes.len(), comment.as_deref());
@@ -166,39 +156,6 @@ fn replay(options: &Options) -> Result<bool, Failure> {
         source::write(path, options.schema.as_deref(), network.southbound())?;
     }
     Ok(whole)
-}
-
-/// Has the chassis follow, and the network what they write, until nothing more follows.
-fn follow(fleet: &mut Fleet, network: &mut Offline, outcome: &mut Outcome) -> Result<FleetOutcome, Failure> {
-    let mut follows = FleetOutcome::default();
-    fleet.take(&outcome.writes);
-    for _ in 0..ROUNDS {
-        let writes = fleet.follow(&mut follows)?;
-        if writes.is_empty() {
-            return Ok(follows);
-        }
-        let more = network.apply(&writes)?;
-        fleet.take(&writes);
-        fleet.take(&more.writes);
-        outcome.writes.extend(more.writes);
-        outcome.problems.extend(more.problems);
-        outcome.rejected.extend(more.rejected);
-        outcome.epochs += more.epochs;
-        outcome.time += more.time;
-    }
-    Err(OfflineError::Unsettled.into())
-}
-
-/// The rows of a database as insertions.
-fn contents(database: &MemoryDatabase) -> Vec<RowChange> {
-    let rows = database.tables().iter().flat_map(|(table, rows)| rows.iter().map(move |row| (table, row)));
-    rows.map(|(table, (uuid, columns))| RowChange {
-        database: Database::Southbound,
-        table: table.clone(),
-        uuid: *uuid,
-        edit: Edit::Insert(columns.iter().map(|(name, datum)| (name.clone(), datum.clone())).collect()),
-    })
-    .collect()
 }
 
 /// A bar on a terminal, and nothing elsewhere.

@@ -6,7 +6,7 @@
 
 mod elements;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use northflow_engine::{Rec, Record, Transaction};
@@ -33,6 +33,8 @@ struct ReplicaTable {
     columns: Vec<&'static str>,
     parts: Vec<Part>,
     split: Vec<Elements>,
+    /// Its rows, if it has no parts.
+    rows: HashSet<Uuid>,
 }
 
 /// Some columns of the rows of a table, which are a row to one input.
@@ -97,19 +99,12 @@ impl fmt::Debug for Replica {
 }
 
 impl Replica {
-    /// An empty replica for these inputs. Several may be rows of one table, each of columns of its own. A
-    /// column that is an input of its own belongs to a table whose rows are an input too.
+    /// An empty replica for these inputs. Several may be rows of one table, each of columns of its own.
     pub fn new(inputs: &'static [InputTable]) -> Replica {
         let mut tables: Vec<ReplicaTable> = Vec::new();
         for input in inputs {
             let Shape::Row { decode, encode } = input.shape else { continue };
-            let (database, name) = (input.info.database, input.info.name);
-            let at = tables.iter().position(|table| table.is(database, name)).unwrap_or_else(|| {
-                let (columns, parts, split) = (Vec::new(), Vec::new(), Vec::new());
-                tables.push(ReplicaTable { name, database, columns, parts, split });
-                tables.len() - 1
-            });
-            let table = &mut tables[at];
+            let table = ReplicaTable::entry(&mut tables, input);
             let start = table.columns.len();
             table.columns.extend_from_slice(input.info.columns);
             let types = input.info.kinds.iter().map(column_type).collect();
@@ -118,11 +113,9 @@ impl Replica {
         }
         for input in inputs {
             let Shape::Element(make) = input.shape else { continue };
-            let of = |table: &&mut ReplicaTable| table.is(input.info.database, input.info.name);
-            if let Some(table) = tables.iter_mut().find(of) {
-                table.columns.extend_from_slice(input.info.columns);
-                table.split.push(Elements::new(input.name, make));
-            }
+            let table = ReplicaTable::entry(&mut tables, input);
+            table.columns.extend_from_slice(input.info.columns);
+            table.split.push(Elements::new(input.name, make));
         }
         Replica { tables }
     }
@@ -202,6 +195,9 @@ impl Replica {
             transaction.change(part.input, rec.clone(), 1);
             part.rows.insert(uuid, rec);
         }
+        if table.parts.is_empty() {
+            table.rows.insert(uuid);
+        }
         let own = table.own();
         for (split, cell) in table.split.iter_mut().zip(cells.iter().skip(own)) {
             if let Some(datum) = cell {
@@ -266,6 +262,7 @@ impl Replica {
                 transaction.change(part.input, rec, -1);
             }
         }
+        table.rows.remove(&uuid);
         for split in &mut table.split {
             split.clear(uuid, transaction);
         }
@@ -298,8 +295,11 @@ impl Replica {
 
     /// The identifiers of a table's rows.
     pub fn uuids(&self, table: usize) -> Vec<Uuid> {
-        let part = self.tables[table].parts.first();
-        part.map(|part| part.rows.keys().copied().collect()).unwrap_or_default()
+        let table = &self.tables[table];
+        match table.parts.first() {
+            Some(part) => part.rows.keys().copied().collect(),
+            None => table.rows.iter().copied().collect(),
+        }
     }
 }
 
@@ -340,12 +340,26 @@ impl Part {
 }
 
 impl ReplicaTable {
+    /// The table of an input, which is added if it is not there.
+    fn entry<'a>(tables: &'a mut Vec<ReplicaTable>, input: &InputTable) -> &'a mut ReplicaTable {
+        let (database, name) = (input.info.database, input.info.name);
+        let at = tables.iter().position(|table| table.is(database, name)).unwrap_or_else(|| {
+            let (columns, parts, split) = (Vec::new(), Vec::new(), Vec::new());
+            tables.push(ReplicaTable { name, database, columns, parts, split, rows: HashSet::new() });
+            tables.len() - 1
+        });
+        &mut tables[at]
+    }
+
     fn is(&self, database: Database, name: &str) -> bool {
         self.database == database && self.name == name
     }
 
     fn has(&self, uuid: Uuid) -> bool {
-        self.parts.first().is_some_and(|part| part.rows.contains_key(&uuid))
+        match self.parts.first() {
+            Some(part) => part.rows.contains_key(&uuid),
+            None => self.rows.contains(&uuid),
+        }
     }
 
     /// How many columns are not inputs of their own.

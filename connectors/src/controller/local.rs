@@ -125,6 +125,7 @@ impl<'a> Local<'a> {
                 row: interface.uuid,
                 name: interface.name.clone(),
                 plugged: Plugged { external_ids: interface.external_ids.clone(), ofport: interface.ofport },
+                mtu: interface.mtu.and_then(|mtu| u16::try_from(mtu).ok()),
             };
             // Of several for one port the one of the first name counts, whatever came last.
             match plugs.get(name) {

@@ -8,10 +8,16 @@ use northflow_engine::{Config, Engine, EngineError, Rec, Transaction, Weight};
 use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
 use northflow_rules::schema::{Column, Database, key_uuid, own};
 
+use super::Failure;
 use super::placement::Placement;
 use crate::change::{Edit, RowChange};
 use crate::controller::{Index, Zones, tables};
+use crate::memory::MemoryDatabase;
+use crate::offline::{Offline, OfflineError, Outcome};
 use crate::replica::Replica;
+
+/// How often chassis and network may answer each other within one transaction.
+const ROUNDS: usize = 16;
 
 /// OpenFlow ports that are made up: of tunnels, and of ports to physical networks.
 const TUNNELS: u16 = 0x4000;
@@ -81,7 +87,7 @@ impl Fleet {
     }
 
     /// Chassis that the placement names, as rows of the southbound database.
-    pub fn chassis(&self) -> Vec<RowChange> {
+    fn chassis(&self) -> Vec<RowChange> {
         let mut changes = Vec::new();
         for (nth, name) in self.placement.chassis().into_iter().enumerate() {
             let (row, encap) = (key_uuid("Chassis", &[&name]), key_uuid("Encap", &[&name]));
@@ -105,7 +111,7 @@ impl Fleet {
     }
 
     /// Takes over southbound changes.
-    pub fn take(&mut self, changes: &[RowChange]) {
+    fn take(&mut self, changes: &[RowChange]) {
         let mut own = Transaction::new();
         for change in changes.iter().filter(|change| change.database == Database::Southbound) {
             // Rows that do not decode are left alone, as if they were of another program.
@@ -117,7 +123,7 @@ impl Fleet {
     }
 
     /// Computes until nothing more follows; gives what chassis write in the southbound database meanwhile.
-    pub fn follow(&mut self, outcome: &mut FleetOutcome) -> Result<Vec<RowChange>, EngineError> {
+    fn follow(&mut self, outcome: &mut FleetOutcome) -> Result<Vec<RowChange>, EngineError> {
         self.follow_chassis();
         let mut writes = Vec::new();
         for name in std::mem::take(&mut self.index.dirty.ports) {
@@ -145,6 +151,38 @@ impl Fleet {
             self.follow_networks(&reach);
         }
         Ok(writes)
+    }
+
+    /// Takes over what a network begins with, and puts the chassis that the placement names into it.
+    pub fn settle(&mut self, network: &mut Offline) -> Result<(), Failure> {
+        self.take(&contents(network.southbound()));
+        let chassis = self.chassis();
+        let outcome = network.apply(&chassis)?;
+        self.take(&chassis);
+        self.take(&outcome.writes);
+        Ok(())
+    }
+
+    /// Follows what a transaction meant to a network, and the network what the chassis write, until nothing
+    /// more follows.
+    pub fn join(&mut self, network: &mut Offline, outcome: &mut Outcome) -> Result<FleetOutcome, Failure> {
+        let mut follows = FleetOutcome::default();
+        self.take(&outcome.writes);
+        for _ in 0..ROUNDS {
+            let writes = self.follow(&mut follows)?;
+            if writes.is_empty() {
+                return Ok(follows);
+            }
+            let more = network.apply(&writes)?;
+            self.take(&writes);
+            self.take(&more.writes);
+            outcome.writes.extend(more.writes);
+            outcome.problems.extend(more.problems);
+            outcome.rejected.extend(more.rejected);
+            outcome.epochs += more.epochs;
+            outcome.time += more.time;
+        }
+        Err(OfflineError::Unsettled.into())
     }
 
     /// How many flows each chassis has.
@@ -348,6 +386,18 @@ impl Fleet {
             }
         }
     }
+}
+
+/// The rows of a southbound database as insertions.
+fn contents(database: &MemoryDatabase) -> Vec<RowChange> {
+    let rows = database.tables().iter().flat_map(|(table, rows)| rows.iter().map(move |row| (table, row)));
+    rows.map(|(table, (uuid, columns))| RowChange {
+        database: Database::Southbound,
+        table: table.clone(),
+        uuid: *uuid,
+        edit: Edit::Insert(columns.iter().map(|(name, datum)| (name.clone(), datum.clone())).collect()),
+    })
+    .collect()
 }
 
 /// The lowest OpenFlow port that no interface has.
