@@ -17,6 +17,8 @@ pub mod stateless;
 pub mod switch;
 pub mod vip;
 
+use std::net::Ipv4Addr;
+
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +26,6 @@ use crate::flow::drop::DropConfig;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::{MapEntry, nb};
-use crate::value::ip;
 use vip::{Family, Vip};
 
 /// What a load balancer balances.
@@ -219,7 +220,7 @@ fn balancer(row: &nb::LoadBalancer, settings: &Settings) -> LoadBalancer {
         Some(_) => Family::Ip6,
     };
     let template = flag("template").then_some(family);
-    let hairpin_snat_ip = options.get("hairpin_snat_ip").filter(|text| ip::parse4(text).is_some());
+    let hairpin_snat_ip = options.get("hairpin_snat_ip").filter(|text| text.parse::<Ipv4Addr>().is_ok());
     LoadBalancer {
         row: row.uuid,
         protocol: Protocol::read(row.protocol.as_deref()),

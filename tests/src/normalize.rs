@@ -3,12 +3,13 @@
 //! What has no meaning of its own is replaced by what it stands for: row identifiers by the natural
 //! key of the row, datapath groups by the datapaths in them, tunnel keys by whose they are (how they
 //! were given out depends on history; [`Keys`] checks them apart), and so are the numbers of ACLs and the
-//! keys of ports in actions. A column that holds its type's default is left out, for a writer may leave it
+//! keys and queues of ports in actions. A column that holds its type's default is left out, for a writer may leave it
 //! out too. `external_ids:source` names a line of the writer's own code, discriminators of BFD are drawn at
 //! random, and `stage-hint` is one of several rows behind a flow; of datapath groups with equal members one counts.
 //! MAC addresses of translations in a list of senders are put in order.
 //! Nothing else is ignored.
 
+mod queue;
 mod route_ids;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +35,7 @@ pub struct Normal {
 
 /// Tunnel keys: those of datapaths under the empty space, those of ports and of learned multicast groups
 /// under their datapath. Numbers
-/// of ACLs are under the name of their table.
+/// of ACLs are under the name of their table, and queues of ports under "queue".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
     /// Number by space and owner.
@@ -67,6 +68,9 @@ pub fn southbound(dump: &Dump) -> Normal {
                 "Port_Binding" => {
                     let space = names.resolve(row.get("datapath"));
                     let owner = text_of(row, "logical_port");
+                    if let Some(queue) = queue::of(row) {
+                        normal.keys.numbers.insert(("queue".to_owned(), owner.clone()), queue);
+                    }
                     normal.keys.numbers.insert((space, owner), number(row, "tunnel_key"));
                 }
                 "BFD" => {
@@ -113,6 +117,7 @@ struct Names {
     port_keys: BTreeMap<(i64, i64), String>,
     /// ACLs by the number they have.
     acls: BTreeMap<i64, Uuid>,
+    queues: queue::Queues,
 }
 
 /// What names of the sets of routers' VIPs begin with.
@@ -122,7 +127,7 @@ const SET_ACL: &str = "reg2[16..31] = ";
 
 impl Names {
     fn new(dump: &Dump) -> Names {
-        let mut names = Names::default();
+        let mut names = Names { queues: queue::Queues::new(dump), ..Names::default() };
         let rows = |table: &str| dump.get(table).into_iter().flatten();
         for (uuid, row) in rows("Datapath_Binding") {
             let name = names.datapath(text_of(row, "nb_uuid"));
@@ -218,7 +223,7 @@ impl Names {
                 shown = self.vip_set(shown);
             }
             if table == "Logical_Flow" && &**column == "actions" {
-                shown = self.acl_number(shown);
+                shown = self.queues.named(self.acl_number(shown));
             }
             if !shown.is_empty() {
                 line += &format!(" {column}={shown}");
@@ -289,8 +294,9 @@ impl Names {
                         && matches!(key, Atom::String(key) if ["source", "stage-hint"].contains(&&**key))
                 };
                 let shown = pairs.iter().filter(|(key, _)| !ignored(key));
+                let pair = |pair: &(Atom, Atom)| format!("{}={}", self.atom(&pair.0), self.atom(&pair.1));
                 let mut items: Vec<String> =
-                    shown.map(|(key, value)| format!("{}={}", self.atom(key), self.atom(value))).collect();
+                    shown.map(|it| self.queues.shown(it).unwrap_or_else(|| pair(it))).collect();
                 items.sort();
                 if items.is_empty() { String::new() } else { format!("{{{}}}", items.join(", ")) }
             }

@@ -7,12 +7,20 @@
 
 mod acl;
 mod balance;
+mod dns;
+mod learned;
+mod meter;
+mod mirror;
 mod multicast;
 mod nat;
 mod network_function;
+mod qos;
+mod renaming;
 mod route;
 mod router;
 mod service;
+mod settings;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,6 +71,18 @@ struct Model {
     nats: nat::Nats,
     balancers: balance::Balancers,
     routes: route::Routes,
+    /// Ports of routers that had a binding at the last check.
+    bound_routed: BTreeSet<String>,
+    /// Rules of traffic shaping, with their switch.
+    shapers: Vec<(String, String)>,
+    /// Rows of names.
+    names: Vec<String>,
+    meters: BTreeSet<String>,
+    copiers: Vec<mirror::Copier>,
+    /// Rows of control plane protection.
+    protections: Vec<String>,
+    /// Rows of template variables, with their chassis.
+    variables: Vec<(String, String)>,
     functions: network_function::Functions,
 }
 
@@ -120,6 +140,10 @@ const GLOBAL_OPTIONS: &[&str] = &[
     "unheard_of=1",
 ];
 
+/// Walks from this seed on also go where those before do not: to every setting that there is, and to what
+/// has little to do with all else.
+const FAR: u64 = 1000;
+
 /// The scenario of `seed`, `steps` commands long.
 pub fn scenario(seed: u64, steps: usize) -> String {
     let mut random = Random(seed);
@@ -134,21 +158,25 @@ pub fn scenario(seed: u64, steps: usize) -> String {
     for step in 1..=steps {
         // Try until something fits what is there.
         let line = loop {
-            let line = match random.below(if routed || balanced { 40 } else { 18 }) {
-                0 | 1 => service::command(&mut model, &mut random),
-                2 => model.multicast(&mut random),
-                3 | 11 | 12 if functions => model.function_command(&mut random),
-                3 | 4 => model.acl_command(&mut random),
-                5 | 6 => model.router_command(&mut random),
-                7 | 8 => model.nat_command(&mut random),
-                10 => model.balance_command(&mut random),
-                18..=31 if balanced => model.balance_command(&mut random),
-                32..=36 if balanced => model.nat_command(&mut random),
-                9 | 18..=29 => model.route_command(&mut random),
-                30.. => model.router_command(&mut random),
-                _ => {
-                    let choice = random.below(100);
-                    model.command(choice, &mut random)
+            let line = if seed >= FAR && random.below(2) == 0 {
+                model.far_command(&mut random)
+            } else {
+                match random.below(if routed || balanced { 40 } else { 18 }) {
+                    0 | 1 => service::command(&mut model, &mut random),
+                    2 => model.multicast(&mut random),
+                    3 | 11 | 12 if functions => model.function_command(&mut random),
+                    3 | 4 => model.acl_command(&mut random),
+                    5 | 6 => model.router_command(&mut random),
+                    7 | 8 => model.nat_command(&mut random),
+                    10 => model.balance_command(&mut random),
+                    18..=31 if balanced => model.balance_command(&mut random),
+                    32..=36 if balanced => model.nat_command(&mut random),
+                    9 | 18..=29 => model.route_command(&mut random),
+                    30.. => model.router_command(&mut random),
+                    _ => {
+                        let choice = random.below(100);
+                        model.command(choice, &mut random)
+                    }
                 }
             };
             if let Some(line) = line {
@@ -160,6 +188,7 @@ pub fn scenario(seed: u64, steps: usize) -> String {
         if step % 10 == 0 || step == steps {
             text += "check\n";
             model.bound = model.ports.keys().cloned().collect();
+            model.bound_routed = model.router_ports.keys().cloned().collect();
             model.routes_checked();
         }
     }
@@ -183,6 +212,20 @@ impl Model {
     fn bound_port(&self, random: &mut Random) -> Option<String> {
         let there = self.bound.iter().filter(|port| self.ports.contains_key(*port)).cloned();
         random.pick(&there.collect::<Vec<_>>()).cloned()
+    }
+
+    /// One command of a walk that goes far; `None` if what it needs is not there.
+    fn far_command(&mut self, random: &mut Random) -> Option<String> {
+        match random.below(20) {
+            0 => self.shaping(random),
+            1 => self.names(random),
+            2 => self.metering(random),
+            3 => self.mirroring(random),
+            4 => self.templates(random),
+            5 => self.learning(random),
+            6 => self.renaming(random),
+            _ => self.settings(random),
+        }
     }
 
     /// One command; `None` if what it needs is not there.

@@ -81,18 +81,14 @@ pub struct BalancerFlow {
 }
 
 impl References {
-    /// The datapaths that have a load balancer which works on every chassis (Load_Balancer
-    /// options:distributed), well-formed or not.
+    /// The datapaths that name a load balancer which works on every chassis (Load_Balancer
+    /// options:distributed), well-formed or not. One of a group does not count, as with ovn-northd.
     ///
-    /// Cost: such a load balancer costs the datapaths that have it.
+    /// Cost: such a load balancer costs the datapaths that name it.
     pub fn distributed(&self, lbs: &Relation<nb::LoadBalancer>) -> Relation<Uuid> {
         let lbs = lbs.filter(|lb| lb.options.get_bool("distributed", false)).map(|lb| lb.uuid);
-        let lbs = lbs.index_by(|lb| *lb);
-        let groups = self.group_members.index_by(|link| link.member).semijoin(&lbs).map(|link| link.owner);
-        let grouped =
-            self.grouped.index_by(|link| link.member).semijoin(&groups.distinct().index_by(|group| *group));
-        let direct = self.direct.index_by(|link| link.member).semijoin(&lbs);
-        direct.concat(&grouped).map(|link| link.owner).distinct()
+        let direct = self.direct.index_by(|link| link.member).semijoin(&lbs.index_by(|lb| *lb));
+        direct.map(|link| link.owner).distinct()
     }
 
     /// The datapaths that have a load balancer with a VIP, well-formed or not. `vips` holds the entries

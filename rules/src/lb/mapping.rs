@@ -43,7 +43,7 @@ impl Mapping {
         if zone == Some("") {
             return Err(format!("Empty AZ name specified for backend {port}"));
         }
-        let address = ip::parse(source).ok_or_else(|| format!("Invalid svc mon src IP {source}"))?;
+        let address = source.parse().map_err(|_| format!("Invalid svc mon src IP {source}"))?;
         Ok(Mapping { port: port.into(), source: Some(ip::text(address).into()), zone: zone.map(Text::from) })
     }
 }

@@ -127,7 +127,8 @@ pub fn everywhere(service: &Service) -> Vec<BalancerFlow> {
         true => flow(Stage::LrInCtExtract, CHOOSE_STATELESS, tracked, gateway::choose(service)),
         false => flow(Stage::LrInDefrag, DEFRAG, tracked, "ct_dnat;".into()),
     }];
-    if lb.template.is_some() {
+    // A VIP of a template may also be an address.
+    if service.vip.front.ip.contains('^') {
         flows.push(flow(Stage::LrInIpInput, TEMPLATE, to_vip, "next;".into()));
     }
     if let Some((matches, action)) = empty::event(service) {

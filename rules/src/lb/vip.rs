@@ -115,7 +115,7 @@ pub(crate) fn endpoint(text: &str) -> Option<Endpoint> {
     };
     let address = match host.contains(':') {
         true => IpAddr::V6(host.parse().ok()?),
-        false => IpAddr::V4(ip::parse4(host)?),
+        false => IpAddr::V4(host.parse().ok()?),
     };
     let port = (number != 0).then(|| number.to_string().into());
     Some(Endpoint { ip: ip::text(address).into(), address: Some(address), port, number })

@@ -1,6 +1,8 @@
 //! Probes of network functions (N02; ovn-nb(5), Network_Function `health_check`): a chassis sends them in by
 //! one port and expects them at the other.
 
+use std::net::IpAddr;
+
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +15,6 @@ use crate::problem::Problem;
 use crate::schema::Map;
 use crate::schema::nb::NbGlobalOptions;
 use crate::service::monitor::{PortState, Probe};
-use crate::value::ip;
 
 /// Where probes come from and go to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ pub struct Probes {
 /// Cost: one row in, one row out.
 pub fn addresses(options: &Relation<NbGlobalOptions>) -> Relation<Addresses> {
     let ips = options.map(|row| {
-        let address = |option| row.options.get(option).filter(|text| ip::parse(text).is_some()).cloned();
+        let address = |option| row.options.get(option).filter(|text| text.parse::<IpAddr>().is_ok()).cloned();
         (address("svc_monitor_ip"), address("svc_monitor_ip_dst"))
     });
     single(&ips).join(&single(&identity::monitor_macs(options)), |(source, destination), macs| Addresses {

@@ -223,7 +223,6 @@ mod tests {
     use super::*;
     use crate::router::port::tests::{gateway, port};
     use crate::switch::port::tests::lines;
-    use crate::value::ip::parse4;
 
     #[test]
     fn a_route_leads_straight_to_the_address() {
@@ -247,7 +246,7 @@ mod tests {
         let routable = |address: &str, by| Routable {
             router: Uuid(1),
             order: Order::Translation(Uuid(9)),
-            address: parse4(address).unwrap(),
+            address: address.parse().unwrap(),
             mac: None,
             by,
         };

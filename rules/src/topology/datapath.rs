@@ -1,6 +1,6 @@
 //! Logical switches and routers as datapaths (B01, B02): their keys and their Datapath_Binding rows.
 
-use std::fmt::Write as _;
+use std::str::FromStr;
 
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
@@ -156,11 +156,11 @@ fn switch(row: &nb::LogicalSwitch) -> Datapath {
     if !network.is_empty() {
         ids.insert("name2", network.into());
     }
-    positive(&mut ids, config, "ct-zone-limit");
+    positive::<i64>(&mut ids, config, "ct-zone-limit");
     if let Some(transit) = config.get("interconn-ts") {
         ids.insert("interconn-ts", transit.clone());
     }
-    positive(&mut ids, config, "fdb_age_threshold");
+    positive::<u32>(&mut ids, config, "fdb_age_threshold");
     evpn::describe(config, &mut ids);
     Datapath {
         row: row.uuid,
@@ -179,8 +179,8 @@ fn router(row: &nb::LogicalRouter) -> Datapath {
     if !router.is_empty() {
         ids.insert("name2", router.into());
     }
-    positive(&mut ids, options, "ct-zone-limit");
-    if let Some(zone) = options.get_number::<i64>("snat-ct-zone").filter(|zone| *zone >= 0) {
+    positive::<i64>(&mut ids, options, "ct-zone-limit");
+    if let Some(zone) = options.get_number::<i32>("snat-ct-zone").filter(|zone| *zone >= 0) {
         ids.insert("snat-ct-zone", zone.to_string().into());
     }
     if !options.get_bool("always_learn_from_arp_request", true) {
@@ -193,7 +193,7 @@ fn router(row: &nb::LogicalRouter) -> Datapath {
     }
     let quiet = options.get_bool("disable_garp_rarp", false);
     ids.insert("disable_garp_rarp", quiet.to_string().into());
-    positive(&mut ids, options, "dynamic-routing-vrf-id");
+    positive::<i64>(&mut ids, options, "dynamic-routing-vrf-id");
     for key in ["dynamic-routing-v4-prefix-nexthop", "dynamic-routing-v6-prefix-nexthop"] {
         if !options.text(key).is_empty() {
             ids.insert(key, options.text(key).into());
@@ -207,12 +207,9 @@ fn router(row: &nb::LogicalRouter) -> Datapath {
     }
 }
 
-/// Copies a number that is above zero.
-fn positive(ids: &mut Map, from: &Map, key: &'static str) {
-    if let Some(number) = from.get_number::<i64>(key).filter(|number| *number > 0) {
-        let mut text = String::new();
-        // Writing to a string does not fail.
-        let _ = write!(text, "{number}");
-        ids.insert(key, text.into());
+/// Copies a number of type `N` that is above zero.
+fn positive<N: FromStr + Into<i64>>(ids: &mut Map, from: &Map, key: &'static str) {
+    if let Some(number) = from.get_number::<N>(key).map(N::into).filter(|number| *number > 0) {
+        ids.insert(key, number.to_string().into());
     }
 }

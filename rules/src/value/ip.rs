@@ -169,11 +169,6 @@ pub fn scan4(text: &str) -> Option<(Ipv4Addr, &str)> {
     scan::bytes(text, 10, '.').map(|(bytes, rest)| (Ipv4Addr::from(bytes), rest))
 }
 
-/// Reads a text that is an IPv4 address and nothing else, in any spelling that [`scan`] reads.
-pub fn parse4(text: &str) -> Option<Ipv4Addr> {
-    scan4(text).filter(|(_, rest)| rest.is_empty()).map(|(address, _)| address)
-}
-
 /// Reads a text that is an IPv4 address with a mask, holes in it or not, and nothing else.
 pub fn parse4_masked(text: &str) -> Result<(Ipv4Addr, Ipv4Addr), IpError> {
     whole(masked4(text)).map(|(address, mask)| (address, Ipv4Addr::from_bits(mask)))
@@ -188,11 +183,6 @@ pub fn parse6_masked(text: &str) -> Result<(Ipv6Addr, Ipv6Addr), IpError> {
 pub fn scan6(text: &str) -> Option<(Ipv6Addr, &str)> {
     let (address, rest) = scan::ip6_text(text)?;
     Some((address.parse().ok()?, rest))
-}
-
-/// Reads an address of either family and nothing else: IPv4 leniently, IPv6 by the book.
-pub fn parse(text: &str) -> Option<IpAddr> {
-    parse4(text).map(IpAddr::V4).or_else(|| text.parse().ok().map(IpAddr::V6))
 }
 
 /// An IPv6 address as inet_ntop(3) writes it: like RFC 5952, but the last 32 bits of `::a.b.c.d`

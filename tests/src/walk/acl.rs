@@ -1,5 +1,7 @@
 //! ACLs of switches and port groups, and what samples them.
 
+use std::collections::BTreeSet;
+
 use super::{Model, Random};
 
 /// An ACL that is there.
@@ -11,6 +13,20 @@ pub(super) struct Acl {
     direction: String,
     priority: usize,
     matches: String,
+}
+
+impl Acl {
+    /// Whether its owner still is.
+    pub(super) fn is_there(&self, switches: &BTreeSet<String>, groups: &BTreeSet<String>) -> bool {
+        switches.contains(&self.owner) || groups.contains(&self.owner)
+    }
+
+    /// The switch or group `old` is called `new` from now on.
+    pub(super) fn renamed(&mut self, old: &str, new: &str) {
+        if self.owner == old {
+            new.clone_into(&mut self.owner);
+        }
+    }
 }
 
 /// Few enough that ACLs are equal now and then.
@@ -50,7 +66,7 @@ const GLOBAL: &[&str] = &[
 impl Model {
     /// One command about ACLs; `None` if what it needs is not there.
     pub(super) fn acl_command(&mut self, random: &mut Random) -> Option<String> {
-        self.acls.retain(|acl| self.switches.contains(&acl.owner) || self.groups.contains(&acl.owner));
+        self.acls.retain(|acl| acl.is_there(&self.switches, &self.groups));
         Some(match random.below(20) {
             0..=6 => self.add_acl(random)?,
             7..=9 => {
@@ -105,7 +121,7 @@ impl Model {
                 0 => format!("nbctl clear ACL {} sample_new", random.pick(&self.acls)?.name),
                 _ => format!(
                     "nbctl --all destroy Sampling_App -- create Sampling_App type={} id={}",
-                    random.pick(&["acl-new", "acl-est"])?,
+                    random.pick(&["acl-new", "acl-est", "drop"])?,
                     random.below(255) + 1
                 ),
             },

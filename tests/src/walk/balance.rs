@@ -40,6 +40,14 @@ fn any(items: &BTreeSet<String>, random: &mut Random) -> Option<String> {
 }
 
 impl Model {
+    pub(super) fn balancer(&self, random: &mut Random) -> Option<String> {
+        any(&self.balancers.rows, random)
+    }
+
+    pub(super) fn add_balancer(&mut self, row: String) {
+        self.balancers.rows.insert(row);
+    }
+
     /// A VIP with its backends: few enough that some are shared, some those of translations and ports.
     fn vip(&self, random: &mut Random) -> Option<String> {
         let number = self.nat_router(random).unwrap_or(1);
@@ -64,7 +72,7 @@ impl Model {
     }
 
     /// Where a load balancer or group may be: `Logical_Switch s1` or `Logical_Router rn1`.
-    fn balanced(&self, random: &mut Random) -> Option<String> {
+    pub(super) fn balanced(&self, random: &mut Random) -> Option<String> {
         match random.below(3) {
             0 => Some(format!("Logical_Switch {}", self.switch(random)?)),
             _ => Some(format!("Logical_Router rn{}", self.nat_router(random)?)),

@@ -49,7 +49,7 @@ impl Model {
         random.pick(&self.nats.routers.keys().copied().collect::<Vec<_>>()).copied()
     }
 
-    fn nat_row(&self, random: &mut Random) -> Option<(usize, String)> {
+    pub(super) fn nat_row(&self, random: &mut Random) -> Option<(usize, String)> {
         let number = self.nat_router(random)?;
         Some((number, random.pick(self.nats.routers.get(&number)?)?.clone()))
     }

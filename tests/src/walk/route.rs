@@ -153,7 +153,7 @@ const SETTINGS: &[&str] = &[
 ];
 
 impl Model {
-    fn identifier(&mut self, random: &mut Random) -> String {
+    pub(super) fn identifier(&mut self, random: &mut Random) -> String {
         self.made += 1;
         format!("{:08x}-0000-4000-8000-{:012x}", random.next() as u32, self.made)
     }
@@ -165,7 +165,7 @@ impl Model {
     }
 
     /// A next hop, most often in a network of a port of some router.
-    fn next_hop(&self, random: &mut Random) -> String {
+    pub(super) fn next_hop(&self, random: &mut Random) -> String {
         let number: usize = self
             .router_port(random)
             .and_then(|port| port.trim_start_matches("rp").parse().ok())
@@ -474,11 +474,11 @@ impl Model {
     }
 
     /// A route with its router, which is there.
-    fn route(&self, random: &mut Random) -> Option<(String, String)> {
+    pub(super) fn route(&self, random: &mut Random) -> Option<(String, String)> {
         random.pick(&self.routes.routes).cloned()
     }
 
-    fn policy(&self, random: &mut Random) -> Option<(String, String)> {
+    pub(super) fn policy(&self, random: &mut Random) -> Option<(String, String)> {
         random.pick(&self.routes.policies).cloned()
     }
 }

@@ -1,5 +1,7 @@
 //! Which translations each router has, and at which of its ports (J01).
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +13,6 @@ use crate::problem::Problem;
 use crate::topology::routed::Routed;
 use crate::topology::router::Gateways;
 use crate::value::addresses::RouterAddresses;
-use crate::value::ip::parse4;
 
 /// The translations of all routers; what load balancers, switches and bindings ask of them is here.
 #[derive(Clone, Debug)]
@@ -211,7 +212,7 @@ fn entry(listed: &Listed, gate: Option<&Gate>) -> NatEntry {
 /// Whether `address`, as the CMS spells it, is in a network of a port.
 fn has(addresses: &RouterAddresses, address: &str) -> bool {
     if address.contains('.') {
-        let Some(address) = parse4(address) else { return false };
+        let Ok(address) = address.parse() else { return false };
         addresses.given.ip4.iter().any(|net| net.contains(address))
     } else {
         let Ok(address) = address.parse() else { return false };
@@ -222,8 +223,8 @@ fn has(addresses: &RouterAddresses, address: &str) -> bool {
 /// What ovn-northd says of an outside address that it looks for in networks and that is none.
 fn unlike_an_address(address: &str) -> Option<String> {
     if address.contains('.') {
-        parse4(address).is_none().then(|| format!("bad ip address {address}"))
+        address.parse::<Ipv4Addr>().is_err().then(|| format!("bad ip address {address}"))
     } else {
-        address.parse::<std::net::Ipv6Addr>().is_err().then(|| format!("bad ipv6 address {address}"))
+        address.parse::<Ipv6Addr>().is_err().then(|| format!("bad ipv6 address {address}"))
     }
 }

@@ -126,7 +126,7 @@ impl Prefix {
 /// A next hop as an address; what has a dot has to be of IPv4.
 fn address(next_hop: &str) -> Option<IpAddr> {
     if next_hop.contains('.') {
-        return crate::value::ip::parse4(next_hop).map(IpAddr::V4);
+        return next_hop.parse().ok().map(IpAddr::V4);
     }
     next_hop.parse().ok().map(IpAddr::V6)
 }
