@@ -2,6 +2,7 @@
 //! networks are compared.
 #![deny(missing_docs)]
 
+pub mod bridge;
 pub mod chassis;
 pub mod dump;
 pub mod judge;

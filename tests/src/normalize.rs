@@ -415,7 +415,7 @@ fn datum_is_empty(datum: &Datum) -> bool {
 
 /// Whether a column holds what it holds when nobody writes it. An optional value is never a default
 /// if it is there, but the two cannot be told apart without the schema only for `false`, 0 and "".
-fn is_default(datum: &Datum) -> bool {
+pub(crate) fn is_default(datum: &Datum) -> bool {
     match datum {
         Datum::Set(atoms) => match &atoms[..] {
             [] => true,

@@ -21,7 +21,7 @@ use crate::reference::{Databases, Process, Reference};
 const SYNC: &str = "sync";
 
 /// Columns that every run sets, because the reference would choose them at random.
-const PINNED: &[&str] = &[
+pub(crate) const PINNED: &[&str] = &[
     "options:mac_prefix=0a:4e:46",
     "options:svc_monitor_mac=0a:4e:46:00:00:01",
     "options:svc_monitor_mac_dst=0a:4e:46:00:00:02",
@@ -99,7 +99,8 @@ impl Player {
         for (number, line) in text.lines().enumerate() {
             let words = split(line).map_err(|error| format!("line {}: {error}", number + 1))?;
             let failed = |error| format!("line {}: {error}", number + 1);
-            let words = words.into_iter().map(|word| self.name(word)).collect::<Result<Vec<_>, _>>();
+            let words =
+                words.into_iter().map(|word| name(&self.southbound, word)).collect::<Result<Vec<_>, _>>();
             let words = words.map_err(failed)?;
             let args: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
             match words.first().map(String::as_str) {
@@ -122,27 +123,6 @@ impl Player {
             }
         }
         Ok(recording)
-    }
-
-    /// The word, or the identifier of the southbound row that it stands for: `{TABLE COLUMN=TEXT ...}`.
-    fn name(&self, word: String) -> Result<String, String> {
-        let Some(inner) = word.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
-            return Ok(word);
-        };
-        let mut parts = inner.split(' ');
-        let table = parts.next().unwrap_or_default();
-        let wanted: Vec<(&str, &str)> = parts.filter_map(|part| part.split_once('=')).collect();
-        let is = |row: &dump::Row| {
-            wanted
-                .iter()
-                .all(|(column, text)| row.get(*column) == Some(&Datum::scalar(Atom::String((*text).into()))))
-        };
-        let mut rows = self.southbound.get(table).into_iter().flatten().filter(|(_, row)| is(row));
-        match (rows.next(), rows.next()) {
-            (Some((uuid, _)), None) => Ok(uuid.to_string()),
-            (None, _) => Err(format!("no row {word}")),
-            _ => Err(format!("several rows {word}")),
-        }
     }
 
     /// What the last line has changed.
@@ -255,6 +235,27 @@ impl Player {
     }
 }
 
+/// The word, or the identifier of the southbound row that it stands for: `{TABLE COLUMN=TEXT ...}`.
+pub(crate) fn name(southbound: &Dump, word: String) -> Result<String, String> {
+    let Some(inner) = word.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
+        return Ok(word);
+    };
+    let mut parts = inner.split(' ');
+    let table = parts.next().unwrap_or_default();
+    let wanted: Vec<(&str, &str)> = parts.filter_map(|part| part.split_once('=')).collect();
+    let is = |row: &dump::Row| {
+        wanted
+            .iter()
+            .all(|(column, text)| row.get(*column) == Some(&Datum::scalar(Atom::String((*text).into()))))
+    };
+    let mut rows = southbound.get(table).into_iter().flatten().filter(|(_, row)| is(row));
+    match (rows.next(), rows.next()) {
+        (Some((uuid, _)), None) => Ok(uuid.to_string()),
+        (None, _) => Err(format!("no row {word}")),
+        _ => Err(format!("several rows {word}")),
+    }
+}
+
 fn row(columns: &[(Text, Datum)]) -> Value {
     columns
         .iter()
@@ -263,7 +264,7 @@ fn row(columns: &[(Text, Datum)]) -> Value {
         .into()
 }
 
-fn operation(change: &RowChange) -> Value {
+pub(crate) fn operation(change: &RowChange) -> Value {
     let table = &*change.table;
     let condition = json!([["_uuid", "==", ["uuid", change.uuid.to_string()]]]);
     match &change.edit {

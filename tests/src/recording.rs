@@ -64,7 +64,7 @@ fn columns_of(value: &Value) -> Option<Columns> {
     value.as_object()?.iter().map(|(name, value)| Some((Text::from(name.as_str()), datum(value)?))).collect()
 }
 
-fn change_json(change: &RowChange) -> Value {
+pub(crate) fn change_json(change: &RowChange) -> Value {
     let (op, columns) = match &change.edit {
         Edit::Insert(columns) => ("insert", columns_json(columns)),
         Edit::Update(columns) => ("update", columns_json(columns)),
@@ -80,7 +80,7 @@ fn change_json(change: &RowChange) -> Value {
     })
 }
 
-fn change_of(value: &Value) -> Option<RowChange> {
+pub(crate) fn change_of(value: &Value) -> Option<RowChange> {
     let edit = match value["op"].as_str()? {
         "insert" => Edit::Insert(columns_of(&value["columns"])?),
         "update" => Edit::Update(columns_of(&value["columns"])?),

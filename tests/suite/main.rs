@@ -3,6 +3,8 @@
 //! - `scenario`: every file below `tests/scenarios`, against its recording, and the recording
 //!   against the reference. `NORTHFLOW_UPDATE=1` records anew.
 //!
+//! - `bridge`: every file below `tests/bridge`, the same for the bridges of chassis.
+//!
 //! - `live`: the daemon on real servers, in ovn-northd's place.
 //!
 //! - `ovsdb_client`: the client against real servers.
@@ -14,6 +16,7 @@
 //! Tests that need the reference are ignored where it cannot be had, and fail where
 //! `NORTHFLOW_REQUIRE_REFERENCE=1`.
 
+mod bridge;
 mod live;
 mod net;
 mod openflow;
@@ -27,8 +30,14 @@ fn main() {
     let mut args = Arguments::from_args();
     // Servers are cheap, but timings are not made better by many of them.
     args.test_threads = args.test_threads.or(Some(2));
-    let modules =
-        [live::trials(), openflow::trials(), ovsdb_client::trials(), scenario::trials(), walk::trials()];
+    let modules = [
+        bridge::trials(),
+        live::trials(),
+        openflow::trials(),
+        ovsdb_client::trials(),
+        scenario::trials(),
+        walk::trials(),
+    ];
     let trials = modules.into_iter().flatten().collect();
     libtest_mimic::run(&args, trials).exit();
 }

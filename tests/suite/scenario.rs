@@ -21,7 +21,7 @@ pub fn trials() -> Vec<Trial> {
         .collect()
 }
 
-fn find(folder: &Path, files: &mut Vec<PathBuf>) {
+pub(crate) fn find(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
@@ -32,7 +32,7 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn name_of(folder: &Path, file: &Path) -> String {
+pub(crate) fn name_of(folder: &Path, file: &Path) -> String {
     file.strip_prefix(folder).unwrap_or(file).with_extension("").display().to_string()
 }
 

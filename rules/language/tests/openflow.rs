@@ -180,6 +180,7 @@ fn leaf() -> impl Strategy<Value = Action> {
         nat(),
         Just(Action::PopVlan),
         Just(Action::DecrementTtl),
+        Just(Action::DecrementTtlQuietly),
         Just(Action::ConntrackClear),
         any::<u32>().prop_map(Action::Meter),
         any::<u32>().prop_map(Action::SetQueue),

@@ -62,7 +62,7 @@ impl Plain {
     pub(super) fn encode(self, encoder: &mut Encoder<'_>) {
         match self {
             Self::Output => encoder.resubmit(encoder.context.output_table),
-            Self::DecrementTtl => encoder.push(openflow::Action::DecrementTtl),
+            Self::DecrementTtl => encoder.push(openflow::Action::DecrementTtlQuietly),
             Self::ConntrackClear => encoder.push(openflow::Action::ConntrackClear),
             Self::ConntrackSnatToVip => encoder.resubmit(table::CT_SNAT_HAIRPIN),
             Self::Igmp => encoder.controller(Opcode::Igmp, &[]),

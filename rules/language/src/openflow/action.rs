@@ -29,8 +29,10 @@ pub enum Action {
     PushVlan(u16),
     /// Pops the outermost VLAN header.
     PopVlan,
-    /// Takes one from the time to live.
+    /// Takes one from the time to live. A controller hears of packets whose time is over.
     DecrementTtl,
+    /// The same, and no controller hears of it.
+    DecrementTtlQuietly,
     /// Writes the time to live.
     SetTtl(u8),
     /// Chooses the queue for later output.
@@ -211,6 +213,7 @@ impl fmt::Display for Action {
             Self::PushVlan(eth_type) => write!(f, "push_vlan:{eth_type:#x}"),
             Self::PopVlan => f.write_str("pop_vlan"),
             Self::DecrementTtl => f.write_str("dec_ttl"),
+            Self::DecrementTtlQuietly => f.write_str("dec_ttl()"),
             Self::SetTtl(ttl) => write!(f, "mod_nw_ttl:{ttl}"),
             Self::SetQueue(queue) => write!(f, "set_queue:{queue}"),
             Self::Meter(meter) => write!(f, "meter:{meter}"),

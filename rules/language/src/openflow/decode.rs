@@ -83,6 +83,7 @@ fn vendor(mut body: Reader<'_>, depth: u32) -> Result<Action, DecodeError> {
             reason: body.u8()?,
             ..Controller::default()
         }),
+        21 if body.u16()? == 0 => Action::DecrementTtlQuietly,
         27 => Action::Push(stack(&mut body)?),
         28 => Action::Pop(stack(&mut body)?),
         29 | 38 | 41 => sample(&mut body, subtype)?,

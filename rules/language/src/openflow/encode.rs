@@ -74,6 +74,8 @@ fn put(out: &mut Vec<u8>, action: &Action) -> Result<(), TooLong> {
         }),
         Action::Learn(learn) => nicira(out, 16, 32, |out| put_learn(out, learn)),
         Action::Controller(controller) => put_controller(out, controller),
+        // How many controllers hear of it.
+        Action::DecrementTtlQuietly => nicira(out, 21, 16, |out| out.u16(0)),
         Action::Push(subfield) => nicira(out, 27, 24, |out| put_stack(out, *subfield)),
         Action::Pop(subfield) => nicira(out, 28, 24, |out| put_stack(out, *subfield)),
         Action::Sample(sample) => put_sample(out, sample),
