@@ -12,9 +12,13 @@ pub(crate) type Delta = Vec<(Rec, Weight)>;
 ///
 /// A change that only inserts cannot cancel and is left as it is: whoever stores it adds up anyway.
 pub(crate) fn consolidate(delta: &mut Delta) {
-    if delta.iter().all(|(_, weight)| *weight > 0) {
-        return;
+    if !delta.iter().all(|(_, weight)| *weight > 0) {
+        add_up(delta);
     }
+}
+
+/// Adds up the weights of equal records, whatever they are.
+pub(crate) fn add_up(delta: &mut Delta) {
     delta.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     merge_runs(delta);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
-use crate::delta::{Delta, Weight, consolidate};
+use crate::delta::{Delta, Weight, add_up, consolidate};
 use crate::graph::executor::NodeMetrics;
 use crate::progress::Progress;
 use crate::record::{Rec, Record};
@@ -43,6 +43,10 @@ pub enum EngineError {
     Start(String),
     /// A transaction names an input that the program does not have.
     UnknownInput(String),
+    /// The program has no relation of that name.
+    UnknownRelation(String),
+    /// The rows of the relation are not kept: see [`Builder::keep`].
+    NotKept(String),
     /// A worker is gone, and the engine with it: a fault of a rule or of the engine.
     WorkerLost,
 }
@@ -52,6 +56,8 @@ impl fmt::Display for EngineError {
         match self {
             EngineError::Start(why) => write!(f, "workers could not be started: {why}"),
             EngineError::UnknownInput(name) => write!(f, "the program has no input \"{name}\""),
+            EngineError::UnknownRelation(name) => write!(f, "the program has no relation \"{name}\""),
+            EngineError::NotKept(name) => write!(f, "the rows of \"{name}\" are not kept"),
             EngineError::WorkerLost => f.write_str("a worker thread is gone"),
         }
     }
@@ -263,17 +269,49 @@ impl Engine {
         Ok(total)
     }
 
-    /// The rows of the index named `name` on the workers of this process, as their debug form;
-    /// `None` if there is no such index.
-    pub fn dump(&self, name: &str) -> Result<Option<Vec<String>>, EngineError> {
-        let parts = self.ask(|reply| Command::Dump { name: name.to_owned(), reply })?;
-        if parts.iter().all(Option::is_none) {
-            return Ok(None);
+    /// The rows of `relation` (see [`OperatorOutline::address`](crate::OperatorOutline::address)) on the workers of this
+    /// process, after the epochs that are finished, in no promised order.
+    ///
+    /// # Errors
+    /// [`EngineError::UnknownRelation`], or [`EngineError::NotKept`] if it is no index and the program was not asked to
+    /// [keep](Builder::keep) its rows.
+    pub fn rows(&self, relation: &str) -> Result<Vec<(Rec, Weight)>, EngineError> {
+        let parts = self.ask(|reply| Command::Rows { relation: relation.to_owned(), reply })?;
+        let mut rows = Delta::new();
+        for part in parts {
+            rows.extend(part.map_err(|there| match there {
+                true => EngineError::NotKept(relation.to_owned()),
+                false => EngineError::UnknownRelation(relation.to_owned()),
+            })?);
         }
-        let mut rows: Vec<String> =
-            parts.into_iter().flatten().flatten().map(|(rec, _)| format!("{rec:?}")).collect();
-        rows.sort();
-        Ok(Some(rows))
+        add_up(&mut rows);
+        Ok(rows)
+    }
+
+    /// The [rows](Engine::rows) of `relation` in their debug form, sorted; a row that is there several times has their
+    /// number before it.
+    pub fn dump(&self, relation: &str) -> Result<Vec<String>, EngineError> {
+        let line = |(rec, weight): (Rec, Weight)| match weight {
+            1 => format!("{rec:?}"),
+            _ => format!("{weight} * {rec:?}"),
+        };
+        let mut lines: Vec<String> = self.rows(relation)?.into_iter().map(line).collect();
+        lines.sort();
+        Ok(lines)
+    }
+
+    /// What `result` changed in the output `output`: its rows, and how many times more each is there. Nothing if the
+    /// program has no such output.
+    ///
+    /// # Panics
+    /// When a row that is looked at is not a `T`.
+    pub fn changes<'a, T: Record>(
+        &self,
+        result: &'a EpochResult,
+        output: &str,
+    ) -> impl Iterator<Item = (&'a T, Weight)> + use<'a, T> {
+        let rows = self.output_number(output).map_or(&[][..], |output| result.output(output));
+        rows.iter().map(|(rec, weight)| (rec.get(), *weight))
     }
 
     fn ask<R>(&self, command: impl Fn(Sender<R>) -> Command) -> Result<Vec<R>, EngineError> {

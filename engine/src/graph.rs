@@ -8,6 +8,7 @@ pub(crate) mod index;
 pub(crate) mod operators;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::delta::Delta;
@@ -47,6 +48,11 @@ pub(crate) trait Operator {
     fn index(&self) -> Option<SharedIndex> {
         None
     }
+
+    /// Whether its rows leave the graph.
+    fn is_output(&self) -> bool {
+        false
+    }
 }
 
 /// Where a node's rows go.
@@ -60,6 +66,8 @@ pub(crate) struct Edge {
 /// A node as built.
 pub(crate) struct Node {
     pub name: &'static str,
+    /// Whether the program gave the name; otherwise it is the operator's kind.
+    pub named: bool,
     pub operator: Box<dyn Operator>,
     pub ports: usize,
     pub followers: Vec<Edge>,
@@ -74,6 +82,8 @@ pub(crate) struct Graph {
     pub inputs: Vec<(&'static str, NodeId)>,
     pub outputs: Vec<&'static str>,
     pub regions: Vec<Region>,
+    /// Indexes that keep the rows of nodes which would not keep them, for dumps.
+    pub kept: BTreeMap<NodeId, SharedIndex>,
     /// With one worker nothing moves, and only regions add rounds.
     pub workers: usize,
 }
@@ -104,8 +114,50 @@ impl Graph {
             round = round.max(self.nodes[source.node].round + u32::from(route.is_some()));
             self.nodes[source.node].followers.push(Edge { to: id, port, route });
         }
-        self.nodes.push(Node { name, operator, ports, followers: Vec::new(), round });
+        self.nodes.push(Node { name, named: false, operator, ports, followers: Vec::new(), round });
         id
+    }
+
+    /// Gives a node a name of its own.
+    pub fn name(&mut self, node: NodeId, name: &'static str) {
+        self.nodes[node].name = name;
+        self.nodes[node].named = true;
+    }
+
+    /// What each node is called in dumps: the name that the program gave it, or `NAME#PLACE` where it gave none or
+    /// several nodes have it.
+    pub fn addresses(&self) -> Vec<String> {
+        let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+        for node in &self.nodes {
+            *count.entry(node.name).or_default() += 1;
+        }
+        let address = |(at, node): (NodeId, &Node)| match node.named && count[node.name] == 1 {
+            true => node.name.to_owned(),
+            false => format!("{}#{at}", node.name),
+        };
+        self.nodes.iter().enumerate().map(address).collect()
+    }
+
+    /// The node that `address` means. Of several with a name that is given without a place it is an index, else an
+    /// output, else the first.
+    pub fn find(&self, address: &str) -> Option<NodeId> {
+        if let Some((name, place)) = address.rsplit_once('#') {
+            let node: NodeId = place.parse().ok()?;
+            return self.nodes.get(node).filter(|found| found.name == name).map(|_| node);
+        }
+        let named = self.nodes.iter().enumerate().filter(|(_, node)| node.named && node.name == address);
+        let is_input = |at: NodeId| self.inputs.iter().any(|(_, input)| *input == at);
+        named.min_by_key(|(at, node)| (node.operator.index().is_none(), is_input(*at), *at)).map(|(at, _)| at)
+    }
+
+    /// Where the rows of `node` are kept on this worker, if they are.
+    pub fn rows_of(&self, node: NodeId) -> Option<SharedIndex> {
+        self.nodes[node].operator.index().or_else(|| self.kept.get(&node).cloned())
+    }
+
+    /// The node that `node` reads, of one that reads one.
+    pub fn source_of(&self, node: NodeId) -> Option<NodeId> {
+        self.nodes.iter().position(|source| source.followers.iter().any(|edge| edge.to == node))
     }
 
     /// Adds the node that takes up what leaves a region which rows enter by the node `enter`.

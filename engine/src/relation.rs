@@ -41,7 +41,7 @@ impl Builder {
 
     /// The input table `name`: rows arrive in it by [`Transaction`](crate::Transaction).
     pub fn input<T: Record>(&self, name: &'static str) -> Relation<T> {
-        let relation = self.relation(name, Box::new(operators::Union), vec![]);
+        let relation = self.relation(name, Box::new(operators::Union), vec![]).named(name);
         self.graph.borrow_mut().inputs.push((name, relation.node));
         relation
     }
@@ -50,7 +50,32 @@ impl Builder {
     pub fn output<T: Record>(&self, name: &'static str, rows: &Relation<T>) {
         let output = self.graph.borrow().outputs.len();
         self.graph.borrow_mut().outputs.push(name);
-        self.add(name, Box::new(operators::Output { output }), vec![rows.source()]);
+        let node = self.add(name, Box::new(operators::Output { output }), vec![rows.source()]);
+        self.graph.borrow_mut().name(node, name);
+    }
+
+    /// Keeps the rows of the relation called `relation` (see [`OperatorOutline::address`]), so that
+    /// [`Engine::rows`](crate::Engine::rows) can give them; false if there is none. An index keeps its rows anyway.
+    ///
+    /// Call it when the program is built: `|builder| { program(builder); builder.keep("name"); }`.
+    pub fn keep(&self, relation: &str) -> bool {
+        let (node, read, held) = {
+            let graph = self.graph.borrow();
+            let Some(node) = graph.find(relation) else { return false };
+            // An output hands on nothing: its rows are those that it reads.
+            let is_output = graph.nodes[node].operator.is_output();
+            let read = if is_output { graph.source_of(node).unwrap_or(node) } else { node };
+            (node, read, graph.rows_of(node).or_else(|| graph.rows_of(read)))
+        };
+        let state = held.unwrap_or_else(|| {
+            let state = empty_index();
+            let key: KeyLogic = Rc::new(|rec| u128::from(rec.hash()));
+            let operator = operators::Index { key, state: Rc::clone(&state) };
+            self.add("kept", Box::new(operator), vec![Source { node: read, route: None }]);
+            state
+        });
+        self.graph.borrow_mut().kept.insert(node, state);
+        true
     }
 
     /// The rows of all `relations` together, as often as they are in each.
@@ -105,8 +130,12 @@ impl Builder {
 /// An operator of a program, for a picture of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorOutline {
-    /// Its name, which several operators may share.
+    /// Its name, which several operators may share; that of its kind where the program gave it none.
     pub name: &'static str,
+    /// Whether the program gave it its name.
+    pub named: bool,
+    /// What it is called in dumps: its name, or `NAME#PLACE` where it was given none or shares it.
+    pub address: String,
     /// The places, in the outline, of the operators that read it.
     pub readers: Vec<usize>,
 }
@@ -115,9 +144,14 @@ pub struct OperatorOutline {
 pub fn outline(program: impl Fn(&Builder)) -> Vec<OperatorOutline> {
     let builder = Builder::new(1);
     program(&builder);
-    let nodes = builder.finish().nodes;
-    let readers = |node: &crate::graph::Node| node.followers.iter().map(|edge| edge.to).collect();
-    nodes.iter().map(|node| OperatorOutline { name: node.name, readers: readers(node) }).collect()
+    let graph = builder.finish();
+    let outline = |(node, address): (&crate::graph::Node, String)| OperatorOutline {
+        name: node.name,
+        named: node.named,
+        address,
+        readers: node.followers.iter().map(|edge| edge.to).collect(),
+    };
+    graph.nodes.iter().zip(graph.addresses()).map(outline).collect()
 }
 
 /// A bag of rows that changes from epoch to epoch.
@@ -151,7 +185,7 @@ impl<T: Record> Relation<T> {
 
     /// The same relation under a name of its own, for dumps and metrics.
     pub fn named(self, name: &'static str) -> Self {
-        self.builder.graph.borrow_mut().nodes[self.node].name = name;
+        self.builder.graph.borrow_mut().name(self.node, name);
         self
     }
 
@@ -362,7 +396,7 @@ impl<K: Hash, T: Record> Index<K, T> {
 
     /// The same index under a name of its own, for dumps and metrics.
     pub fn named(self, name: &'static str) -> Self {
-        self.builder.graph.borrow_mut().nodes[self.erased.node].name = name;
+        self.builder.graph.borrow_mut().name(self.erased.node, name);
         self
     }
 

@@ -22,7 +22,7 @@ use crate::relation::Builder;
 pub(crate) enum Command {
     Epoch { epoch: Epoch, rows: Vec<(NodeId, Rec, Weight)> },
     Metrics { reply: Sender<Vec<NodeMetrics>> },
-    Dump { name: String, reply: Sender<Option<Delta>> },
+    Rows { relation: String, reply: Sender<Result<Delta, bool>> },
 }
 
 /// What a program turned out to have.
@@ -181,7 +181,7 @@ fn lead(worker: &mut Worker, mut running: Running, commands: &Receiver<Command>,
             }
             // The asker may have given up.
             Command::Metrics { reply } => drop(reply.send(running.executor.borrow().metrics())),
-            Command::Dump { name, reply } => drop(reply.send(running.executor.borrow().dump(&name))),
+            Command::Rows { relation, reply } => drop(reply.send(running.executor.borrow().rows(&relation))),
         }
     }
     drop(running);

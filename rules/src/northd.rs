@@ -1,5 +1,8 @@
 //! The program that takes ovn-northd's place: northbound and chassis rows in, southbound rows out.
+//!
+//! [`program`] is all of it; [`Northd`] is the same before it is finished, for those who want it otherwise.
 
+mod composition;
 mod inputs;
 mod tables;
 
@@ -43,32 +46,21 @@ use crate::topology::switch_port::{FlowConfig, PortConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
 use crate::topology::{bindings, container, ipam, port_check, port_group, port_key, qos_queue, switch_port};
 
+pub use composition::Northd;
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
 pub use tables::{EXPIRED, EXPIRIES, HELD, HV_PROGRESS, INPUTS, OUTPUTS, PROBLEMS};
 
 /// Builds the whole program: every input of [`INPUTS`], every output of [`OUTPUTS`].
 pub fn program(program: &Builder) {
-    let nb = Northbound::new(program);
-    let sb = Southbound::new(program);
-    let mut parts = Parts::default();
-    let global = global(program, &nb, &sb, &mut parts);
-    let network = topology(program, &nb, &sb, &global, &mut parts);
-    let balanced = load_balancing(program, &nb, &sb, &global, &network, &mut parts);
-    let members = port_group::placed(&nb.port_group_ports, &network.ports);
-    let reach = port_group::reach(&members);
-    let filtering = acls(program, &nb, &sb, &global, &reach, &balanced, &mut parts);
-    network_functions(program, &nb, &global, &network, &reach, &balanced, &mut parts);
-    let ports = switches(program, &nb, &sb, &global, &network, &balanced, &filtering, &mut parts);
-    routers(&nb, &sb, &global, &network, &balanced, &ports, &mut parts);
-    groups(program, &nb, &global, &network, &balanced, &members, &mut parts);
-    stale(program, &nb, &sb, &global, &network);
-    parts.output(program, &network);
+    Northd::new(program).finish();
 }
 
 /// What several areas contribute to, put together at the end.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Parts {
+    /// Rules whose flows are left out, by the file that they are written in.
+    dropped: Vec<String>,
     placed: Vec<Relation<Placed>>,
     members: Vec<Relation<SetMember>>,
     dp_groups: Vec<Relation<sb::LogicalDpGroup>>,
@@ -80,8 +72,12 @@ impl Parts {
     /// Logical flows, the groups of datapaths that rows refer to, and all problems.
     fn output(mut self, program: &Builder, network: &Network) {
         let live = network.datapaths.keys.map(|assigned| assigned.owner);
-        let metered =
-            copp::metered(&program.union(&self.placed), &program.union(&self.members), &network.meters);
+        let mut placed = program.union(&self.placed).named("flows");
+        if !self.dropped.is_empty() {
+            let dropped = self.dropped;
+            placed = placed.filter(move |placed| !dropped.iter().any(|rule| placed.flow.source() == rule));
+        }
+        let metered = copp::metered(&placed, &program.union(&self.members), &network.meters);
         let rows = flow::row::rows(&metered.placed, &metered.members, &live);
         program.output("sb.Logical_Flow", &rows.flows);
         self.dp_groups.push(rows.groups);
@@ -93,11 +89,16 @@ impl Parts {
 }
 
 /// Answers about the network as a whole.
-struct Global {
-    options: Relation<nb::NbGlobalOptions>,
-    limits: Relation<KeyLimits>,
-    drop: Relation<DropConfig>,
-    features: Relation<ChassisFeatures>,
+#[derive(Clone, Debug)]
+pub struct Global {
+    /// NB_Global options, one row.
+    pub options: Relation<nb::NbGlobalOptions>,
+    /// What the tunnels can carry, one row.
+    pub limits: Relation<KeyLimits>,
+    /// Whether and how dropped packets are sampled, one row.
+    pub drop: Relation<DropConfig>,
+    /// What all chassis can do, one row.
+    pub features: Relation<ChassisFeatures>,
 }
 
 /// Settings, catalogues, and how far the chassis have followed.
@@ -128,18 +129,30 @@ fn global(program: &Builder, nb: &Northbound, sb: &Southbound, parts: &mut Parts
 }
 
 /// Datapaths and ports with their keys.
-struct Network {
-    datapaths: Datapaths,
-    ports: Relation<SwitchPort>,
-    port_keys: Relation<Assigned>,
-    dynamic_addresses: Relation<(Uuid, Text)>,
-    queues: Relation<Queue>,
-    mirrors: Mirrors,
-    meters: Relation<DatapathMeter>,
-    routed: Routed,
-    router_ports: Relation<RouterPortConfig>,
-    nats: nat::Entries,
-    functions: Relation<network_function::Function>,
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Switches and routers with their keys.
+    pub datapaths: Datapaths,
+    /// Ports of switches.
+    pub ports: Relation<SwitchPort>,
+    /// The keys of all ports.
+    pub port_keys: Relation<Assigned>,
+    /// Addresses that ports of switches were given, by port.
+    pub dynamic_addresses: Relation<(Uuid, Text)>,
+    /// Queues of ports.
+    pub queues: Relation<Queue>,
+    /// Mirrors that are ports of the network.
+    pub mirrors: Mirrors,
+    /// Meters of datapaths.
+    pub meters: Relation<DatapathMeter>,
+    /// Routers, their ports, and what leads where.
+    pub routed: Routed,
+    /// Ports of routers as rules for flows see them.
+    pub router_ports: Relation<RouterPortConfig>,
+    /// Translations of addresses.
+    pub nats: nat::Entries,
+    /// Network functions.
+    pub functions: Relation<network_function::Function>,
 }
 
 /// Datapaths, ports, and what is written back about them.
@@ -220,19 +233,20 @@ fn meters(program: &Builder, nb: &Northbound) -> Relation<DatapathMeter> {
 }
 
 /// What load balancing tells the rules for switches and routers.
-struct Balanced {
+#[derive(Clone, Debug)]
+pub struct Balanced {
     /// Every VIP.
-    services: Relation<lb::Service>,
+    pub services: Relation<lb::Service>,
     /// Which routers have which load balancers.
-    on_routers: lb::attach::Attachment,
+    pub on_routers: lb::attach::Attachment,
     /// What routers answer for.
-    vips: lb::router::neighbor::Vips,
+    pub vips: lb::router::neighbor::Vips,
     /// Switches that have a load balancer with a VIP.
-    switches: Relation<Uuid>,
+    pub switches: Relation<Uuid>,
     /// Routers that do.
-    routers: Relation<Uuid>,
+    pub routers: Relation<Uuid>,
     /// What came of all probes.
-    health: Relation<monitor::Health>,
+    pub health: Relation<monitor::Health>,
 }
 
 /// Load balancers: their flows and their rows.

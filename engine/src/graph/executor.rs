@@ -218,10 +218,9 @@ impl Executor {
         metrics
     }
 
-    /// The rows of the index named `name` on this worker.
-    pub fn dump(&self, name: &str) -> Option<Delta> {
-        let node =
-            self.graph.nodes.iter().find(|node| node.name == name && node.operator.index().is_some())?;
-        Some(node.operator.index()?.borrow().all())
+    /// The rows of the relation `address` on this worker; `Err` says whether there is such a relation at all.
+    pub fn rows(&self, address: &str) -> Result<Delta, bool> {
+        let node = self.graph.find(address).ok_or(false)?;
+        Ok(self.graph.rows_of(node).ok_or(true)?.borrow().all())
     }
 }

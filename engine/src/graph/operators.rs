@@ -315,6 +315,9 @@ impl Operator for Output {
     fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
         Outcome::Output(self.output, std::mem::take(&mut inbox[0]))
     }
+    fn is_output(&self) -> bool {
+        true
+    }
 }
 
 /// Hands its input to a region.
