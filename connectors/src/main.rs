@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
-use northflow_connectors::{controller, northd, replay};
+use northflow_connectors::northd::verify;
+use northflow_connectors::{controller, northd, record, replay};
 
 /// The first epoch takes a multiple of what stays. This allocator gives it back to the system.
 #[global_allocator]
@@ -17,7 +18,9 @@ usage: northflow COMMAND [OPTION]...
 commands:
   northd      translate the northbound into the southbound database, in ovn-northd's place
   controller  have a chassis' switch do what the southbound database says, in ovn-controller's place
-  replay      follow a database file from change to change, without any server
+  replay      follow a database file or a recording from change to change, without any server
+  record      write down what happens in a pair of databases, for replay
+  verify      compare a southbound database with what the rules say it holds
 
 Each command describes its options with --help.
 ";
@@ -36,6 +39,8 @@ fn main() -> ExitCode {
         Some("northd") => northd::run("ovn-northd", args),
         Some("controller") => controller::run("ovn-controller", args),
         Some("replay") => replay::run(args),
+        Some("record") => record::run(args),
+        Some("verify") => verify::run(args),
         Some("-h" | "--help") => {
             print!("{USAGE}");
             ExitCode::SUCCESS

@@ -11,6 +11,7 @@ mod progress;
 mod side;
 pub(crate) mod stats;
 mod tuning;
+pub mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -176,7 +177,7 @@ fn connect(
             .collect::<Result<Vec<Remote>, RemoteError>>()?,
         shuffle: true,
         database: database.name().into(),
-        tables: feed.requests(),
+        tables: feed.requests().into(),
         leader_only: true,
         probe_interval: None,
         queue: 1024,

@@ -1,6 +1,7 @@
 //! A network without servers: the program, and both databases in memory.
 //!
-//! What the rules write comes back to them as it would from a server, until nothing more follows.
+//! What the rules write comes back to them as it would from a server, until nothing more follows. An observed network is
+//! another matter: there the changes tell what has come back to whoever wrote to the databases then.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use northflow_rules::schema::Database;
 
 use crate::change::{Edit, RowChange};
 use crate::memory::MemoryDatabase;
+use crate::relation;
 use crate::replica::{Replica, ReplicaError};
 use crate::writer::Writer;
 
@@ -32,6 +34,8 @@ pub struct Offline {
     met: bool,
     /// What a resumed network starts from, until its first change.
     waiting: Transaction,
+    /// Whether what follows from a change is part of the changes to come.
+    observed: bool,
 }
 
 /// What followed from a change.
@@ -82,7 +86,12 @@ impl From<EngineError> for OfflineError {
 impl Offline {
     /// An empty network.
     pub fn new(config: Config) -> Result<Offline, OfflineError> {
-        let engine = Engine::start(config, northd::program)?;
+        Offline::keeping(config, Vec::new())
+    }
+
+    /// An empty network that keeps the rows of some relations, to be dumped.
+    pub fn keeping(config: Config, relations: Vec<String>) -> Result<Offline, OfflineError> {
+        let engine = Engine::start(config, relation::keeping(relations))?;
         let writer = Writer::new(northd::OUTPUTS, engine.output_names());
         let problems = engine.output_number(northd::PROBLEMS);
         Ok(Offline {
@@ -94,12 +103,26 @@ impl Offline {
             southbound: MemoryDatabase::default(),
             met: true,
             waiting: Transaction::new(),
+            observed: false,
         })
+    }
+
+    /// Takes the changes to come for everything that happened in both databases, whoever wrote it: what the rules
+    /// write goes into a southbound database of their own ([`Offline::southbound`]) and does not come back to them.
+    pub fn observe(&mut self) {
+        self.observed = true;
     }
 
     /// A network whose southbound database holds something already, as after a restart.
     pub fn resume(config: Config, southbound: &MemoryDatabase) -> Result<Offline, OfflineError> {
         let mut offline = Offline::new(config)?;
+        offline.take_over(southbound);
+        Ok(offline)
+    }
+
+    /// Says what the southbound database holds already, before the first change.
+    pub fn take_over(&mut self, southbound: &MemoryDatabase) {
+        let offline = self;
         offline.met = false;
         let mut changes = Vec::new();
         for (table, rows) in southbound.tables() {
@@ -121,7 +144,6 @@ impl Offline {
             let _ = offline.replica.apply(change, &mut transaction);
         }
         offline.waiting = transaction;
-        Ok(offline)
     }
 
     /// Makes changes, all at once, and follows them until nothing more follows.
@@ -134,7 +156,9 @@ impl Offline {
             }
             let mut transaction = std::mem::take(&mut self.waiting);
             for change in &pending {
-                self.database(change.database).apply(change);
+                if !self.observed || change.database == Database::Northbound {
+                    self.database(change.database).apply(change);
+                }
                 if let Err(error) = self.replica.apply(change, &mut transaction) {
                     outcome.rejected.push(error);
                 }
@@ -157,6 +181,11 @@ impl Offline {
                 pending.extend(self.writer.reconcile(Database::Southbound, &self.southbound));
             }
             outcome.writes.extend(pending.iter().cloned());
+            if self.observed {
+                for write in pending.drain(..).filter(|write| write.database == Database::Southbound) {
+                    self.southbound.apply(&write);
+                }
+            }
         }
         Ok(outcome)
     }

@@ -1,32 +1,56 @@
 //! `northflow replay`: a database file or log, transaction by transaction, without a server.
 
+mod chart;
 mod chassis;
+mod page;
 mod placement;
 mod report;
 mod source;
+mod statistics;
 
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use northflow_engine::Config;
+use northflow_rules::northd;
 
 use crate::memory::MemoryDatabase;
 use crate::offline::Offline;
+use crate::relation;
 use chassis::Fleet;
 use placement::Placement;
 use report::Report;
 use source::{Recorded, Source};
+use statistics::Statistics;
 
 /// Follows a recorded network from change to change and says what each amounts to.
 #[derive(Debug, Parser)]
 #[command(name = "northflow replay", version, max_term_width = 100)]
 struct Options {
-    /// The northbound database: a file of ovsdb-server, standalone or clustered.
+    /// The northbound database, a file of ovsdb-server, standalone or clustered; or a recording of both databases by
+    /// `northflow record`.
     file: PathBuf,
+
+    /// Follow at the speed at which it happened, as far as the file says when.
+    #[arg(long, conflicts_with = "speed")]
+    realtime: bool,
+
+    /// Follow so many times as fast as it happened.
+    #[arg(long, value_name = "FACTOR", value_parser = speed)]
+    speed: Option<f64>,
+
+    /// Write a page (.html) or picture (.svg) of how long transactions took, which the slowest were and what was in
+    /// them, and how many flows the stages have.
+    #[arg(long, value_name = "FILE", value_parser = page::Target::parse)]
+    report: Option<page::Target>,
+
+    /// Print the rows of a relation at the end; may be given several times. `--dump list` names the relations.
+    #[arg(long, value_name = "RELATION")]
+    dump: Vec<String>,
 
     /// A southbound database file to start from: chassis, and rows to be kept.
     #[arg(long, value_name = "FILE")]
@@ -102,32 +126,41 @@ fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// Replays; false if the file is damaged, after what precedes the damage.
 fn replay(options: &Options) -> Result<bool, Failure> {
+    let mut report = Report::new(options.format, options.quiet);
+    if options.dump.iter().any(|relation| relation == "list") {
+        report.text(&relation::list(northd::program))?;
+        return Ok(true);
+    }
+    if let Some(unknown) = options.dump.iter().find(|relation| !relation::exists(relation)) {
+        return Err(format!("no relation is called \"{unknown}\"; see --dump list").into());
+    }
     let config = Config { workers: options.workers, cluster: None };
     let placement = options.chassis.as_deref().map(Placement::read).transpose()?;
     let mut fleet = placement.map(|placement| Fleet::new(config.clone(), placement)).transpose()?;
-    let mut network = match &options.southbound {
-        None => Offline::new(config)?,
-        Some(path) => {
-            let mut existing = MemoryDatabase::default();
-            for changes in Source::open(path)? {
-                for change in changes?.changes {
-                    existing.apply(&change);
-                }
-            }
-            Offline::resume(config, &existing)?
+    let mut network = Offline::keeping(config, options.dump.clone())?;
+    let size = std::fs::metadata(&options.file).map_or(0, |metadata| metadata.len());
+    let mut source = Source::open(&options.file)?;
+    match &options.southbound {
+        Some(_) if source.is_recording() => {
+            return Err("--southbound: a recording tells of the southbound database itself".into());
         }
-    };
+        Some(path) => network.take_over(&contents(path)?),
+        None if source.is_recording() && fleet.is_some() => {
+            return Err("--chassis: a recording tells of the chassis itself".into());
+        }
+        None if source.is_recording() => network.observe(),
+        None => {}
+    }
     if let Some(fleet) = &mut fleet {
         fleet.settle(&mut network)?;
     }
-    let size = std::fs::metadata(&options.file).map_or(0, |metadata| metadata.len());
-    let mut source = Source::open(&options.file)?;
     let bar = progress_bar(size);
-    let mut report = Report::new(options.format, options.quiet);
+    let mut statistics = Statistics::default();
+    let mut pace = options.speed.or(options.realtime.then_some(1.0)).map(Pace::new);
     let mut whole = true;
     let started = Instant::now();
     while let Some(changes) = source.next() {
-        let Recorded { comment, changes } = match changes {
+        let Recorded { comment, date_ms, changes } = match changes {
             Ok(recorded) => recorded,
             Err(error) => {
                 eprintln!("northflow replay: {error}");
@@ -136,12 +169,19 @@ fn replay(options: &Options) -> Result<bool, Failure> {
             }
         };
         bar.set_position(source.offset());
+        if let (Some(pace), Some(date)) = (&mut pace, date_ms) {
+            pace.wait_for(date);
+        }
+        let described = options.report.is_some().then(|| statistics::describe(&changes, &network));
         let mut outcome = network.apply(&changes)?;
         let follows = match &mut fleet {
             Some(fleet) => Some(fleet.join(&mut network, &mut outcome)?),
             None => None,
         };
         let (rows, comment) = (changes.len(), comment.as_deref());
+        if let Some(described) = described {
+            statistics.transaction(&outcome, described, comment, date_ms);
+        }
         bar.suspend(|| report.transaction(rows, comment, &outcome, &network, follows.as_ref()))?;
     }
     bar.finish_and_clear();
@@ -152,10 +192,57 @@ fn replay(options: &Options) -> Result<bool, Failure> {
     if options.flows {
         report.flows(&network)?;
     }
+    for relation in &options.dump {
+        report.dump(relation, network.engine().dump(relation)?)?;
+    }
+    if let Some(target) = &options.report {
+        let title = options.file.file_name().unwrap_or_default().to_string_lossy();
+        target.write(&title, &statistics, &statistics::stages(&network))?;
+    }
     if let Some(path) = &options.output {
         source::write(path, options.schema.as_deref(), network.southbound())?;
     }
     Ok(whole)
+}
+
+/// The rows that a file ends with.
+fn contents(path: &std::path::Path) -> Result<MemoryDatabase, Failure> {
+    let mut existing = MemoryDatabase::default();
+    for changes in Source::open(path)? {
+        for change in changes?.changes {
+            existing.apply(&change);
+        }
+    }
+    Ok(existing)
+}
+
+/// A factor above zero.
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(factor),
+        _ => Err("a number above 0 is wanted".to_owned()),
+    }
+}
+
+/// When what happened at some time is to be followed.
+struct Pace {
+    factor: f64,
+    /// When the first transaction was committed, and when it was followed.
+    first: Option<(i64, Instant)>,
+}
+
+impl Pace {
+    fn new(factor: f64) -> Pace {
+        Pace { factor, first: None }
+    }
+
+    /// Sleeps until it is time for what happened at `date`; who is late does not wait.
+    fn wait_for(&mut self, date: i64) {
+        let (first, started) = *self.first.get_or_insert_with(|| (date, Instant::now()));
+        let since = date.saturating_sub(first).max(0) as f64 / 1e3 / self.factor;
+        let Ok(since) = Duration::try_from_secs_f64(since) else { return };
+        std::thread::sleep(since.saturating_sub(started.elapsed()));
+    }
 }
 
 /// A bar on a terminal, and nothing elsewhere.

@@ -301,6 +301,18 @@ impl Replica {
             None => table.rows.iter().copied().collect(),
         }
     }
+
+    /// Everything that the program was told, as one transaction.
+    pub fn contents(&self) -> Transaction {
+        let mut transaction = Transaction::new();
+        for table in &self.tables {
+            for part in &table.parts {
+                part.rows.values().for_each(|rec| transaction.change(part.input, rec.clone(), 1));
+            }
+            table.split.iter().for_each(|split| split.contents(&mut transaction));
+        }
+        transaction
+    }
 }
 
 impl Part {

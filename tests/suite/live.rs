@@ -8,6 +8,7 @@ mod faults;
 mod registration;
 mod several;
 mod takeover;
+mod tools;
 mod world;
 
 use libtest_mimic::{Failed, Trial};
@@ -18,7 +19,7 @@ type Test = fn(&'static Reference) -> Result<(), Failed>;
 
 /// The tests of this module.
 pub fn trials() -> Vec<Trial> {
-    let tests: [(&str, Test); 21] = [
+    let tests: [(&str, Test); 23] = [
         ("commands", dropin::commands),
         ("progress", dropin::progress),
         ("empty", dropin::empty),
@@ -40,6 +41,8 @@ pub fn trials() -> Vec<Trial> {
         ("controller_alone", controller::alone),
         ("controller_restart", controller::restart),
         ("controller_exit", controller::exit),
+        ("verify", tools::verified),
+        ("record", tools::recorded),
     ];
     tests.into_iter().map(|(name, test)| with_reference(format!("live::{name}"), test)).collect()
 }

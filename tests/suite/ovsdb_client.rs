@@ -85,7 +85,8 @@ impl User {
                     columns: columns.iter().map(|&column| column.into()).collect(),
                     kind,
                 })
-                .to_vec(),
+                .to_vec()
+                .into(),
             leader_only,
             probe_interval: None,
             queue: 64,

@@ -13,6 +13,7 @@ use crate::process::coverage;
 use crate::process::memory;
 use crate::process::unixctl::{Commands, Request};
 use crate::process::vlog;
+use crate::relation;
 
 /// What a command leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,7 @@ pub(super) fn register(program: &str, requests: &Sender<Request>) -> Commands {
         ("inc-engine/clear-stats", "", 0..=0),
         ("inc-engine/recompute", "", 0..=0),
         ("inc-engine/list-stopwatches", "", 0..=1),
+        ("relation/list", "", 0..=0),
         ("relation/dump", "RELATION", 1..=1),
     ] {
         commands.forward(name, usage, arity, requests);
@@ -117,13 +119,9 @@ pub(super) fn answer(request: Request, core: &mut Core, counters: &mut Stats) ->
                 _ => Stats::list(&metrics, request.args.first()),
             }
         }
+        "relation/list" => relation::list(northflow_controller::program),
         "relation/dump" => match core.engine.dump(&request.args[0]) {
-            Ok(Some(rows)) => rows.into_iter().map(|row| row + "\n").collect(),
-            Ok(None) => {
-                let name = request.args[0].clone();
-                request.error(format!("no relation named \"{name}\"; see inc-engine/show-stats\n"));
-                return Then::GoOn;
-            }
+            Ok(rows) => rows.into_iter().map(|row| row + "\n").collect(),
             Err(error) => return fail(request, &error),
         },
         other => {

@@ -79,7 +79,7 @@ impl Side {
             remotes: remotes.clone(),
             shuffle: true,
             database: self.name.into(),
-            tables: self.mirror.requests(),
+            tables: self.mirror.requests().into(),
             leader_only: false,
             probe_interval: probe,
             queue: 1024,

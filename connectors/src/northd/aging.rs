@@ -76,6 +76,12 @@ impl Aging {
         }
     }
 
+    /// What the rules have been told.
+    pub fn contents(&self, transaction: &mut Transaction) {
+        let told = self.tables.iter().flat_map(|table| &table.told);
+        told.for_each(|expiry| transaction.insert(EXPIRED, *expiry));
+    }
+
     /// When the next row is over, in milliseconds since 1970.
     pub fn next(&self) -> Option<i64> {
         let next = |table: &Table| Some(table.waiting.first()?.at.max(table.next));

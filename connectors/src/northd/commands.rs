@@ -1,5 +1,7 @@
 //! The commands of ovn-northd(8), "RUNTIME MANAGEMENT COMMANDS", over the control socket.
 
+use northflow_rules::northd;
+
 use super::Requests;
 use super::core::{Core, Status};
 use super::stats::Stats;
@@ -10,6 +12,7 @@ use crate::process::memory;
 use crate::process::stopwatch::{Stopwatch, Stopwatches, Unit};
 use crate::process::unixctl::{Commands, Request};
 use crate::process::vlog;
+use crate::relation;
 
 /// Every command of the daemon; those that concern its state go into `requests`.
 pub(super) fn register(program: &str, threads: usize, requests: &Requests) -> Commands {
@@ -31,6 +34,7 @@ pub(super) fn register(program: &str, threads: usize, requests: &Requests) -> Co
         ("inc-engine/recompute", "", 0..=0),
         ("inc-engine/list-stopwatches", "", 0..=1),
         ("debug/chassis-features-list", "", 0..=0),
+        ("relation/list", "", 0..=0),
         ("relation/dump", "RELATION", 1..=1),
     ] {
         commands.forward(name, usage, arity, requests);
@@ -137,13 +141,9 @@ pub(super) fn answer(request: Request, core: &mut Core, counters: &mut Stats) ->
             core.compare();
             nothing
         }
-        "relation/dump" => match core.engine().dump(&request.args[0]) {
-            Ok(Some(rows)) => rows.into_iter().map(|row| row + "\n").collect(),
-            Ok(None) => {
-                let name = request.args[0].clone();
-                request.error(format!("no relation named \"{name}\"; see inc-engine/show-stats\n"));
-                return false;
-            }
+        "relation/list" => relation::list(northd::program),
+        "relation/dump" => match core.dump(&request.args[0]) {
+            Ok(rows) => rows.into_iter().map(|row| row + "\n").collect(),
             Err(error) => return fail(request, &error),
         },
         other => {

@@ -35,6 +35,7 @@ use crate::process::coverage;
 use crate::process::stopwatch::Stopwatch;
 use crate::process::vlog::modules::{NORTHD, OVN_NORTHD as LOG, OVSDB_CS};
 use crate::process::vlog::{Level, RateLimit};
+use crate::relation;
 use crate::replica::Replica;
 use crate::writer::Writer;
 
@@ -140,6 +141,20 @@ impl Core {
 
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The rows of a relation. Where the engine does not keep them the program is computed once more beside it, from
+    /// what it was told.
+    pub fn dump(&self, relation: &str) -> Result<Vec<String>, EngineError> {
+        match self.engine.dump(relation) {
+            Err(EngineError::NotKept(_)) => {
+                let mut inputs = self.replica.contents();
+                self.held.iter().for_each(|held| inputs.insert(northd::HELD, held.clone()));
+                self.aging.contents(&mut inputs);
+                relation::compute(relation, inputs)
+            }
+            rows => rows,
+        }
     }
 
     pub fn status(&self) -> Status {

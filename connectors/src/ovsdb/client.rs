@@ -31,7 +31,7 @@ use northflow_rules::ovsdb::Text;
 
 pub use self::event::{Event, RowUpdate, SessionError, TableUpdate, Update, Warning};
 use self::framing::Framer;
-pub use self::layout::{Kind, Layout, TableLayout, TableRequest};
+pub use self::layout::{Kind, Layout, TableLayout, TableRequest, Tables};
 pub use self::ops::Operations;
 pub use self::replica::Replica;
 use self::session::Session;
@@ -55,7 +55,7 @@ pub struct Config {
     /// The database.
     pub database: Text,
     /// The tables and columns to replicate; events name them by their places here.
-    pub tables: Vec<TableRequest>,
+    pub tables: Tables,
     /// Whether only the leader of a cluster will do.
     pub leader_only: bool,
     /// After how long a silence the server is probed, at least a second; zero is never. `None`

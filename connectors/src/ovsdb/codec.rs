@@ -11,7 +11,7 @@ mod diff;
 mod encode;
 
 pub use decode::{AtomSeed, DatumSeed, NameSeed, RowSeed, UuidSeed};
-pub use diff::apply_diff;
+pub use diff::{apply_diff, difference};
 pub use encode::{write_atom, write_datum, write_string, write_uuid};
 
 /// Named values of one row, in the order in which they were read.

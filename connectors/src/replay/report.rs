@@ -161,6 +161,27 @@ impl Report {
         self.out.flush()
     }
 
+    /// Text as it is.
+    pub fn text(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
+    }
+
+    /// The rows of a relation.
+    pub fn dump(&mut self, relation: &str, rows: Vec<String>) -> io::Result<()> {
+        match self.format {
+            Format::Text => {
+                writeln!(self.out, "{relation}: {} rows", rows.len())?;
+                rows.iter().try_for_each(|row| writeln!(self.out, "  {row}"))?;
+            }
+            Format::Json => {
+                let line = |row: &String| json!({ "relation": relation, "row": row });
+                rows.iter().try_for_each(|row| writeln!(self.out, "{}", line(row)))?;
+            }
+        }
+        self.out.flush()
+    }
+
     /// The logical flows, datapath by datapath, as `ovn-sbctl lflow-list` lists them.
     pub fn flows(&mut self, network: &Offline) -> io::Result<()> {
         let mut datapaths: Vec<(&str, Uuid)> = network

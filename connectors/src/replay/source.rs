@@ -15,26 +15,33 @@ use crate::change::{Edit, RowChange};
 use crate::memory::MemoryDatabase;
 use crate::ovsdb::file::{FileError, Reader, RowChange as FileChange, Transaction, Wanted, Writer};
 use crate::ovsdb::schema::{ColumnSchema, DatabaseSchema, TableSchema};
+use crate::recording;
 use crate::tables::column_type;
 
 /// The transactions of a file.
 pub(super) struct Source {
     reader: Reader<BufReader<File>>,
-    database: Database,
+    /// The database of all its tables; `None` for a recording.
+    database: Option<Database>,
 }
 
 impl Source {
-    /// Opens a file of one of OVN's two databases.
+    /// Opens a file of one of OVN's two databases, or a recording of both.
     pub fn open(path: &Path) -> Result<Source, Failure> {
         let reader = Reader::open(path, Wanted::All)?;
         let name = reader.schema().name.clone();
-        let database = [Database::Northbound, Database::Southbound]
-            .into_iter()
-            .find(|database| database.name() == &*name)
-            .ok_or_else(|| {
-                format!("{}: database \"{name}\" is neither OVN's northbound nor southbound", path.display())
-            })?;
+        let mut databases = [Database::Northbound, Database::Southbound].into_iter();
+        let database = databases.find(|database| database.name() == &*name);
+        if database.is_none() && &*name != recording::NAME {
+            let problem = "is neither OVN's northbound nor southbound, and no recording of them";
+            return Err(format!("{}: database \"{name}\" {problem}", path.display()).into());
+        }
         Ok(Source { reader, database })
+    }
+
+    /// Whether it tells of both databases, so that what follows from a change is in it.
+    pub fn is_recording(&self) -> bool {
+        self.database.is_none()
     }
 
     /// How far the file has been read, in bytes.
@@ -48,6 +55,8 @@ impl Source {
 pub(super) struct Recorded {
     /// What its author said of it.
     pub comment: Option<String>,
+    /// When it was committed, in milliseconds since 1970 UTC.
+    pub date_ms: Option<i64>,
     /// What it changed.
     pub changes: Vec<RowChange>,
 }
@@ -61,16 +70,21 @@ impl Iterator for Source {
             Err(error) => return Some(Err(error)),
         };
         let database = self.database;
-        let change = |(table, uuid, change)| {
+        let change = |(table, uuid, change): (Text, _, _)| {
+            // A table of a recording that is of neither database is one that a later version has.
+            let (database, table) = match database {
+                Some(database) => (database, table),
+                None => recording::table_of(&table).map(|(database, table)| (database, table.into()))?,
+            };
             let edit = match change {
                 FileChange::Insert(columns) => Edit::Insert(columns),
                 FileChange::Modify(columns) => Edit::Update(columns),
                 FileChange::Delete => Edit::Delete,
             };
-            RowChange { database, table, uuid, edit }
+            Some(RowChange { database, table, uuid, edit })
         };
-        let changes = transaction.changes.into_iter().map(change).collect();
-        Some(Ok(Recorded { comment: transaction.comment, changes }))
+        let changes = transaction.changes.into_iter().filter_map(change).collect();
+        Some(Ok(Recorded { comment: transaction.comment, date_ms: transaction.date_ms, changes }))
     }
 }
 

@@ -74,6 +74,13 @@ impl Elements {
     }
 
     /// Tells the input; an element that is not of the column's type feeds nothing.
+    /// Tells of all elements.
+    pub fn contents(&self, transaction: &mut Transaction) {
+        for (row, held) in &self.rows {
+            held.iter().for_each(|(key, value)| self.tell(*row, key, value.as_ref(), 1, transaction));
+        }
+    }
+
     fn tell(
         &self,
         row: Uuid,

@@ -1,13 +1,14 @@
 //! Which tables and columns are replicated: the wish of the user, as far as the server's schema
 //! can grant it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use northflow_rules::ovsdb::{Datum, Text};
 
 use super::event::Warning;
 use crate::ovsdb::codec::write_string;
-use crate::ovsdb::schema::{ColumnType, DatabaseSchema};
+use crate::ovsdb::schema::{ColumnType, DatabaseSchema, TableSchema};
 
 /// A table that the user wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,38 @@ pub struct TableRequest {
     pub columns: Vec<Text>,
     /// How closely it is followed.
     pub kind: Kind,
+}
+
+/// The tables that a client replicates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tables {
+    /// These.
+    These(Vec<TableRequest>),
+    /// All that the server's schema has, in full and in the order of their names, but for the ones named.
+    AllBut(Vec<Text>),
+}
+
+impl From<Vec<TableRequest>> for Tables {
+    fn from(tables: Vec<TableRequest>) -> Tables {
+        Tables::These(tables)
+    }
+}
+
+impl Tables {
+    /// The tables as requests to a server with this schema.
+    pub(super) fn requests(&self, schema: &DatabaseSchema) -> Cow<'_, [TableRequest]> {
+        let but = match self {
+            Tables::These(tables) => return Cow::Borrowed(tables),
+            Tables::AllBut(but) => but,
+        };
+        let wanted = schema.tables.iter().filter(|(name, _)| !but.contains(name));
+        let request = |(name, table): (&Text, &TableSchema)| TableRequest {
+            table: name.clone(),
+            columns: table.columns.keys().cloned().collect(),
+            kind: Kind::Full,
+        };
+        Cow::Owned(wanted.map(request).collect())
+    }
 }
 
 /// How closely a table is followed.

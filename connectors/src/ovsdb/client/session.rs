@@ -21,7 +21,7 @@ use self::lock::Lock;
 use self::server::Server;
 use super::decode::{self, Version};
 use super::event::{Event, SessionError, Update, Warning};
-use super::layout::{Kind, Layout, TableRequest};
+use super::layout::{Kind, Layout, Tables};
 use super::message::{Message, write_refusal, write_reply, write_request};
 use super::ops::Operations;
 use super::transact::{self, Outcome, UNKNOWN_DATABASE};
@@ -109,7 +109,7 @@ fn rows(event: &Event) -> usize {
 #[derive(Debug)]
 pub(super) struct Session {
     database: Text,
-    tables: Vec<TableRequest>,
+    tables: Tables,
     leader_only: bool,
     /// What is to be sent.
     pub(super) out: Vec<u8>,
@@ -134,7 +134,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(database: Text, tables: Vec<TableRequest>, leader_only: bool) -> Session {
+    pub(super) fn new(database: Text, tables: Tables, leader_only: bool) -> Session {
         Session {
             database,
             tables,
@@ -362,7 +362,7 @@ impl Session {
     /// The schema is known: asks for the data.
     fn start(&mut self, schema: &str) -> Result<(), SessionError> {
         let schema = DatabaseSchema::parse(schema).map_err(protocol("schema"))?;
-        let layout = Layout::new(&self.tables, &schema);
+        let layout = Layout::new(&self.tables.requests(&schema), &schema);
         for warning in layout.warnings(&self.database) {
             if self.warned.insert(warning.clone()) {
                 self.outbox.push(Event::Warning(warning));

@@ -41,7 +41,7 @@ fn config(remotes: Vec<Remote>, probe: Duration, queue: usize) -> Config {
         remotes,
         shuffle: false,
         database: "D".into(),
-        tables: vec![TableRequest { table: "T".into(), columns: vec!["n".into()], kind: Kind::Full }],
+        tables: vec![TableRequest { table: "T".into(), columns: vec!["n".into()], kind: Kind::Full }].into(),
         leader_only: false,
         probe_interval: Some(probe),
         queue,

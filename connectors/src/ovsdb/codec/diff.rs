@@ -26,6 +26,45 @@ pub fn apply_diff(datum: &mut Datum, diff: &Datum, ty: &ColumnType) {
     }
 }
 
+/// What [`apply_diff`] makes `new` of `old` by.
+pub fn difference(old: &Datum, new: &Datum, ty: &ColumnType) -> Datum {
+    if !ty.is_composite() {
+        return new.clone();
+    }
+    match (old, new) {
+        (Datum::Set(old), Datum::Set(new)) => Datum::Set(parting(old, new, |atom| atom)),
+        (Datum::Map(old), Datum::Map(new)) => Datum::Map(parting(old, new, |pair| &pair.0)),
+        // The empty value has two spellings.
+        (old, new) if is_empty(new) => old.clone(),
+        (_, new) => new.clone(),
+    }
+}
+
+fn is_empty(datum: &Datum) -> bool {
+    match datum {
+        Datum::Set(atoms) => atoms.is_empty(),
+        Datum::Map(pairs) => pairs.is_empty(),
+    }
+}
+
+/// The items of one side alone; of two with one key the new one.
+fn parting<T: Clone + PartialEq>(old: &[T], new: &[T], key: impl Fn(&T) -> &Atom) -> Vec<T> {
+    let mut parting = Vec::new();
+    let mut new = new.iter().peekable();
+    for item in old {
+        while let Some(come) = new.next_if(|come| key(come) < key(item)) {
+            parting.push(come.clone());
+        }
+        match new.next_if(|come| key(come) == key(item)) {
+            None => parting.push(item.clone()),
+            Some(same) if same == item => {}
+            Some(changed) => parting.push(changed.clone()),
+        }
+    }
+    parting.extend(new.cloned());
+    parting
+}
+
 /// Up to so many changes are searched for one by one.
 const FEW: usize = 8;
 

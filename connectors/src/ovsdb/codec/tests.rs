@@ -218,13 +218,17 @@ proptest! {
             .chain(new.iter().filter(|(k, v)| old.get(k) != Some(v)))
             .map(|(k, v)| (*k, *v))
             .collect();
+        let ty = map_of(AtomType::Integer, AtomType::Integer);
+        prop_assert_eq!(difference(&as_datum(&old), &as_datum(&new), &ty), as_datum(&diff));
         let mut datum = as_datum(&old);
-        apply_diff(&mut datum, &as_datum(&diff), &map_of(AtomType::Integer, AtomType::Integer));
+        apply_diff(&mut datum, &as_datum(&diff), &ty);
         prop_assert_eq!(datum, as_datum(&new));
 
         let toggled = old.keys().filter(|k| !new.contains_key(k)).chain(new.keys().filter(|k| !old.contains_key(k)));
+        let (toggled, ty) = (Datum::set(toggled.map(|k| Atom::Integer(*k))), set_of(AtomType::Integer));
+        prop_assert_eq!(&difference(&keys(&old), &keys(&new), &ty), &toggled);
         let mut datum = keys(&old);
-        apply_diff(&mut datum, &Datum::set(toggled.map(|k| Atom::Integer(*k))), &set_of(AtomType::Integer));
+        apply_diff(&mut datum, &toggled, &ty);
         prop_assert_eq!(datum, keys(&new));
     }
 }

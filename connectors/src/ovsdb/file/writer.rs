@@ -32,6 +32,15 @@ impl Writer<BufWriter<File>> {
     }
 }
 
+impl Writer<BufWriter<File>> {
+    /// Hands every record out to the system; with `to_disk` it is to last even if the machine stops now.
+    pub fn sync(&mut self, to_disk: bool) -> Result<(), FileError> {
+        let flushed = self.out.flush();
+        let synced = flushed.and_then(|()| if to_disk { self.out.get_ref().sync_data() } else { Ok(()) });
+        synced.map_err(|e| FileError::new(&self.path, self.offset, Reason::Io(e)))
+    }
+}
+
 impl<W: Write> Writer<W> {
     /// Writes the schema to `out`; `name` stands for it in errors.
     pub fn new(out: W, name: impl Into<PathBuf>, schema: Arc<DatabaseSchema>) -> Result<Self, FileError> {
@@ -44,8 +53,18 @@ impl<W: Write> Writer<W> {
     /// Appends a transaction. Fails, writing nothing, when it names a table or column that the
     /// schema does not have, names a row twice, or changes the schema.
     pub fn write(&mut self, transaction: &Transaction) -> Result<(), FileError> {
+        self.append(transaction, false)
+    }
+
+    /// The same with differences for the new values in [`RowChange::Modify`], as
+    /// [`difference`](crate::ovsdb::codec::difference) gives them.
+    pub fn write_differences(&mut self, transaction: &Transaction) -> Result<(), FileError> {
+        self.append(transaction, true)
+    }
+
+    fn append(&mut self, transaction: &Transaction, is_diff: bool) -> Result<(), FileError> {
         self.body.clear();
-        if let Err(reason) = compose(&mut self.body, &self.schema, transaction) {
+        if let Err(reason) = compose(&mut self.body, &self.schema, transaction, is_diff) {
             return Err(FileError::new(&self.path, self.offset, Reason::Content(reason)));
         }
         self.record()
@@ -65,7 +84,12 @@ impl<W: Write> Writer<W> {
     }
 }
 
-fn compose(out: &mut Vec<u8>, schema: &DatabaseSchema, transaction: &Transaction) -> Result<(), String> {
+fn compose(
+    out: &mut Vec<u8>,
+    schema: &DatabaseSchema,
+    transaction: &Transaction,
+    is_diff: bool,
+) -> Result<(), String> {
     if transaction.schema.as_ref().is_some_and(|new| **new != *schema) {
         return Err("a standalone file cannot change its schema: begin a new file".into());
     }
@@ -103,6 +127,10 @@ fn compose(out: &mut Vec<u8>, schema: &DatabaseSchema, transaction: &Transaction
     if let Some(comment) = &transaction.comment {
         member(out, "_comment");
         write_string(out, comment);
+    }
+    if is_diff {
+        member(out, "_is_diff");
+        out.extend_from_slice(b"true");
     }
     out.push(b'}');
     Ok(())

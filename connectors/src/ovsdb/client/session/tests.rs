@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::net::Lost;
+use crate::ovsdb::client::TableRequest;
 use crate::ovsdb::client::event::{RowUpdate, TableUpdate};
 
 const ROW: &str = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
@@ -20,7 +21,7 @@ struct Script {
 impl Script {
     fn new(leader_only: bool) -> Script {
         let tables = vec![request("T", Kind::Full), request("Own", Kind::InitialOnly)];
-        Script { session: Session::new("D".into(), tables, leader_only), sent: Vec::new() }
+        Script { session: Session::new("D".into(), tables.into(), leader_only), sent: Vec::new() }
     }
 
     fn open(&mut self) {
