@@ -19,7 +19,7 @@ type Test = fn(&'static Reference) -> Result<(), Failed>;
 
 /// The tests of this module.
 pub fn trials() -> Vec<Trial> {
-    let tests: [(&str, Test); 23] = [
+    let tests: [(&str, Test); 24] = [
         ("commands", dropin::commands),
         ("progress", dropin::progress),
         ("empty", dropin::empty),
@@ -33,6 +33,7 @@ pub fn trials() -> Vec<Trial> {
         ("servers_restart", faults::servers_restart),
         ("conflicts", faults::conflicts),
         ("destroyed_rows", faults::destroyed_rows),
+        ("cleared_groups", faults::cleared_groups),
         ("roles_of_others", faults::roles_of_others),
         ("malformed", faults::malformed),
         ("chassis", chassis::chassis),

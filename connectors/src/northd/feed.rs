@@ -13,7 +13,7 @@ use crate::ovsdb::schema::ColumnType;
 use crate::replica::{Cell, Replica, ReplicaError};
 
 /// Tables that no rule reads but whose change by somebody else calls for repair. They are those of ovn-northd; it
-/// hears nothing of Logical_Flow, Logical_DP_Group, Multicast_Group, Port_Group, Address_Set and Meter either.
+/// hears nothing of Logical_Flow, Multicast_Group, Port_Group, Address_Set and Meter either.
 const WATCHED: &[&str] = &[
     "RBAC_Role",
     "RBAC_Permission",
@@ -23,6 +23,7 @@ const WATCHED: &[&str] = &[
     "HA_Chassis_Group",
     "Chassis_Template_Var",
     "Load_Balancer",
+    "Logical_DP_Group",
     "Mirror",
 ];
 
@@ -30,8 +31,12 @@ const WATCHED: &[&str] = &[
 /// that comes or goes does not.
 const PATIENT: &[&str] = &["Load_Balancer"];
 
+/// Watched tables whose rows the server deletes when nothing refers to them. That one is gone says that somebody has
+/// changed what referred to it, perhaps row by row, so it waits until there is something to write.
+const REFERRED: &[&str] = &["Logical_DP_Group"];
+
 /// Columns of watched tables that are not watched: they are large, and our own writes come back too.
-const UNWATCHED: &[&str] = &["vips"];
+const UNWATCHED: &[&str] = &["vips", "datapaths"];
 
 /// What one database's client is asked for, and where it goes.
 #[derive(Debug)]
@@ -48,6 +53,8 @@ struct FeedTable {
     owned: bool,
     /// Whether a changed row of a watched table may wait.
     patient: bool,
+    /// Whether a row that is gone from a watched table may wait.
+    referred: bool,
 }
 
 /// What an update was about, beside the program's input.
@@ -75,12 +82,14 @@ impl Feed {
                 output.role == Role::Own && (output.info.database, output.info.name) == (database, name)
             }),
             patient: false,
+            referred: false,
         });
         let watched = WATCHED.iter().filter(|_| database == Database::Southbound).map(|name| FeedTable {
             request: request(name, &watched_columns(name)),
             replica: None,
             owned: false,
             patient: PATIENT.contains(name),
+            referred: REFERRED.contains(name),
         });
         Feed { tables: read.chain(watched).collect() }
     }
@@ -134,6 +143,7 @@ impl Feed {
                 for (_, row) in &changes.rows {
                     match row {
                         RowUpdate::Modify { .. } if table.patient => seen.waits = true,
+                        RowUpdate::Delete if table.referred => seen.waits = true,
                         _ => seen.watched = true,
                     }
                 }

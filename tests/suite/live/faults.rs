@@ -215,6 +215,26 @@ pub fn destroyed_rows(reference: &'static Reference) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Flows whose group somebody has cleared have it again as soon as there is something to write.
+pub fn cleared_groups(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let _ours = Daemon::ours(reference, &databases, "ours", &[])?;
+    world::fill(&databases, 2)?;
+    databases.sync()?;
+    let right = world::southbound(reference, &databases)?;
+    let groups = || databases.sbctl(&["--bare", "--columns=_uuid", "list", "Logical_DP_Group"]);
+    assert!(!groups()?.trim().is_empty());
+    let flows = databases.sbctl(&["--bare", "--columns=_uuid", "list", "Logical_Flow"])?;
+    let flows: Vec<&str> = flows.split_whitespace().collect();
+    for flows in flows.chunks(50) {
+        let clear = flows.iter().flat_map(|flow| ["--", "clear", "Logical_Flow", flow, "logical_dp_group"]);
+        databases.sbctl(&clear.skip(1).collect::<Vec<_>>())?;
+    }
+    assert_eq!(groups()?.trim(), "");
+    databases.sync()?;
+    no_faults(world::faults(&right, &world::southbound(reference, &databases)?))
+}
+
 /// Roles and permissions that others add stay; what they add to the role of ovn-controller does not.
 pub fn roles_of_others(reference: &'static Reference) -> Result<(), Failed> {
     let databases = world::databases(reference)?;
