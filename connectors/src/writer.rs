@@ -28,6 +28,8 @@ pub struct Writer {
 struct Aliases {
     actual: HashMap<Uuid, Uuid>,
     derived: HashMap<Uuid, Uuid>,
+    /// Further rows of the database that are the same to us.
+    twins: HashMap<Uuid, Vec<Uuid>>,
 }
 
 impl Aliases {
@@ -36,8 +38,14 @@ impl Aliases {
         self.derived.insert(actual, derived);
     }
 
+    fn add_twin(&mut self, derived: Uuid, twin: Uuid) {
+        self.twins.entry(derived).or_default().push(twin);
+        self.derived.insert(twin, derived);
+    }
+
     fn remove(&mut self, derived: Uuid) {
-        if let Some(actual) = self.actual.remove(&derived) {
+        let twins = self.twins.remove(&derived).unwrap_or_default();
+        for actual in self.actual.remove(&derived).into_iter().chain(twins) {
             self.derived.remove(&actual);
         }
     }
@@ -179,6 +187,10 @@ impl Writer {
             (Role::Delete, _, Some(_)) => vec![Edit::Delete],
             (_, _, None) | (Role::Elements, ..) => vec![],
         };
+        let twins = self.aliases.twins.get(&uuid).into_iter().flatten();
+        for (twin, edit) in twins.flat_map(|twin| edits.iter().map(move |edit| (*twin, edit.clone()))) {
+            writes.push(RowChange { uuid: twin, ..self.change(at, uuid, edit) });
+        }
         writes.extend(edits.into_iter().map(|edit| self.change(at, uuid, edit)));
         if self.tables[at].output.role == Role::Own && !self.tables[at].rows.contains_key(&uuid) {
             self.aliases.remove(uuid);

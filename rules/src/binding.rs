@@ -122,6 +122,11 @@ pub struct OutputTable {
     pub kept_if_found: &'static [&'static str],
     /// Whether others have rows of their own in the table, which stay unless they claim a key of ours.
     pub shared: bool,
+    /// The column that is true of rows that are others', which stay unless they have a key of ours.
+    pub spared: Option<&'static str>,
+    /// Whether what is one row to us may be several in the database, as somebody else has left them: rows that
+    /// are there for others to refer to.
+    pub repeated: bool,
     /// The identifier of a row; for an element that of the row it belongs to.
     pub uuid: fn(&Rec) -> Uuid,
     /// The columns of a row, or the element.
@@ -144,6 +149,8 @@ impl OutputTable {
             at_insert: &[],
             kept_if_found: &[],
             shared: false,
+            spared: None,
+            repeated: false,
             uuid: |rec| rec.get::<T>().uuid(),
             encode: |rec| rec.get::<T>().encode(),
         }
@@ -161,6 +168,8 @@ impl OutputTable {
             at_insert: &[],
             kept_if_found: &[],
             shared: false,
+            spared: None,
+            repeated: false,
             uuid: |rec| rec.get::<SetElement>().row,
             encode: |rec| vec![("", Datum::scalar(rec.get::<SetElement>().element.clone()))],
         }
@@ -183,6 +192,16 @@ impl OutputTable {
     /// The same output, to a table in which others have rows of their own.
     pub const fn shared(self) -> OutputTable {
         OutputTable { shared: true, ..self }
+    }
+
+    /// The same output, to a table in which `column` is true of others' rows.
+    pub const fn sparing(self, column: &'static str) -> OutputTable {
+        OutputTable { spared: Some(column), ..self }
+    }
+
+    /// The same output, of rows that the database may have several times.
+    pub const fn repeated(self) -> OutputTable {
+        OutputTable { repeated: true, ..self }
     }
 
     /// The same output, with columns that stay as they are in rows that were there already.

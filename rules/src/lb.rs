@@ -11,6 +11,7 @@ pub mod empty;
 pub mod hairpin;
 pub mod health;
 pub mod mapping;
+pub mod probe_source;
 pub mod router;
 pub mod row;
 pub mod stateless;

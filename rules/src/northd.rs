@@ -2,6 +2,7 @@
 //!
 //! [`program`] is all of it; [`Northd`] is the same before it is finished, for those who want it otherwise.
 
+mod balancing;
 mod composition;
 mod inputs;
 mod tables;
@@ -11,7 +12,6 @@ use northflow_engine::{Builder, Relation};
 use crate::acl;
 use crate::acl::filtering::Filtering;
 use crate::flow;
-use crate::flow::On;
 use crate::flow::drop::DropConfig;
 use crate::flow::row::{Placed, SetMember};
 use crate::global::address_set::Sets;
@@ -29,14 +29,14 @@ use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::router::bfd::Session;
 use crate::router::{self, aging, bfd, dynamic, nat, policy, routable, route};
-use crate::schema::{Link, SetElement, nb, sb};
+use crate::schema::{SetElement, nb, sb};
 use crate::service;
-use crate::service::monitor;
 use crate::switch::forwarding_group::forwarding_groups;
 use crate::switch::lport_mirror::Mirrors;
 use crate::switch::{
     evpn, external_port, lport_mirror, mirror, placed, protocol_redirect, switch_link, translated,
 };
+use crate::topology::announcement::Beside;
 use crate::topology::datapath::{self, Datapaths, KeyLimits};
 use crate::topology::port_group::{PlacedMember, Reach};
 use crate::topology::qos_queue::Queue;
@@ -46,6 +46,8 @@ use crate::topology::switch_port::{FlowConfig, PortConfig, SwitchPort};
 use crate::topology::tunnel_key::Assigned;
 use crate::topology::{bindings, container, ipam, port_check, port_group, port_key, qos_queue, switch_port};
 
+pub use balancing::Balanced;
+use balancing::Balancers;
 pub use composition::Northd;
 pub use config_seq::HvProgress;
 pub use inputs::{Northbound, Southbound};
@@ -99,6 +101,8 @@ pub struct Global {
     pub drop: Relation<DropConfig>,
     /// What all chassis can do, one row.
     pub features: Relation<ChassisFeatures>,
+    /// What flows of switches depend on, one row.
+    pub flow_config: Relation<FlowConfig>,
 }
 
 /// Settings, catalogues, and how far the chassis have followed.
@@ -125,7 +129,12 @@ fn global(program: &Builder, nb: &Northbound, sb: &Southbound, parts: &mut Parts
     let (drop, problems) = drop_sampling::drop_sampling(&options, &nb.sampling_app);
     parts.problems.push(problems);
     let features = chassis::features(&options, &sb.chassis);
-    Global { options, limits, drop, features }
+    let ignore_down = options.map(|row| row.options.get_bool("ignore_lsp_down", true));
+    let flow_config = single(&drop).join(&single(&ignore_down), |drop, ignore_down| FlowConfig {
+        drop: *drop,
+        ignore_down: *ignore_down,
+    });
+    Global { options, limits, drop, features, flow_config }
 }
 
 /// Datapaths and ports with their keys.
@@ -161,6 +170,7 @@ fn topology(
     nb: &Northbound,
     sb: &Southbound,
     global: &Global,
+    balancers: &Balancers,
     parts: &mut Parts,
 ) -> Network {
     let datapaths = datapath::datapaths(&nb.switch, &nb.router, &sb.datapath, &global.limits);
@@ -188,7 +198,7 @@ fn topology(
         &keys,
         &queues,
         &mirrors.bindings(&keys.keys),
-        &nats,
+        Beside { nats: &nats, fronts: &balancers.fronts, balancers: &balancers.on_routers },
     ));
     let router_ports = routed.configs(nb, &keys, &global.drop);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
@@ -230,101 +240,6 @@ fn meters(program: &Builder, nb: &Northbound) -> Relation<DatapathMeter> {
     program.output("sb.Meter", &rows.meters);
     program.output("sb.Meter_Band", &rows.bands);
     copp::datapath_meters(&nb.copp, &nb.meter, &nb.switch, &nb.router)
-}
-
-/// What load balancing tells the rules for switches and routers.
-#[derive(Clone, Debug)]
-pub struct Balanced {
-    /// Every VIP.
-    pub services: Relation<lb::Service>,
-    /// Which routers have which load balancers.
-    pub on_routers: lb::attach::Attachment,
-    /// What routers answer for.
-    pub vips: lb::router::neighbor::Vips,
-    /// Switches that have a load balancer with a VIP.
-    pub switches: Relation<Uuid>,
-    /// Routers that do.
-    pub routers: Relation<Uuid>,
-    /// What came of all probes.
-    pub health: Relation<monitor::Health>,
-}
-
-/// Load balancers: their flows and their rows.
-fn load_balancing(
-    program: &Builder,
-    nb: &Northbound,
-    sb: &Southbound,
-    global: &Global,
-    network: &Network,
-    parts: &mut Parts,
-) -> Balanced {
-    let controller_event = global.options.map(|row| row.options.get_bool("controller_event", false));
-    let settings = single(&global.drop).join(&single(&controller_event), |drop, controller_event| {
-        lb::Settings { controller_event: *controller_event, drop: *drop }
-    });
-    let balancers = lb::balancers(&nb.load_balancer, &nb.load_balancer_vips, &settings);
-    parts.problems.push(balancers.problems);
-
-    // The server may keep a reference to a row that went in the transaction that changed the referrer.
-    let lbs = nb.load_balancer.map(|row| row.uuid).index_by(|lb| *lb);
-    let lb_groups = nb.load_balancer_group.map(|row| row.uuid).index_by(|group| *group);
-    let existing = |links: &Relation<Link>, rows| links.index_by(|link| link.member).semijoin(rows);
-    let references = |direct: &Relation<Link>, grouped: &Relation<Link>| lb::attach::References {
-        direct: existing(direct, &lbs),
-        grouped: existing(grouped, &lb_groups),
-        group_members: existing(&nb.load_balancer_group_members, &lbs),
-    };
-    let on_switches = references(&nb.switch_load_balancers, &nb.switch_load_balancer_groups);
-    let on_routers = references(&nb.router_load_balancers, &nb.router_load_balancer_groups);
-    let switches = on_switches.attach(On::BalancedSwitches);
-    let routers = on_routers.attach(On::BalancedRouters);
-
-    let ports = monitor::port_states(&network.ports, &nb.switch_port, &sb.port, &sb.chassis);
-    let inputs = lb::health::Inputs {
-        load_balancers: &nb.load_balancer,
-        checks: &nb.health_check,
-        mappings: &nb.load_balancer_ip_port_mappings,
-        ports: &ports,
-        mac: &identity::monitor_macs(&global.options).map(|macs| macs.source.clone()),
-        sources: &program.union(&[]),
-    };
-    let checked = lb::health::checked(&balancers.services, inputs);
-    let addresses = probe::addresses(&global.options);
-    let functions = probe::probes(nb, &network.functions, &addresses, &ports);
-    parts.problems.push(functions.problems);
-    let probes = program.union(&[checked.probes.clone(), functions.probes]);
-    let monitors = monitor::monitors(&probes, &sb.service_monitor, &ports);
-    program.output("sb.Service_Monitor", &monitors.rows);
-    program.output("sb.Service_Monitor.chassis_name", &monitors.chassis);
-    program.output("sb.Service_Monitor.status", &monitors.offline);
-    let services = checked.services(&balancers.services, &monitors.health);
-    parts.placed.push(checked.answers);
-    parts.problems.push(checked.problems);
-
-    parts.placed.push(switches.place(&services.flat_map(lb::switch::flows)));
-    parts.members.push(switches.members.clone());
-    let stateless = nb.switch.filter(lb::stateless::wanted).map(|row| row.uuid);
-    let (placed, members) = lb::stateless::placed(&services, &on_switches.direct, &stateless);
-    parts.placed.push(placed);
-    parts.members.push(members);
-
-    let live = network.datapaths.keys.map(|assigned| assigned.owner);
-    let own_column = global.features.map(|features| features.ls_dpg_column);
-    let rows =
-        lb::row::rows(&nb.load_balancer, &nb.load_balancer_vips, &switches, &routers, &live, &own_column);
-    program.output("sb.Load_Balancer", &rows.load_balancers);
-    parts.dp_groups.push(rows.groups);
-    parts.dp_group_datapaths.push(rows.group_datapaths);
-    let (router_ports, external) = (&network.routed.ports, &network.nats.external_ips);
-    let vips = lb::router::neighbor::vips(&services, &routers, router_ports, external);
-    Balanced {
-        services,
-        on_routers: routers,
-        vips,
-        switches: on_switches.with_vip(&nb.load_balancer_vips),
-        routers: on_routers.with_vip(&nb.load_balancer_vips),
-        health: monitors.health,
-    }
 }
 
 /// ACLs: their flows, and what each switch does with packets.
@@ -369,6 +284,20 @@ fn network_functions(
     parts.problems.extend([active.problems, redirects.problems]);
 }
 
+/// Ports of switches as the rules for flows see them.
+fn port_configs(nb: &Northbound, global: &Global, network: &Network) -> Relation<PortConfig> {
+    switch_port::port_configs(
+        &network.ports,
+        &nb.switch_port,
+        &network.port_keys,
+        &network.dynamic_addresses,
+        &network.routed.facing,
+        &network.queues,
+        &nb.switch_port_state,
+        &global.flow_config,
+    )
+}
+
 /// Flows of switches, and the multicast groups that they name.
 fn switches(
     program: &Builder,
@@ -378,38 +307,24 @@ fn switches(
     network: &Network,
     balanced: &Balanced,
     filtering: &Relation<Filtering>,
+    ports: &Relation<PortConfig>,
     parts: &mut Parts,
-) -> Relation<PortConfig> {
-    let ignore_down = global.options.map(|row| row.options.get_bool("ignore_lsp_down", true));
-    let config = single(&global.drop).join(&single(&ignore_down), |drop, ignore_down| FlowConfig {
-        drop: *drop,
-        ignore_down: *ignore_down,
-    });
-    let ports = switch_port::port_configs(
-        &network.ports,
-        &nb.switch_port,
-        &network.port_keys,
-        &network.dynamic_addresses,
-        &network.routed.facing,
-        &network.queues,
-        &nb.switch_port_state,
-        &config,
-    );
+) {
     let by_switch = ports.index_by(|port| port.switch).named("switch.port");
-    parts.placed.push(placed::flows(&ports, &by_switch, filtering, &config));
-    parts.members.push(placed::members(&nb.switch, &ports));
+    parts.placed.push(placed::flows(ports, &by_switch, filtering, &global.flow_config));
+    parts.members.push(placed::members(&nb.switch, ports));
     parts.placed.push(translated::flows(translated::Inputs {
-        ports: &ports,
+        ports,
         routed: &network.routed,
         nats: &network.nats,
         services: &balanced.vips.shared,
     }));
     let facing = ports.flat_map(|port| port.facing.clone());
     parts.placed.push(lb::router::neighbor::requests(&balanced.vips, &facing));
-    let services = service::services(nb, &ports, &by_switch);
+    let services = service::services(nb, ports, &by_switch);
     parts.placed.push(services.placed);
     let names = service::dns::rows(&nb.switch_dns_records, &nb.dns, &sb.dns, &network.datapaths.keys);
-    program.output("sb.Advertised_MAC_Binding", &evpn::neighbors(&nb.switch, &ports));
+    program.output("sb.Advertised_MAC_Binding", &evpn::neighbors(&nb.switch, ports));
     program.output("sb.DNS", &names.rows);
     program.output("sb.DNS.datapaths", &names.datapaths);
     program.output("sb.DNS.options", &names.options);
@@ -417,15 +332,15 @@ fn switches(
     parts.placed.push(shaping);
     parts.problems.push(problems);
 
-    parts.placed.push(external_port::drops(&ports));
+    parts.placed.push(external_port::drops(ports));
     parts.placed.push(forwarding_groups(&nb.switch_forwarding_groups, &nb.forwarding_group));
     parts.problems.push(port_check::problems(&network.ports, &nb.switch_port, &sb.chassis));
     parts.problems.push(switch_link::problems(&network.ports, &nb.switch_port, &network.routed.ports));
 
     let inputs = multicast::Inputs {
         ports: &network.ports,
-        further: &network.mirrors.multicast(&ports, &network.port_keys),
-        configs: &ports,
+        further: &network.mirrors.multicast(ports, &network.port_keys),
+        configs: ports,
         routed: &network.routed,
         router_ports: &network.router_ports,
         datapaths: &network.datapaths.keys,
@@ -438,7 +353,6 @@ fn switches(
     program.output("sb.Multicast_Group", &multicast.groups);
     program.output("sb.Multicast_Group.ports", &multicast.group_ports);
     program.output("sb.IGMP_Group.stale", &multicast.stale);
-    ports
 }
 
 /// Flows of routers.
@@ -496,7 +410,7 @@ fn routers(
     parts.members.push(pipeline.members);
     parts.problems.push(pipeline.problems);
     let sessions = bfd::sessions(nb, sb);
-    let routables = routable::translations(&network.nats.outsides);
+    let routables = routable::translations(&network.nats.outsides).concat(&balanced.routables);
     parts.placed.push(routable::flows(routable::Inputs {
         ports: &pipeline.contexts,
         peers: &network.routed.peers,

@@ -7,6 +7,7 @@ pub mod dhcpv4;
 pub mod dhcpv6;
 pub mod dns;
 pub mod monitor;
+pub mod port_health;
 pub mod proxy_arp;
 pub mod virtual_port;
 

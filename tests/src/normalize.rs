@@ -118,6 +118,8 @@ struct Names {
     /// ACLs by the number they have.
     acls: BTreeMap<i64, Uuid>,
     queues: queue::Queues,
+    /// The addresses of VIPs, which the reference has in the order of a hash table.
+    vips: BTreeSet<String>,
 }
 
 /// What names of the sets of routers' VIPs begin with.
@@ -145,6 +147,8 @@ impl Names {
             }
         }
         names.acls = rows("ACL_ID").map(|(uuid, row)| (number(row, "id"), *uuid)).collect();
+        let keys = rows("Load_Balancer").flat_map(|(_, row)| map_keys(row, "vips"));
+        names.vips = keys.map(|key| vip_address(&key)).collect();
         for row in rows("Port_Binding").map(|(_, row)| row) {
             let key = (names.resolve(row.get("datapath")), number(row, "tunnel_key"));
             names.keyed_ports.insert(key, text_of(row, "logical_port"));
@@ -204,7 +208,7 @@ impl Names {
                 shown = self.reply_port(shown, &self.resolve(row.get("logical_datapath")));
             }
             if table == "Logical_Flow" && &**column == "match" {
-                shown = sorted_sources(shown);
+                shown = self.sorted_vips(sorted_sources(shown), "reg0 == {", "}", ", ");
             }
             // Where an address was learned is said by keys.
             if table == "FDB"
@@ -230,6 +234,19 @@ impl Names {
             }
         }
         line
+    }
+
+    /// Text with the VIPs of each list in order; other members stay where they are.
+    fn sorted_vips(&self, text: String, open: &str, close: &str, between: &str) -> String {
+        let Some((before, rest)) = text.split_once(open) else { return text };
+        let Some((list, rest)) = rest.split_once(close) else { return text };
+        let mut items: Vec<&str> = list.split(between).collect();
+        let places: Vec<usize> = (0..items.len()).filter(|at| self.vips.contains(items[*at])).collect();
+        let mut vips: Vec<&str> = places.iter().map(|at| items[*at]).collect();
+        vips.sort_unstable();
+        places.into_iter().zip(vips).for_each(|(at, vip)| items[at] = vip);
+        let rest = self.sorted_vips(rest.to_owned(), open, close, between);
+        format!("{before}{open}{}{close}{rest}", items.join(between))
     }
 
     /// Actions with the ACL in place of its number.
@@ -282,6 +299,10 @@ impl Names {
         match datum {
             Datum::Set(atoms) => {
                 let mut items: Vec<String> = atoms.iter().map(|atom| self.atom(atom)).collect();
+                if column == "nat_addresses" {
+                    let sorted = |item| self.sorted_vips(item, "\"", "\"", " ");
+                    items = items.into_iter().map(sorted).collect();
+                }
                 items.sort();
                 match &items[..] {
                     [only] => only.clone(),
@@ -339,6 +360,7 @@ pub fn northbound(dump: &Dump) -> Vec<String> {
         ("NB_Global", &["options"][..]),
         ("BFD", &["status"]),
         ("Network_Function_Group", &["network_function_active"]),
+        ("Logical_Switch_Port_Health_Check", &["status"]),
         ("Logical_Switch_Port", &["dynamic_addresses", "tag", "up"]),
         ("Logical_Router_Port", &["ipv6_prefix", "status"]),
     ] {
@@ -447,6 +469,25 @@ fn number(row: &Row, column: &str) -> i64 {
         },
         _ => 0,
     }
+}
+
+fn map_keys(row: &Row, column: &str) -> Vec<String> {
+    let Some(Datum::Map(pairs)) = row.get(column) else { return Vec::new() };
+    let texts = pairs.iter().filter_map(|(key, _)| match key {
+        Atom::String(key) => Some(key.to_string()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+/// The address of a VIP, without its port and brackets.
+fn vip_address(vip: &str) -> String {
+    let address = match vip.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
+        None if vip.matches(':').count() == 1 => vip.split(':').next().unwrap_or_default(),
+        None => vip,
+    };
+    address.to_owned()
 }
 
 fn map_value(row: &Row, column: &str, key: &str) -> Option<String> {

@@ -19,7 +19,7 @@ type Test = fn(&'static Reference) -> Result<(), Failed>;
 
 /// The tests of this module.
 pub fn trials() -> Vec<Trial> {
-    let tests: [(&str, Test); 24] = [
+    let tests: [(&str, Test); 25] = [
         ("commands", dropin::commands),
         ("progress", dropin::progress),
         ("empty", dropin::empty),
@@ -34,6 +34,7 @@ pub fn trials() -> Vec<Trial> {
         ("conflicts", faults::conflicts),
         ("destroyed_rows", faults::destroyed_rows),
         ("cleared_groups", faults::cleared_groups),
+        ("interconnected", faults::interconnected),
         ("roles_of_others", faults::roles_of_others),
         ("malformed", faults::malformed),
         ("chassis", chassis::chassis),

@@ -57,7 +57,7 @@ impl Writer {
         let mut wanted: Vec<Uuid> = self.tables[table].rows.keys().copied().collect();
         wanted.sort();
         let mut there = rows_of(output, existing, derived);
-        let found = self.pair(table, &wanted, &there, existing);
+        let Pairs { found, twins } = self.pair(table, &wanted, &there, existing);
         let taken: HashSet<Uuid> = there.keys().copied().collect();
         for uuid in wanted {
             self.aliases.remove(uuid);
@@ -83,6 +83,11 @@ impl Writer {
                 writes.push(self.change(table, uuid, edit));
             }
         }
+        for (twin, uuid) in twins {
+            there.remove(&twin);
+            derived.insert(twin, uuid);
+            self.aliases.add_twin(uuid, twin);
+        }
         if output.shared {
             let ours: HashSet<Vec<Datum>> = self.tables[table]
                 .rows
@@ -90,6 +95,10 @@ impl Writer {
                 .map(|uuid| natural_key(output, &self.tables[table].columns(*uuid)))
                 .collect();
             there.retain(|_, row| ours.contains(&natural_key(output, row)));
+        }
+        if let Some(column) = output.spared {
+            let others = Datum::scalar(Atom::Boolean(true));
+            there.retain(|_, row| !row.iter().any(|(name, datum)| *name == column && *datum == others));
         }
         let info = &output.info;
         writes.extend(there.into_keys().map(|uuid| RowChange {
@@ -124,21 +133,18 @@ impl Writer {
     /// Which row of the database is which of those wanted: first the rows that are there just so,
     /// then those that are there by their natural key, at last those that are there under their
     /// identifier. Of rows that are alike, such as groups of the same datapaths, the one that rows of
-    /// the same tables refer to.
+    /// the same tables refer to; where a row may be there several times, what is left is the same one.
     fn pair(
         &self,
         table: usize,
         wanted: &[Uuid],
         there: &BTreeMap<Uuid, Row>,
         existing: &MemoryDatabase,
-    ) -> HashMap<Uuid, Uuid> {
+    ) -> Pairs {
         let output = self.tables[table].output;
         if output.known_by_uuid {
-            return wanted
-                .iter()
-                .filter(|uuid| there.contains_key(*uuid))
-                .map(|uuid| (*uuid, *uuid))
-                .collect();
+            let held = wanted.iter().filter(|uuid| there.contains_key(*uuid));
+            return Pairs { found: held.map(|uuid| (*uuid, *uuid)).collect(), twins: Vec::new() };
         }
         let mut by_key: HashMap<Vec<Datum>, Vec<Uuid>> = HashMap::new();
         for (uuid, row) in there {
@@ -174,7 +180,18 @@ impl Writer {
         {
             found.entry(*uuid).or_insert(*uuid);
         }
-        found
+        let taken: HashSet<Uuid> = found.values().copied().collect();
+        by_key.values_mut().for_each(|left| left.retain(|uuid| output.repeated && !taken.contains(uuid)));
+        by_key.retain(|_, left| !left.is_empty());
+        let mut twins = Vec::new();
+        let searched = if by_key.is_empty() { &[] } else { wanted };
+        for uuid in searched {
+            let key = natural_key(output, &self.tables[table].columns(*uuid));
+            let Some(left) = by_key.get_mut(&key) else { continue };
+            let alike = |twin: &Uuid| referrers.wanted.get(uuid) == referrers.there.get(twin);
+            twins.extend(left.extract_if(.., |twin| alike(twin)).map(|twin| (twin, *uuid)));
+        }
+        Pairs { found, twins }
     }
 
     /// Which columns refer to the rows `wanted` of the outputs, and to the rows `twins` of the database.
@@ -208,6 +225,15 @@ impl Writer {
         }
         referrers
     }
+}
+
+/// Which rows of a database are which of those wanted.
+#[derive(Default)]
+struct Pairs {
+    /// By the row that is wanted.
+    found: HashMap<Uuid, Uuid>,
+    /// Further rows that are one of those wanted.
+    twins: Vec<(Uuid, Uuid)>,
 }
 
 /// A column of a table.

@@ -18,8 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::{Flow, On};
+use crate::global::single;
 use crate::ovsdb::Uuid;
 use crate::schema::{Link, MapEntry, nb};
+use crate::topology::peer;
 
 /// The northbound row by which a datapath has a load balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,6 +105,32 @@ impl References {
         let direct = self.direct.index_by(|link| link.member).semijoin(&lbs);
         let grouped = self.grouped.index_by(|link| link.member).semijoin(&groups.index_by(|group| *group));
         direct.concat(&grouped).map(|link| link.owner).distinct()
+    }
+
+    /// These of switches, and where `inherits` says so (NB_Global options:install_ls_lb_from_router, one
+    /// row) those of the routers that lead there.
+    ///
+    /// Cost: a reference of a router costs the switches that it leads to.
+    pub fn inheriting(
+        &self,
+        routers: &References,
+        attachments: &Relation<peer::Attachment>,
+        inherits: &Relation<bool>,
+    ) -> References {
+        let leading = attachments.map(|attachment| (attachment.router, attachment.switch)).distinct();
+        let leading = single(&leading).semijoin(&single(&inherits.filter(|inherits| *inherits)));
+        let leading = leading.index_by(|(router, _): &(Uuid, Uuid)| *router);
+        let with = |own: &Relation<Link>, links: &Relation<Link>| {
+            let inherited = links
+                .index_by(|link| link.owner)
+                .join(&leading, |link, (_, switch)| Link { owner: *switch, member: link.member });
+            own.concat(&inherited).distinct()
+        };
+        References {
+            direct: with(&self.direct, &routers.direct),
+            grouped: with(&self.grouped, &routers.grouped),
+            group_members: self.group_members.clone(),
+        }
     }
 
     /// The datapaths of every holder. `place` makes a place of a holder on this type of datapath.

@@ -13,11 +13,14 @@
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
+use super::attach::Attachment;
 use super::mapping::Mapping;
+use super::probe_source::{self, Point, Source, Wish};
 use super::vip::{Endpoint, Family};
 use super::{Protocol, Service, ServiceId, Targets};
 use crate::flow::On;
 use crate::flow::row::Placed;
+use crate::global::single;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::{Map, MapEntry, nb};
@@ -52,17 +55,13 @@ struct PlacedBackend {
     mapping: Mapping,
 }
 
-/// A router port that has the address that probes come from, so that nobody need answer for it.
+/// A probed backend with its port, if that is there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Source {
-    /// The load balancer, which is on the router too.
-    pub lb: Uuid,
-    /// The name of the backend's switch port.
-    pub logical_port: Text,
-    /// The address.
-    pub ip: Text,
-    /// The router port's MAC address.
-    pub mac: Text,
+struct Sited {
+    placed: PlacedBackend,
+    port: Option<PortState>,
+    /// The MAC address that probes come from, where no router port has their address.
+    mac: Text,
 }
 
 /// What health checks come to.
@@ -70,7 +69,7 @@ pub struct Source {
 pub struct Checked {
     /// The probes that are wanted.
     pub probes: Relation<Probe>,
-    /// Answers for the addresses that probes come from.
+    /// Answers for the addresses that probes come from, and what becomes of replies to router ports.
     pub answers: Relation<Placed>,
     /// What is wrong with mappings and checks.
     pub problems: Relation<Problem>,
@@ -91,8 +90,10 @@ pub struct Inputs<'a> {
     pub ports: &'a Relation<PortState>,
     /// The MAC address that probes come from unless a router port has their IP address; one row.
     pub mac: &'a Relation<Text>,
-    /// Router ports that have it.
-    pub sources: &'a Relation<Source>,
+    /// Router ports that may have it.
+    pub points: &'a Relation<Point>,
+    /// Which routers have which load balancers.
+    pub routers: &'a Attachment,
 }
 
 impl Protocol {
@@ -140,25 +141,22 @@ pub fn checked(services: &Relation<Service>, inputs: Inputs<'_>) -> Checked {
     let problems = unread.distinct().concat(&unsupported(inputs.load_balancers));
     // Whether any datapath has the load balancer makes no difference.
     let used = placed.filter(|placed| placed.backend.check.is_some());
-    let sourced = used.index_by(PlacedBackend::source_key).join_optional(
-        &inputs.sources.index_by(|source| (source.lb, source.logical_port.clone(), Some(source.ip.clone()))),
-        |placed, source| Some((placed.clone(), source.map(|source| source.mac.clone()))),
+    let sited = single(&used).join(&single(inputs.mac), |placed, mac| (placed.clone(), mac.clone()));
+    let sited = sited
+        .index_by(|(placed, _): &(PlacedBackend, Text)| placed.mapping.port.clone())
+        .join_optional(&inputs.ports.index_by(|port| port.name.clone()), |(placed, mac), port| {
+            Some(Sited { placed: placed.clone(), port: port.cloned(), mac: mac.clone() })
+        });
+    let wishes = sited.flat_map(Sited::wish);
+    let sources = probe_source::sources(&wishes, inputs.points, inputs.routers);
+    let sourced = sited.index_by(Sited::wish).join_optional(
+        &sources.index_by(|Source { lb, point }| Some((*lb, point.switch, point.ip.clone()))),
+        |sited, source| Some((sited.clone(), source.map(|source| source.point.clone()))),
     );
-    let sourced = sourced
-        .index_by(|_| ())
-        .join(&inputs.mac.index_by(|_| ()), |(placed, own), mac| (placed.clone(), own.clone(), mac.clone()));
-    let on_ports = sourced.index_by(|(placed, _, _)| placed.mapping.port.clone());
-    let by_name = inputs.ports.index_by(|port| port.name.clone());
-    let probes = on_ports.join_optional(&by_name, |(placed, own, mac), port| {
-        let mapping = &placed.mapping;
-        let wanted = mapping.zone.is_some() || port.is_some_and(|port| port.enabled);
-        wanted.then(|| placed.probe(own.as_ref().unwrap_or(mac)))
+    let probes = sourced.flat_map(|(sited, point)| {
+        sited.wanted().then(|| sited.placed.probe(point.as_ref().map_or(&sited.mac, |point| &point.mac)))
     });
-    let answers = on_ports.join_flat(&by_name, |(placed, own, mac), port| {
-        let source = placed.mapping.source.as_ref().filter(|_| own.is_none())?;
-        let flow = monitor::answer(source, mac, placed.backend.family == Family::Ip4);
-        Some(Placed { on: On::Datapath(port.switch), flow: flow.hint(placed.backend.service.lb) })
-    });
+    let answers = sourced.flat_map(|(sited, point)| sited.answer(point.as_ref()));
     Checked { probes, answers, problems, placed, particular }
 }
 
@@ -199,6 +197,39 @@ fn unsupported(load_balancers: &Relation<nb::LoadBalancer>) -> Relation<Problem>
             row.uuid
         )))
     })
+}
+
+impl Sited {
+    /// Whether it is probed: its port is in use or in another zone.
+    fn wanted(&self) -> bool {
+        self.placed.mapping.zone.is_some() || self.port.as_ref().is_some_and(|port| port.enabled)
+    }
+
+    /// The router port that its probes are to come from, if one may have their address.
+    fn wish(&self) -> Option<Wish> {
+        let Mapping { source, zone: None, .. } = &self.placed.mapping else { return None };
+        let port = self.port.as_ref().filter(|port| port.enabled)?;
+        Some((self.placed.backend.service.lb, port.switch, source.clone()?))
+    }
+
+    /// The answer for the address that probes come from, where that is nobody's own; else what becomes of
+    /// the reply to the router port.
+    fn answer(&self, point: Option<&Point>) -> Option<Placed> {
+        let PlacedBackend { backend, mapping } = &self.placed;
+        if let Some(point) = point {
+            let flow = probe_source::reply(
+                &mapping.port,
+                &backend.endpoint,
+                backend.family,
+                backend.protocol,
+                point,
+            );
+            return Some(Placed { on: On::Datapath(point.back), flow });
+        }
+        let (port, source) = (self.port.as_ref()?, mapping.source.as_ref()?);
+        let flow = monitor::answer(source, &self.mac, backend.family == Family::Ip4);
+        Some(Placed { on: On::Datapath(port.switch), flow: flow.hint(backend.service.lb) })
+    }
 }
 
 impl Checked {
@@ -265,7 +296,7 @@ impl PlacedBackend {
         }
         Probe {
             target: self.target(),
-            kind: "load-balancer".into(),
+            kind: monitor::Kind::LoadBalancer,
             input_port: None,
             mac: Text::default(),
             src_mac: mac.clone(),
@@ -273,12 +304,6 @@ impl PlacedBackend {
             options,
             remote: self.mapping.zone.is_some(),
         }
-    }
-
-    /// By what a [`Source`] is found; those in other zones have none.
-    fn source_key(&self) -> (Uuid, Text, Option<Text>) {
-        let source = self.mapping.source.clone().filter(|_| self.mapping.zone.is_none());
-        (self.backend.service.lb, self.mapping.port.clone(), source)
     }
 
     /// The backend as the action takes it.

@@ -23,6 +23,7 @@ pub mod force_snat;
 pub mod gateway;
 pub mod neighbor;
 pub mod placed;
+pub mod reach;
 
 use super::attach::BalancerFlow;
 use super::switch::{remember, to_vip, tracked_port};

@@ -14,7 +14,7 @@ use crate::ovsdb::Text;
 use crate::problem::Problem;
 use crate::schema::Map;
 use crate::schema::nb::NbGlobalOptions;
-use crate::service::monitor::{PortState, Probe};
+use crate::service::monitor::{Kind, PortState, Probe};
 
 /// Where probes come from and go to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -107,7 +107,7 @@ fn probe(checked: &Checked) -> Option<Probe> {
     checked.outport.as_ref().and(checked.inport.as_ref())?;
     Some(Probe {
         target: target(function, addresses.destination.as_ref()?),
-        kind: "network-function".into(),
+        kind: Kind::NetworkFunction,
         input_port: Some(function.inport.clone()),
         mac: addresses.destination_mac.clone(),
         src_mac: addresses.source_mac.clone(),

@@ -2,6 +2,7 @@
 
 use northflow_engine::{Builder, Relation};
 
+use super::balancing;
 use super::{Balanced, Global, Network, Northbound, Parts, Southbound};
 use crate::acl::filtering::Filtering;
 use crate::flow::row::{Placed, SetMember};
@@ -91,14 +92,26 @@ impl Northd {
         let sb = Southbound::new(builder);
         let mut parts = Parts::default();
         let global = super::global(builder, &nb, &sb, &mut parts);
-        let network = super::topology(builder, &nb, &sb, &global, &mut parts);
-        let balanced = super::load_balancing(builder, &nb, &sb, &global, &network, &mut parts);
+        let balancers = balancing::balancers(&nb, &global, &mut parts);
+        let network = super::topology(builder, &nb, &sb, &global, &balancers, &mut parts);
+        let switch_ports = super::port_configs(&nb, &global, &network);
+        let balanced =
+            balancing::balanced(builder, &nb, &sb, &global, &network, &balancers, &switch_ports, &mut parts);
         let members = port_group::placed(&nb.port_group_ports, &network.ports);
         let reach = port_group::reach(&members);
         let filtering = super::acls(builder, &nb, &sb, &global, &reach, &balanced, &mut parts);
         super::network_functions(builder, &nb, &global, &network, &reach, &balanced, &mut parts);
-        let switch_ports =
-            super::switches(builder, &nb, &sb, &global, &network, &balanced, &filtering, &mut parts);
+        super::switches(
+            builder,
+            &nb,
+            &sb,
+            &global,
+            &network,
+            &balanced,
+            &filtering,
+            &switch_ports,
+            &mut parts,
+        );
         super::routers(&nb, &sb, &global, &network, &balanced, &switch_ports, &mut parts);
         super::groups(builder, &nb, &global, &network, &balanced, &members, &mut parts);
         super::stale(builder, &nb, &sb, &global, &network);

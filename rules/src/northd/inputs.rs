@@ -17,6 +17,8 @@ pub struct Northbound {
     pub switch_port_state: Relation<nb::SwitchPortState>,
     /// Probes of what is behind switch ports.
     pub switch_port_health_check: Relation<nb::SwitchPortHealthCheck>,
+    /// What came of these probes.
+    pub switch_port_health_status: Relation<nb::SwitchPortHealthStatus>,
     /// Rules of packet filtering.
     pub acl: Relation<nb::Acl>,
     /// What samples carry.
@@ -171,6 +173,7 @@ impl Northbound {
             switch_port: program.input("nb.Logical_Switch_Port"),
             switch_port_state: program.input("nb.Logical_Switch_Port.state"),
             switch_port_health_check: program.input("nb.Logical_Switch_Port_Health_Check"),
+            switch_port_health_status: program.input("nb.Logical_Switch_Port_Health_Check.status"),
             acl: program.input("nb.ACL"),
             sample: program.input("nb.Sample"),
             sample_collector: program.input("nb.Sample_Collector"),

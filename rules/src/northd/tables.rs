@@ -11,6 +11,7 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::of::<nb::LogicalSwitchPort>("nb.Logical_Switch_Port"),
     InputTable::of::<nb::SwitchPortState>("nb.Logical_Switch_Port.state"),
     InputTable::of::<nb::SwitchPortHealthCheck>("nb.Logical_Switch_Port_Health_Check"),
+    InputTable::of::<nb::SwitchPortHealthStatus>("nb.Logical_Switch_Port_Health_Check.status"),
     InputTable::of::<nb::Acl>("nb.ACL"),
     InputTable::of::<nb::Sample>("nb.Sample"),
     InputTable::of::<nb::SampleCollector>("nb.Sample_Collector"),
@@ -92,7 +93,7 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::elements::<sb::HaChassisGroup>("sb.HA_Chassis_Group.ref_chassis", &["ref_chassis"]),
     OutputTable::of::<sb::PortBinding>("sb.Port_Binding", Role::Own, &["logical_port"])
         .given_at_insert(&["up", "options"]),
-    OutputTable::of::<sb::LogicalDpGroup>("sb.Logical_DP_Group", Role::Own, &["datapaths"]),
+    OutputTable::of::<sb::LogicalDpGroup>("sb.Logical_DP_Group", Role::Own, &["datapaths"]).repeated(),
     OutputTable::elements::<sb::LogicalDpGroup>("sb.Logical_DP_Group.datapaths", &["datapaths"]),
     OutputTable::of::<sb::LogicalFlow>(
         "sb.Logical_Flow",
@@ -140,7 +141,8 @@ pub const OUTPUTS: &[OutputTable] = &[
         "sb.Service_Monitor",
         Role::Own,
         &["ip", "logical_port", "port", "protocol"],
-    ),
+    )
+    .sparing("ic_learned"),
     OutputTable::of::<sb::ServiceMonitorChassis>("sb.Service_Monitor.chassis_name", Role::Set, &[]),
     OutputTable::of::<sb::ServiceMonitorStatus>("sb.Service_Monitor.status", Role::Set, &[]),
     OutputTable::of::<sb::DhcpOptions>("sb.DHCP_Options", Role::Own, &["name"]),
@@ -157,6 +159,11 @@ pub const OUTPUTS: &[OutputTable] = &[
     OutputTable::of::<sb::IgmpGroup>("sb.IGMP_Group.stale", Role::Delete, &[]),
     OutputTable::of::<nb::NbGlobalOptions>("nb.NB_Global.options", Role::Set, &[]),
     OutputTable::of::<nb::PortUp>("nb.Logical_Switch_Port.up", Role::Set, &[]),
+    OutputTable::of::<nb::SwitchPortHealthStatus>(
+        "nb.Logical_Switch_Port_Health_Check.status",
+        Role::Set,
+        &[],
+    ),
     OutputTable::of::<nb::BfdStatus>("nb.BFD.status", Role::Set, &[]),
     OutputTable::of::<nb::NetworkFunctionActive>(
         "nb.Network_Function_Group.network_function_active",

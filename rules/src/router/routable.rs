@@ -31,8 +31,8 @@ pub struct Routable {
     /// Where it stands among those of the router: first the translations by their identifiers, then the
     /// services by their addresses.
     pub order: Order,
-    /// The address.
-    pub address: Ipv4Addr,
+    /// The address. There are no routes to one of IPv6.
+    pub address: IpAddr,
     /// The MAC address that goes with it, if it is not that of the port.
     pub mac: Option<Mac>,
     /// By which ports of the router it is reached.
@@ -55,7 +55,7 @@ pub fn translations(outsides: &Relation<Outside>) -> Relation<Routable> {
     outsides.filter(|outside| outside.routed).map(|outside| Routable {
         router: outside.router,
         order: Order::Translation(outside.row),
-        address: outside.address,
+        address: outside.address.into(),
         mac: outside.place.as_ref().map(|place| place.mac),
         by: outside.by,
     })
@@ -98,8 +98,9 @@ impl Side {
 
     /// Whether `routable` is reached by the port, without being an address of it.
     fn has(&self, routable: &Routable) -> bool {
-        let here = routable.by.reaches(routable.address, self.port.row, &self.nets);
-        let own = || self.nets.iter().any(|net| net.address == routable.address);
+        let IpAddr::V4(address) = routable.address else { return true };
+        let here = routable.by.reaches(address, self.port.row, &self.nets);
+        let own = || self.nets.iter().any(|net| net.address == address);
         here && (routable.mac.is_some() || routable.order == Order::Service || !own())
     }
 }
@@ -109,7 +110,7 @@ impl Side {
 struct Known {
     switch: Uuid,
     port: Uuid,
-    addresses: Vec<Ipv4Addr>,
+    addresses: Vec<IpAddr>,
     mac: Mac,
 }
 
@@ -170,7 +171,10 @@ pub fn flows(inputs: Inputs<'_>) -> Relation<Placed> {
         .map(|(side, routable)| (side.switch, side.port.row, routable.address))
         .index_by(|(switch, ..)| *switch)
         .join_flat(&receivers, |(_, port, address), (to, watched)| {
-            let flows = if to.port.row == *port { Vec::new() } else { route(to, *address, *watched) };
+            let flows = match address {
+                IpAddr::V4(address) if to.port.row != *port => route(to, *address, *watched),
+                _ => Vec::new(),
+            };
             place(to.router, flows)
         });
 
@@ -209,9 +213,10 @@ fn route(to: &Side, address: Ipv4Addr, watched: bool) -> Vec<Flow> {
     flows.into_iter().map(|flow| flow.written_in("router/routable.rs")).collect()
 }
 
-/// How it finds addresses there.
+/// How it finds addresses there. As in ovn-northd there is a flow even where all are of IPv6.
 fn find(to: &Side, known: &Known) -> Flow {
-    let addresses: Vec<String> = known.addresses.iter().map(Ipv4Addr::to_string).collect();
+    let ip4 = known.addresses.iter().filter(|address| address.is_ipv4());
+    let addresses: Vec<String> = ip4.map(IpAddr::to_string).collect();
     let matches =
         format!("{} && {NEXT_HOP_IP4} == {}", to.port.is_outport(), super::port::braces(&addresses));
     let actions = format!("eth.dst = {}; next;", known.mac);

@@ -308,12 +308,16 @@ table! {
         src_ip: Text = "src_ip",
         /// The port that is probed.
         port: i64 = "port",
-        /// The address that is probed; empty for all of the switch port.
+        /// The address that is probed.
         address: Text = "address",
-        /// What came of it. Owned by northflow.
-        status: Option<Text> = "status",
         /// Settings by name: interval, timeout, counts.
         options: Map = "options",
+    }
+
+    /// What northflow writes about a probe of a switch port.
+    pub struct SwitchPortHealthStatus in Northbound "Logical_Switch_Port_Health_Check" {
+        /// What came of it: `online`, `offline` or `error`. Owned by northflow.
+        status: Option<Text> = "status",
     }
 
     /// Values of template variables on one chassis.

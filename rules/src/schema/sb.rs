@@ -422,6 +422,8 @@ table! {
 
     /// What the rules read back of a probe.
     pub struct ServiceMonitorState in Southbound "Service_Monitor" {
+        /// What for: `load-balancer`, `logical-switch-port` or `network-function`.
+        type_: Option<Text> = "type",
         /// The address that is probed.
         ip: Text = "ip",
         /// The logical port that has it.

@@ -3,6 +3,9 @@
 //! Features ask for probes ([`Probe`]); equal ones share a row. Chassis write the status; northflow
 //! names the chassis that is to probe, and takes a status back when the port behind it goes down.
 //!
+//! Other availability zones ask for probes too, by rows of their own (`ic_learned`), which stay as they are
+//! until somebody here asks for the same.
+//!
 //! ```text
 //! row(key)          :-  some probe asks for key
 //! chassis(key)      :-  the chassis that has bound the port
@@ -10,10 +13,14 @@
 //! alive(key, yes)   :-  row(key) has no status, or is online with its port up
 //! ```
 
+use std::cmp::Reverse;
+
 use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
-use crate::flow::{Flow, Stage};
+use crate::flow::row::Placed;
+use crate::flow::{Flow, On, Stage};
+use crate::global::single;
 use crate::ovsdb::{Text, Uuid};
 use crate::schema::{Map, Table, key_uuid, nb, sb};
 use crate::topology::switch_port::SwitchPort;
@@ -31,13 +38,35 @@ pub struct Target {
     pub protocol: Text,
 }
 
+/// What a probe is for. Of several for one target the first names it, and the last has its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    /// A backend of a load balancer.
+    LoadBalancer,
+    /// A network function.
+    NetworkFunction,
+    /// What is behind a switch port.
+    SwitchPort,
+}
+
+impl Kind {
+    /// How Service_Monitor says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::LoadBalancer => "load-balancer",
+            Kind::NetworkFunction => "network-function",
+            Kind::SwitchPort => "logical-switch-port",
+        }
+    }
+}
+
 /// A wish for a probe.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Probe {
     /// What is probed.
     pub target: Target,
-    /// What for: `load-balancer`, `logical-switch-port` or `network-function`.
-    pub kind: Text,
+    /// What for.
+    pub kind: Kind,
     /// The logical port by which probes are sent, if they are to come out by that of the target.
     pub input_port: Option<Text>,
     /// The MAC address that probes go to; empty if it is found out.
@@ -160,13 +189,15 @@ pub fn monitors(
     states: &Relation<sb::ServiceMonitorState>,
     ports: &Relation<PortState>,
 ) -> Monitors {
-    // Of wishes for one target that differ one is granted.
-    let granted = probes.index_by(|probe| probe.target.clone()).reduce(|group| group.rows().min().cloned());
+    let granted = probes.index_by(|probe| probe.target.clone()).reduce(|group| {
+        let kind = group.rows().map(|probe| probe.kind).min()?;
+        Some(Probe { kind, ..group.rows().max_by_key(|probe| (probe.kind, Reverse(*probe)))?.clone() })
+    });
     let rows = granted.map(|probe| {
         let Probe { target, kind, input_port, mac, src_mac, src_ip, options, remote } = probe;
         sb::ServiceMonitor {
             uuid: target.row(),
-            type_: Some(kind.clone()),
+            type_: Some(kind.name().into()),
             ip: target.ip.clone(),
             logical_port: target.logical_port.clone(),
             port: target.port,
@@ -278,6 +309,25 @@ pub fn answer(source: &str, mac: &str, ip4: bool) -> Flow {
         )
     };
     Flow::new(Stage::LsInArpRsp, ANSWER, matches, actions).written_in("service/monitor.rs")
+}
+
+/// Answers for the addresses that the probes of other availability zones come from; `mac` is one row.
+///
+/// Cost: such a row costs its flow.
+pub fn interconnected(
+    states: &Relation<sb::ServiceMonitorState>,
+    ports: &Relation<PortState>,
+    mac: &Relation<Text>,
+) -> Relation<Placed> {
+    let learned = single(&states.filter(|state| state.ic_learned))
+        .join(&single(mac), |state, mac| (state.clone(), mac.clone()));
+    learned.index_by(|(state, _): &(sb::ServiceMonitorState, Text)| state.logical_port.clone()).join(
+        &ports.index_by(|port| port.name.clone()),
+        |(state, mac), port| Placed {
+            on: On::Datapath(port.switch),
+            flow: answer(&state.src_ip, mac, state.ip.contains('.')),
+        },
+    )
 }
 
 const ANSWER: u16 = 110;

@@ -8,9 +8,13 @@ use super::facing::Facing;
 use super::router::{GatewayPort, Gateways};
 use super::router_port::RouterPort;
 use crate::flow::text::quote;
+use crate::lb::attach::Attachment;
+use crate::lb::router::reach::{self, Front};
+use crate::lb::vip::Family;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::router::nat::outside::{Outside, Place};
+use crate::router::nat::Entries;
+use crate::router::nat::outside::Place;
 use crate::schema::nb;
 use crate::switch::port::Port;
 use crate::value::addresses::Addresses;
@@ -39,15 +43,27 @@ struct Wanted {
     port: Uuid,
     nat_addresses: Option<Text>,
     no_router_ips: bool,
+    no_vips: bool,
 }
 
-/// The announcements of ports that face routers. `outsides` are the addresses that routers translate, which
-/// are announced by ports whose option is `router`.
+/// What routers have beside their own addresses, which is announced by ports whose option is `router`.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'a> {
+    /// Translations.
+    pub nats: &'a Entries,
+    /// Addresses of VIPs.
+    pub fronts: &'a Relation<Front>,
+    /// Which routers have which load balancers.
+    pub balancers: &'a Attachment,
+}
+
+/// The announcements of ports that face routers.
 ///
 /// ```text
 /// announced(port, list)   :-  options:nat-addresses, a list, on a port that faces a gateway
 /// announced(port, nat)    :-  options:nat-addresses `router`, outside addresses of the router: those
-///                             with a place of their own one by one, the others together
+///                             with a place of their own one by one, the others together and with the
+///                             VIPs of the router
 /// announced(port, own)    :-  the router port's own addresses, if it is a gateway port, resides with
 ///                             the gateway, or is a gateway router's on a switch with a localnet port
 /// ```
@@ -58,12 +74,13 @@ pub fn announcements(
     rows: &Relation<nb::LogicalSwitchPort>,
     router_ports: &Relation<RouterPort>,
     routers: &Relation<nb::LogicalRouter>,
-    outsides: &Relation<Outside>,
+    beside: Beside<'_>,
 ) -> Announcements {
     let wanted = rows.map(|row| Wanted {
         port: row.uuid,
         nat_addresses: row.options.get("nat-addresses").cloned(),
         no_router_ips: row.options.get_bool("exclude-router-ips-from-garp", false),
+        no_vips: row.options.get_bool("exclude-lb-vips-from-garp", false),
     });
     let asked = facing
         .index_by(|facing| facing.port.row)
@@ -89,7 +106,7 @@ pub fn announcements(
     });
     let translated = translated(
         &asked.filter(|(facing, wanted, _)| of_router(facing, wanted.nat_addresses.as_deref())),
-        outsides,
+        beside,
     );
     let all = rows.builder().union(&[listed, own, translated]);
     let announcements = all.index_by(|(port, _)| port.row).reduce(|group| {
@@ -126,12 +143,19 @@ pub fn announcements(
 /// A switch port, and what of its router it announces.
 type Asked = (Facing, Wanted, Option<GatewayPort>);
 
-/// What ports announce of the addresses that their routers translate.
+/// Where an address stands among those that are announced together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Rank {
+    Translation(Uuid),
+    Vip(Family),
+}
+
+/// What ports announce of the addresses that their routers translate and balance.
 ///
 /// Cost: an address costs the text of all that its router has at the gateway, for each such port.
-fn translated(asked: &Relation<Asked>, outsides: &Relation<Outside>) -> Relation<(Port, Text)> {
+fn translated(asked: &Relation<Asked>, beside: Beside<'_>) -> Relation<(Port, Text)> {
     let announced = asked.index_by(|(facing, ..): &Asked| facing.router).join_flat(
-        &outsides.index_by(|outside| outside.router),
+        &beside.nats.outsides.index_by(|outside| outside.router),
         |(facing, ..), outside| {
             let nets = &facing.addresses.given.ip4;
             let here = outside.by.reaches(outside.address, facing.router_port.row, nets);
@@ -143,14 +167,24 @@ fn translated(asked: &Relation<Asked>, outsides: &Relation<Outside>) -> Relation
         let text = format!("{mac} {} is_chassis_resident(\"{logical_port}\")", outside.text);
         Some((facing.port.clone(), Text::from(text)))
     });
-    let central = announced.filter(|(facing, outside)| {
+    let central = announced.flat_map(|(facing, outside)| {
         let own = facing.addresses.given.ips4().any(|address| *address.to_string() == *outside.text);
-        outside.place.is_none() && !own
+        let central = outside.place.is_none() && !own;
+        central.then(|| (facing.clone(), Rank::Translation(outside.row), outside.text.clone()))
     });
-    let together = central.index_by(|(facing, _)| facing.port.row).reduce(|group| {
+    let wanting = asked.filter(|(_, wanted, _)| !wanted.no_vips).map(|(facing, ..)| facing.clone());
+    let routers = wanting.map(|facing| facing.router).distinct();
+    let vips = reach::announced(beside.fronts, beside.balancers, &routers);
+    let balanced =
+        wanting.index_by(|facing| facing.router).join(&vips.index_by(|vip| vip.router), |facing, vip| {
+            // ovn-northd takes any variable for one of IPv6 here.
+            let ip4 = vip.address.is_some_and(|address| address.is_ipv4());
+            let family = if ip4 { Family::Ip4 } else { Family::Ip6 };
+            (facing.clone(), Rank::Vip(family), vip.text.clone())
+        });
+    let together = central.concat(&balanced).index_by(|(facing, ..)| facing.port.row).reduce(|group| {
         let facing = &group.any().0;
-        let mut rows: Vec<(Uuid, &Text)> =
-            group.rows().map(|(_, outside)| (outside.row, &outside.text)).collect();
+        let mut rows: Vec<(Rank, &Text)> = group.rows().map(|(_, rank, text)| (*rank, text)).collect();
         rows.sort_unstable();
         let mut text = facing.addresses.given.mac.to_string();
         rows.iter().for_each(|(_, address)| text.push_str(&format!(" {address}")));

@@ -3,7 +3,7 @@
 
 use northflow_engine::{Builder, Relation};
 
-use super::announcement::{self, Announcement};
+use super::announcement::{self, Announcement, Beside};
 use super::port_key::PortKeys;
 use super::qos_queue::{self, Queue};
 use super::routed::Routed;
@@ -11,7 +11,6 @@ use super::switch_port::SwitchPort;
 use super::{delegated_prefix, facing_binding, gateway, ha_chassis, port_binding, static_neighbor, up};
 use crate::northd::{Northbound, Southbound};
 use crate::problem::Problem;
-use crate::router::nat::Entries;
 use crate::schema::sb;
 
 /// Makes the outputs; gives what is wrong.
@@ -26,7 +25,7 @@ pub fn output(
     keys: &PortKeys,
     queues: &Relation<Queue>,
     mirrors: &Relation<sb::PortBinding>,
-    nats: &Entries,
+    beside: Beside<'_>,
 ) -> Vec<Relation<Problem>> {
     let gateways = gateway::gateways(&routed.ports, &nb.router_port, &nb.ha_chassis_group);
     let stand_ins = ha_chassis::external_ports(ports, &nb.switch_port, &nb.ha_chassis_group);
@@ -64,14 +63,9 @@ pub fn output(
         .concat(&facing_binding::joints(ports, &nb.switch_port));
     let connected = facing_binding::connected(&of_switches.rows, &beyond);
     let redirects = facing_binding::redirects(&routed.facing, &connected, &keys.keys, &gateways.groups);
-    let announced = announcement::announcements(
-        &routed.facing,
-        &nb.switch_port,
-        &routed.ports,
-        &nb.router,
-        &nats.outsides,
-    );
-    let of_routers = routed.bindings(nb, sb, keys, ports, &gateways.groups, nats);
+    let announced =
+        announcement::announcements(&routed.facing, &nb.switch_port, &routed.ports, &nb.router, beside);
+    let of_routers = routed.bindings(nb, sb, keys, ports, &gateways.groups, beside.nats);
     let announcing = announce(&connected, &announced.announcements);
     let rows = program.union(&[announcing, redirects, of_routers.rows, mirrors.clone()]);
     program.output("sb.Port_Binding", &rows);

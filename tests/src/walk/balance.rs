@@ -1,6 +1,7 @@
-//! Load balancers and groups of them, on switches and on the routers of translations.
+//! Load balancers and groups of them, on switches and on the routers of translations; probes of their backends
+//! and of switch ports.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Model, Random};
 
@@ -8,7 +9,20 @@ use super::{Model, Random};
 #[derive(Debug, Default)]
 pub(super) struct Balancers {
     rows: BTreeSet<String>,
+    /// The VIPs that each has ever had.
+    vips: BTreeMap<String, Vec<String>>,
     groups: BTreeSet<String>,
+    /// The load balancer that says where a backend is: of several that ask for a probe of one the reference heeds
+    /// any.
+    mapped: BTreeMap<String, String>,
+}
+
+impl Balancers {
+    /// Notes a VIP that a load balancer is given, `'vips:"VIP"="BACKENDS"'`.
+    fn has(&mut self, row: &str, vip: &str) {
+        let front = vip.strip_prefix("'vips:").and_then(|rest| rest.split('=').next()).unwrap_or_default();
+        self.vips.entry(row.to_owned()).or_default().push(front.to_owned());
+    }
 }
 
 const OPTIONS: &[&str] = &[
@@ -25,6 +39,9 @@ const OPTIONS: &[&str] = &[
     "use_stateless_nat=true",
     "distributed=true",
     "distributed=false",
+    "add_route=true",
+    "add_route=true",
+    "add_route=false",
 ];
 
 const ROUTER_OPTIONS: &[&str] = &[
@@ -79,9 +96,69 @@ impl Model {
         }
     }
 
+    /// Says where a backend is, if the load balancer is the one that does.
+    fn mapping(&mut self, row: &str, host: usize, ip6: bool, random: &mut Random) -> Option<String> {
+        let (port, router) = (self.port(random)?, self.nat_router(random).unwrap_or(1));
+        let zone = if random.below(8) == 0 { ":az2" } else { "" };
+        let (backend, source) = match (ip6, random.below(3)) {
+            (true, 0) => (format!("[fd01::{host}]"), "[fd01::ff]".to_owned()),
+            (true, _) => (format!("[fd01::{host}]"), format!("[fd10:{router}::1]")),
+            (false, 0) => (format!("10.1.0.{host}"), "10.1.0.100".to_owned()),
+            (false, _) => (format!("10.1.0.{host}"), format!("172.10.{router}.1")),
+        };
+        let maps = self.balancers.mapped.entry(backend.clone()).or_insert_with(|| row.to_owned());
+        Some(match maps == row {
+            true => format!(
+                " -- set Load_Balancer {row} 'ip_port_mappings:\"{backend}\"=\"{port}:{source}{zone}\"'"
+            ),
+            false => String::new(),
+        })
+    }
+
+    /// One command about probes; `None` if what it needs is not there.
+    fn probe_command(&mut self, random: &mut Random) -> Option<String> {
+        Some(match random.below(8) {
+            0..=3 => {
+                let row = any(&self.balancers.rows, random)?;
+                let vip = random.pick(self.balancers.vips.get(&row)?)?.clone();
+                let ip6 = vip.starts_with("\"[");
+                let mut line = format!(
+                    "nbctl --id=@h create Load_Balancer_Health_Check 'vip={vip}' options:interval=5 -- add Load_Balancer {row} health_check @h"
+                );
+                for host in 2..7 {
+                    line += &self.mapping(&row, host, ip6, random)?;
+                }
+                line
+            }
+            4 => {
+                let row = any(&self.balancers.rows, random)?;
+                let (host, ip6) = (random.below(5) + 2, random.below(4) == 0);
+                format!("nbctl get Load_Balancer {row} name{}", self.mapping(&row, host, ip6, random)?)
+            }
+            5 | 6 => {
+                let port = self.port(random)?;
+                let protocol = random.pick(&["tcp", "udp", "icmp"])?;
+                let number = random.below(12);
+                let address = match random.below(4) {
+                    0 => format!("fd00::{number:x}"),
+                    _ => format!("10.0.0.{number}"),
+                };
+                format!(
+                    "nbctl --id=@h create Logical_Switch_Port_Health_Check protocol={protocol} port=80 'src_ip=\"10.0.0.254\"' 'address=\"{address}\"' -- add Logical_Switch_Port {port} health_checks @h"
+                )
+            }
+            _ => format!("nbctl clear Logical_Switch_Port {} health_checks", self.port(random)?),
+        })
+    }
+
     /// One command about load balancers; `None` if what it needs is not there.
     pub(super) fn balance_command(&mut self, random: &mut Random) -> Option<String> {
-        Some(match random.below(24) {
+        Some(match random.below(28) {
+            24..=26 => return self.probe_command(random),
+            27 => {
+                let inherits = random.pick(&["true", "false"])?;
+                format!("nbctl set NB_Global . options:install_ls_lb_from_router={inherits}")
+            }
             0..=3 => {
                 self.made += 1;
                 let row = format!("{:08x}-0000-4000-8000-{:012x}", random.next() as u32, self.made);
@@ -89,6 +166,7 @@ impl Model {
                 let protocol = random.pick(&["", "protocol=tcp", "protocol=udp", "protocol=sctp"])?;
                 let place = self.balanced(random)?;
                 self.balancers.rows.insert(row.clone());
+                self.balancers.has(&row, &vip);
                 format!(
                     "nbctl --id={row} create Load_Balancer name=lb{} {protocol} {vip} -- add {place} load_balancer {row}",
                     self.made
@@ -97,11 +175,14 @@ impl Model {
             4 => {
                 let row = any(&self.balancers.rows, random)?;
                 self.balancers.rows.remove(&row);
+                self.balancers.mapped.retain(|_, maps| *maps != row);
                 format!("nbctl destroy Load_Balancer {row}")
             }
             5..=7 => {
                 let row = any(&self.balancers.rows, random)?;
-                format!("nbctl set Load_Balancer {row} {}", self.vip(random)?)
+                let vip = self.vip(random)?;
+                self.balancers.has(&row, &vip);
+                format!("nbctl set Load_Balancer {row} {vip}")
             }
             8 => format!("nbctl clear Load_Balancer {} vips", any(&self.balancers.rows, random)?),
             9..=11 => {

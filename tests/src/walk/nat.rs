@@ -11,6 +11,8 @@ pub(super) struct Nats {
     routers: BTreeMap<usize, Vec<String>>,
     /// The address sets that a translation has ever named: the database keeps a set that one still names.
     sets: BTreeSet<String>,
+    /// The switch ports that lead to these routers.
+    facing: Vec<String>,
 }
 
 impl Nats {
@@ -44,9 +46,24 @@ const OPTIONS: &[&str] = &[
     "dynamic_neigh_routers=true",
 ];
 
+/// What a port that leads to a router announces.
+const ANNOUNCED: &[&str] = &[
+    "nat-addresses=router",
+    "nat-addresses=router",
+    "exclude-lb-vips-from-garp=true",
+    "exclude-lb-vips-from-garp=false",
+    "exclude-router-ips-from-garp=true",
+];
+
 impl Model {
     pub(super) fn nat_router(&self, random: &mut Random) -> Option<usize> {
         random.pick(&self.nats.routers.keys().copied().collect::<Vec<_>>()).copied()
+    }
+
+    /// A switch port that leads to one of these routers.
+    pub(super) fn nat_facing(&self, random: &mut Random) -> Option<String> {
+        let there = self.nats.facing.iter().filter(|port| self.ports.contains_key(*port)).cloned();
+        random.pick(&there.collect::<Vec<_>>()).cloned()
     }
 
     pub(super) fn nat_row(&self, random: &mut Random) -> Option<(usize, String)> {
@@ -56,7 +73,14 @@ impl Model {
 
     /// One command about translations; `None` if what it needs is not there.
     pub(super) fn nat_command(&mut self, random: &mut Random) -> Option<String> {
-        Some(match random.below(24) {
+        Some(match random.below(25) {
+            24 => {
+                let port = self.nat_facing(random)?;
+                match random.below(4) {
+                    0 => format!("nbctl remove Logical_Switch_Port {port} options nat-addresses"),
+                    _ => format!("nbctl set Logical_Switch_Port {port} options:{}", random.pick(ANNOUNCED)?),
+                }
+            }
             0..=1 => {
                 self.made += 1;
                 let number = self.made % 250;
@@ -72,6 +96,7 @@ impl Model {
                     if let Some(switch) = self.switch(random).filter(|_| random.below(3) > 0) {
                         let back = self.fresh("p");
                         self.ports.insert(back.clone(), switch.clone());
+                        self.nats.facing.push(back.clone());
                         line += &format!(
                             " -- lsp-add {switch} {back} -- lsp-set-type {back} router \
                              -- lsp-set-addresses {back} router -- lsp-set-options {back} router-port={port}"

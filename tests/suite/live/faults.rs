@@ -235,6 +235,40 @@ pub fn cleared_groups(reference: &'static Reference) -> Result<(), Failed> {
     no_faults(world::faults(&right, &world::southbound(reference, &databases)?))
 }
 
+/// Probes that another availability zone asks for stay as they are and are answered for, until a load balancer
+/// asks for the same; then they are ours.
+pub fn interconnected(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let ours = Daemon::ours(reference, &databases, "ours", &[])?;
+    databases.nbctl(&["--wait=sb", "ls-add", "s", "--", "lsp-add", "s", "p"])?;
+    let row = "0000000a-0000-4000-8000-000000000000";
+    let (id, target) = (format!("--id={row}"), ["ip=10.0.0.2", "port=80", "protocol=tcp", "logical_port=p"]);
+    let create = [&id, "create", "Service_Monitor", "type=load-balancer", "src_ip=10.0.0.100"];
+    databases.sbctl(&[&create[..], &target[..], &["ic_learned=true"]].concat())?;
+    let answered = || {
+        let find = ["--bare", "--columns=_uuid", "find", "Logical_Flow"];
+        let matches = ["priority=110", "match=\"arp.tpa == 10.0.0.100 && arp.op == 1\""];
+        Ok(!databases.sbctl(&[&find[..], &matches[..]].concat())?.trim().is_empty())
+    };
+    until("the address is answered for", answered)?;
+    drop(ours);
+    let _ours = Daemon::ours(reference, &databases, "ours-again", &[])?;
+    databases.sync()?;
+    let learned = || databases.sbctl(&["get", "Service_Monitor", row, "ic_learned"]);
+    assert_eq!(learned()?.trim(), "true");
+    databases.nbctl(&["lb-add", "lb", "10.9.0.1:80", "10.0.0.2:80", "--", "ls-lb-add", "s", "lb"])?;
+    databases.nbctl(&["set", "Load_Balancer", "lb", "ip_port_mappings:10.0.0.2=p:10.0.0.100"])?;
+    let create = ["--id=@h", "create", "Load_Balancer_Health_Check", "vip=\"10.9.0.1:80\"", "--"];
+    databases.nbctl(&[&create[..], &["add", "Load_Balancer", "lb", "health_check", "@h"]].concat())?;
+    until("the row is ours", || Ok(learned()?.trim() == "false"))?;
+    databases.nbctl(&["clear", "Load_Balancer", "lb", "health_check"])?;
+    until("nobody asks for it", || {
+        let rows = databases.sbctl(&["--bare", "--columns=_uuid", "list", "Service_Monitor"])?;
+        Ok(rows.trim().is_empty())
+    })?;
+    Ok(())
+}
+
 /// Roles and permissions that others add stay; what they add to the role of ovn-controller does not.
 pub fn roles_of_others(reference: &'static Reference) -> Result<(), Failed> {
     let databases = world::databases(reference)?;

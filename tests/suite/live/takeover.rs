@@ -76,27 +76,41 @@ fn numbered(databases: &Databases) -> Result<(), String> {
     Ok(())
 }
 
+/// Load balancers, given to switches and routers one after the other, as the reference follows each: groups of
+/// datapaths with equal members for flows and for load balancers, and two of one name.
+fn balanced(databases: &Databases) -> Result<(), String> {
+    for (lb, vip) in [("twin", "30.0.0.1"), ("twin", "30.0.0.2"), ("a", "30.0.0.3"), ("b", "30.0.0.3")] {
+        let row = format!("0000000{}-0000-4000-8000-00000000000{}", &vip[7..], lb.len());
+        let vips = format!("vips:\"{vip}:80\"=\"10.0.0.2:80\"");
+        let name = format!("name={lb}");
+        let row = if lb == "b" { row.replacen('0', "1", 1) } else { row };
+        databases.nbctl(&["--wait=sb", &format!("--id={row}"), "create", "Load_Balancer", &name, &vips])?;
+        for switch in ["s1", "s2", "s3"] {
+            if (vip, switch) != ("30.0.0.2", "s1") {
+                databases.nbctl(&["--wait=sb", "add", "Logical_Switch", switch, "load_balancer", &row])?;
+            }
+        }
+    }
+    databases.nbctl(&["lb-add", "grouped", "30.0.0.4:80", "10.0.0.3:80"])?;
+    let create = ["--id=@l", "get", "Load_Balancer", "grouped", "--", "create", "Load_Balancer_Group"];
+    let group = databases.nbctl(&[&create[..], &["name=g", "load_balancer=@l"]].concat())?;
+    for router in ["b1", "b2", "b3"] {
+        databases.nbctl(&["lr-add", router, "--", "set", "Logical_Router", router, "options:chassis=ch1"])?;
+        let add = ["--wait=sb", "add", "Logical_Router", router, "load_balancer_group", group.trim()];
+        databases.nbctl(&add)?;
+        databases.nbctl(&["--wait=sb", "lr-lb-add", router, "a"])?;
+    }
+    databases.nbctl(&["--wait=sb", "ls-lb-del", "s3", "b"])?;
+    databases.nbctl(&["--wait=sb", "set", "Load_Balancer", "a", "options:skip_snat=true"])?;
+    Ok(())
+}
+
 /// Ours takes over what the reference has made, changes nothing, goes on from there, and hands back.
 pub fn takeover(reference: &'static Reference) -> Result<(), Failed> {
     let databases = world::databases(reference)?;
     let theirs = Daemon::theirs(reference, &databases, "theirs")?;
     world::fill(&databases, 20)?;
-    // Two of one name, and groups of datapaths with equal members for flows and for load balancers.
-    for (switches, vip) in
-        [(["s1", "s2"], "30.0.0.1:80=10.0.0.2:80"), (["s2", "s3"], "30.0.0.2:80=10.0.0.3:80")]
-    {
-        let row = databases.nbctl(&["create", "Load_Balancer", "name=twin", "protocol=tcp"])?;
-        let row = row.trim();
-        databases.nbctl(&[
-            "set",
-            "Load_Balancer",
-            row,
-            &format!("vips:\"{}\"", vip.replacen('=', "\"=\"", 1)),
-        ])?;
-        for switch in switches {
-            databases.nbctl(&["add", "Logical_Switch", switch, "load_balancer", row])?;
-        }
-    }
+    balanced(&databases)?;
     databases.sync()?;
     let filled = world::raw(reference, &databases)?;
     drop(theirs);
