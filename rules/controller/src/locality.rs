@@ -173,11 +173,13 @@ pub fn locality(sb: &Southbound, local: &Local) -> Locality {
         .filter(|port| port.ha_chassis_group.is_some())
         .index_by(|port| port.ha_chassis_group)
         .join(&members.index_by(|member| Some(member.0)), |port, member| present(port, member.1));
-    let on = bound.concat(&by_interface).concat(&by_group).distinct();
-    let on = on.index_by(|present| present.chassis).semijoin(&here);
+    let on_here = |on: Relation<Present>| on.index_by(|present| present.chassis).semijoin(&here);
+    // A local port is on many chassis, and is no reason to have its datapath.
+    let seeds = on_here(bound.concat(&by_group).distinct());
+    let by_interface = on_here(by_interface.distinct());
 
     let passages = passages(sb);
-    let reach = reach(&passages, &on, &members);
+    let reach = reach(&passages, &seeds, &members);
     let by_datapath = reach.index_by(|reach| reach.datapath);
     let networks = sb.port.filter(|port| &*port.type_ == "localnet").index_by(|port| port.datapath);
     let networks = networks.join(&by_datapath, |port, reach| present(port, reach.chassis));
@@ -187,8 +189,12 @@ pub fn locality(sb: &Southbound, local: &Local) -> Locality {
         .map(|port| present(port, Uuid::ZERO))
         .index_by(|port| port.datapath)
         .join(&by_datapath, |port, reach| Present { chassis: reach.chassis, ..port.clone() });
-    let present = on.concat(&networks).distinct();
-    let related = present
+    let present = seeds.concat(&by_interface).concat(&networks).distinct();
+    let reached = reach.index_by(|reach| (reach.chassis, reach.datapath));
+    let by_interface = by_interface.index_by(|at| (at.chassis, at.datapath)).semijoin(&reached);
+    let related = seeds
+        .concat(&by_interface)
+        .concat(&networks)
         .concat(&everywhere)
         .map(|at| Related { chassis: at.chassis, datapath: at.datapath, key: at.key })
         .distinct();

@@ -19,7 +19,8 @@ pub struct Wanted {
     pub number: Option<u16>,
 }
 
-/// Zones of the ports that are on a chassis, and two of each of its datapaths.
+/// Zones of the ports that are on a chassis, and two of each of its datapaths. Ports between datapaths have one
+/// if ACLs are to apply to them.
 ///
 /// Cost: a change of a datapath or a port touches its own zones.
 pub fn wanted(sb: &Southbound, locality: &Locality) -> Relation<Wanted> {
@@ -31,7 +32,17 @@ pub fn wanted(sb: &Southbound, locality: &Locality) -> Relation<Wanted> {
         });
     let of_ports =
         locality.present.map(|at| Wanted { chassis: at.chassis, name: at.name.clone(), number: None });
-    of_datapaths.concat(&of_ports).distinct()
+    let of_patches = sb
+        .port
+        .filter(|port| &*port.type_ == "patch" && port.options.get_bool("enable_router_port_acl", false))
+        .map(|port| (port.datapath, port.logical_port.clone()))
+        .index_by(|(datapath, _)| *datapath)
+        .join(&locality.by_datapath, |(_, name), reach| Wanted {
+            chassis: reach.chassis,
+            name: name.clone(),
+            number: None,
+        });
+    of_datapaths.concat(&of_ports).concat(&of_patches).distinct()
 }
 
 /// The zones of a datapath, by name.

@@ -84,7 +84,9 @@ fn original_tuple() -> Vec<Option<Row>> {
             let fields = Fields::default().bits(CT_STATE, state, state);
             let fields = ipv6.map_or(fields.clone(), |ipv6| fields.ip(ipv6));
             let told = copy(field, 0, register::RESULT, 0, bits);
-            rows.push(row(table, 100, fields, Uuid::ZERO, &[told]));
+            // Of new connections ovn-controller copies it twice; flows that it has installed are to stay.
+            let times = if state & NEW == 0 { 1 } else { 2 };
+            rows.push(row(table, 100, fields, Uuid::ZERO, &vec![told; times]));
         }
     }
     rows

@@ -71,7 +71,8 @@ fn answers(tunnel: &Tunnel, remote: Uuid) -> [Option<Row>; 2] {
     actions.push(Action::resubmit(table::INGRESS));
     let from = Fields::in_port(tunnel.ofport);
     let from = match tunnel.kept {
-        Kept::Geneve(option) => from.bits(option, 0u8, 0xffff),
+        // ovn-controller asks for the output port alone, which a switch takes for the whole option.
+        Kept::Geneve(option) => from.bits(option, 0u8, 0xffff_ffff),
         // VXLAN does not say from which port a packet is, so that a packet without output port cannot be told.
         Kept::Vxlan => {
             actions.push(Action::resubmit(table::LOCAL_OUTPUT));

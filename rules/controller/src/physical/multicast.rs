@@ -61,7 +61,7 @@ enum Leave {
     /// To a member on a chassis of another network, which gets a copy of its own.
     Member(Uuid, u32, Tunnel),
     /// To a chassis, or a gateway without logical ports.
-    Chassis { ramp: bool, remote: Uuid, tunnel: Tunnel },
+    Chassis { ramp: bool, tunnel: Tunnel },
 }
 
 impl<T> At<T> {
@@ -299,9 +299,8 @@ fn to_chassis(
             Some((ways.chassis, Arc::clone(group), ways.remote, ways.first()?.clone()))
         })
         .index_by(|(_, _, remote, _)| *remote)
-        .join_optional(&ramps.index_by(|chassis| *chassis), |(chassis, group, remote, tunnel), ramp| {
-            let (remote, tunnel) = (*remote, tunnel.clone());
-            let what = Leave::Chassis { ramp: ramp.is_some(), remote, tunnel };
+        .join_optional(&ramps.index_by(|chassis| *chassis), |(chassis, group, _, tunnel), ramp| {
+            let what = Leave::Chassis { ramp: ramp.is_some(), tunnel: tunnel.clone() };
             Some(At { chassis: *chassis, group: Arc::clone(group), what })
         })
 }

@@ -32,8 +32,8 @@ pub(super) enum Kept {
 /// A tunnel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Tunnel {
-    pub ofport: u16,
     pub kept: Kept,
+    pub ofport: u16,
     pub remote_ip: Text,
     /// The own end, by its number.
     pub encap: u16,
