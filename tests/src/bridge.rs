@@ -7,6 +7,7 @@
 //!   the necessary ones;
 //! - `stop NAME` ends both;
 //! - `vsctl NAME ...` runs `ovs-vsctl` on the switch's database;
+//! - `appctl NAME ...` asks the switch itself, as `ovs-appctl` does;
 //! - `except TABLE ...` names OpenFlow tables that are not compared in this scenario.
 //!
 //! At a check point the reference has followed and has computed everything anew.

@@ -59,7 +59,7 @@ impl Switch {
         self.daemon = Some(self.spawn(
             "ovs-vswitchd",
             &[
-                "--enable-dummy=override",
+                "--enable-dummy=system",
                 "--disable-system",
                 "-vconsole:off",
                 &format!("--unixctl={control}"),

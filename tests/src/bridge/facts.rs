@@ -181,6 +181,9 @@ pub fn rows(facts: &BTreeMap<String, Facts>, southbound: &Dump) -> LocalRows {
                     encap: encap_of(port.ids.get("encap-ip").map(String::as_str)),
                 });
             }
+            if let (Some(logical_port), Some(mtu)) = (port.ids.get("iface-id"), port.mtu) {
+                rows.mtus.push(local::Mtu { chassis, port: logical_port.as_str().into(), mtu });
+            }
             for key in ["ovn-localnet-port", "ovn-l2gateway-port"] {
                 if let Some(logical_port) = port.port_ids.get(key) {
                     let (port, ofport) = (logical_port.as_str().into(), port.ofport);
@@ -191,6 +194,9 @@ pub fn rows(facts: &BTreeMap<String, Facts>, southbound: &Dump) -> LocalRows {
             if let Some((remote, remote_ip, local_ip)) = tunnel
                 && let Some(&remote) = chassis_named.get(remote)
             {
+                if port.bfd.get("state").is_some_and(|state| state == "up") {
+                    rows.alive.push(local::Alive { chassis, remote });
+                }
                 rows.tunnels.push(local::Tunnel {
                     chassis,
                     remote,
@@ -218,7 +224,9 @@ pub struct LocalRows {
     switch: Option<local::Switch>,
     chassis: Vec<local::Chassis>,
     interfaces: Vec<local::Interface>,
+    mtus: Vec<local::Mtu>,
     tunnels: Vec<local::Tunnel>,
+    alive: Vec<local::Alive>,
     patches: Vec<local::Patch>,
     zones: Vec<local::Zone>,
 }
@@ -243,6 +251,8 @@ impl LocalRows {
         change("local.Chassis", &before.chassis, &self.chassis, transaction);
         change("local.Interface", &before.interfaces, &self.interfaces, transaction);
         change("local.Tunnel", &before.tunnels, &self.tunnels, transaction);
+        change("local.Mtu", &before.mtus, &self.mtus, transaction);
+        change("local.Alive", &before.alive, &self.alive, transaction);
         change("local.Patch", &before.patches, &self.patches, transaction);
         change("local.Zone", &before.zones, &self.zones, transaction);
     }

@@ -85,6 +85,8 @@ impl Flow {
         for (field, constraint) in fields.iter() {
             same.add(field, constraint.value, constraint.mask);
         }
+        // OVN's option of tunnels has 4 bytes; a mask of them all is not shown.
+        let actions = actions.replace("/0xffffffff->tun_metadata", "->tun_metadata");
         Flow { table, priority, fields: same.done(), cookie, actions }
     }
 
@@ -125,13 +127,12 @@ pub fn lines(flows: &[Flow], names: &Names) -> Vec<String> {
             ("meter_id=", &names.meters),
             ("output:", &names.ports),
             ("resubmit(", &names.ports),
-            ("members:", &names.ports),
         ] {
             actions = replaced(&actions, mark, |number| known.get(&number).map(|name| format!("<{name}>")));
         }
         let fans_out =
             FAN_OUT.contains(&flow.table) && flow.value("reg15").is_some_and(|key| key >= FIRST_GROUP);
-        let actions = zones(&actions, names);
+        let actions = zones(&members(&actions, names), names);
         let actions = if fans_out { in_order(&actions) } else { in_order_of_parts(&actions) };
         let Flow { table, priority, cookie, .. } = flow;
         format!("table={table} {priority} {fields} cookie={cookie:#x} {actions}")
@@ -145,6 +146,19 @@ pub fn lines(flows: &[Flow], names: &Names) -> Vec<String> {
 /// The table of a line.
 pub fn table_of(line: &str) -> Option<u8> {
     line.strip_prefix("table=")?.split_once(' ')?.0.parse().ok()
+}
+
+/// The ports of a bundle by their names, in the order in which they are tried.
+fn members(actions: &str, names: &Names) -> String {
+    let Some((before, behind)) = actions.split_once("members:") else { return actions.to_owned() };
+    let end = behind.find(')').unwrap_or(behind.len());
+    let (ports, after) = behind.split_at(end);
+    let name = |port: &str| match port.parse().ok().and_then(|port| names.ports.get(&port)) {
+        Some(name) => format!("<{name}>"),
+        None => port.to_owned(),
+    };
+    let ports: Vec<String> = ports.split(',').map(name).collect();
+    format!("{before}members:{}{}", ports.join(","), members(after, names))
 }
 
 /// `text` with the numbers behind `mark` replaced, where there is something for them.
@@ -261,6 +275,8 @@ impl Fields {
             "vlan_vid" => (named("vlan_tci"), value, mask & 0x1fff),
             "vlan_pcp" => (named("vlan_tci"), value << 13 | 0x1000, 0xf000),
             "nw_tos" => (named("ip_dscp"), value >> 2, 0x3f),
+            // OVN's option of tunnels has 4 bytes.
+            _ if field.is_variable() => (field, value, mask & 0xffff_ffff),
             _ => (field, value, mask & (u128::MAX >> (128 - u32::from(field.bits().clamp(1, 128))))),
         };
         let entry = self.0.entry(field).or_default();

@@ -89,6 +89,15 @@ impl Hypervisor {
         self.switch.vsctl(&[&["--timeout=20"], args].concat())
     }
 
+    /// Asks its switch.
+    ///
+    /// # Errors
+    /// What the program said.
+    pub fn appctl(&self, command: &[&str]) -> Result<String, String> {
+        let socket = self.switch.path("vswitchd.ctl");
+        self.reference.output("ovs-appctl", &[&["-T", "10", "-t", &socket], command].concat())
+    }
+
     /// Asks its controller.
     ///
     /// # Errors

@@ -145,6 +145,7 @@ impl Player {
                 self.chassis.push(chassis);
             }
             ("vsctl", Some(at)) => drop(self.chassis[at].vsctl(&rest(args, 0))?),
+            ("appctl", Some(at)) => drop(self.chassis[at].appctl(&rest(args, 0))?),
             ("stop", Some(at)) => {
                 let chassis = self.chassis.remove(at);
                 chassis.control(&["exit"])?;
