@@ -1,11 +1,15 @@
 //! `northflow replay`: a database file or log, transaction by transaction, without a server.
 
+#[cfg(feature = "abomonation")]
+pub mod cache;
 mod chart;
 mod chassis;
+#[cfg(feature = "abomonation")]
+mod log;
 mod page;
 mod placement;
 mod report;
-mod source;
+pub mod source;
 mod statistics;
 
 use std::io;
@@ -47,6 +51,12 @@ struct Options {
     /// them, and how many flows the stages have.
     #[arg(long, value_name = "FILE", value_parser = page::Target::parse)]
     report: Option<page::Target>,
+
+    /// Keep what was decoded of FILE here, and take it from here the next time. Anything else that the cache may be is
+    /// replaced.
+    #[cfg(feature = "abomonation")]
+    #[arg(long, value_name = "CACHE")]
+    cache: Option<PathBuf>,
 
     /// Print the rows of a relation at the end; may be given several times. `--dump list` names the relations.
     #[arg(long, value_name = "RELATION")]
@@ -139,6 +149,9 @@ fn replay(options: &Options) -> Result<bool, Failure> {
     let mut fleet = placement.map(|placement| Fleet::new(config.clone(), placement)).transpose()?;
     let mut network = Offline::keeping(config, options.dump.clone())?;
     let size = std::fs::metadata(&options.file).map_or(0, |metadata| metadata.len());
+    #[cfg(feature = "abomonation")]
+    let mut source = log::Log::open(&options.file, options.cache.as_deref())?;
+    #[cfg(not(feature = "abomonation"))]
     let mut source = Source::open(&options.file)?;
     match &options.southbound {
         Some(_) if source.is_recording() => {

@@ -19,7 +19,8 @@ use crate::recording;
 use crate::tables::column_type;
 
 /// The transactions of a file.
-pub(super) struct Source {
+#[derive(Debug)]
+pub struct Source {
     reader: Reader<BufReader<File>>,
     /// The database of all its tables; `None` for a recording.
     database: Option<Database>,
@@ -39,6 +40,11 @@ impl Source {
         Ok(Source { reader, database })
     }
 
+    /// The database whose file it is; `None` for a recording of both.
+    pub fn database(&self) -> Option<Database> {
+        self.database
+    }
+
     /// Whether it tells of both databases, so that what follows from a change is in it.
     pub fn is_recording(&self) -> bool {
         self.database.is_none()
@@ -51,8 +57,8 @@ impl Source {
 }
 
 /// A transaction of a file.
-#[derive(Debug)]
-pub(super) struct Recorded {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
     /// What its author said of it.
     pub comment: Option<String>,
     /// When it was committed, in milliseconds since 1970 UTC.
