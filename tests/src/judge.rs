@@ -32,9 +32,7 @@ pub fn judge(recording: &Recording, workers: usize) -> Result<Vec<String>, Strin
                 let kept = before.as_ref().map(|(theirs, ours)| (theirs, ours));
                 let keys = compare_keys(&check.southbound.keys, &ours.southbound.keys, kept);
                 report(&mut faults, "step by step", keys);
-                let mut once = start()?;
-                feed_at_once(&mut once, &stepwise)?;
-                let once = state(&once);
+                let once = state(&at_once(&stepwise, Config { workers, cluster: None })?);
                 report(&mut faults, "at once", compare(check, &once));
                 report(
                     &mut faults,
@@ -67,7 +65,7 @@ pub fn compare(theirs: &Check, ours: &Check) -> Vec<String> {
     faults
 }
 
-fn state(network: &Offline) -> Check {
+pub(crate) fn state(network: &Offline) -> Check {
     let southbound: Normal = normalize::southbound(&dump::of_memory(network.southbound()));
     Check { southbound, northbound: normalize::northbound(&dump::of_memory(network.northbound())) }
 }
@@ -81,7 +79,7 @@ fn play(network: &mut Offline, step: &Step) -> Result<(), String> {
 }
 
 /// Makes changes, and what the server would add to them.
-fn apply(network: &mut Offline, changes: &[RowChange]) -> Result<(), String> {
+pub(crate) fn apply(network: &mut Offline, changes: &[RowChange]) -> Result<(), String> {
     network.apply(changes).map_err(|error| error.to_string())?;
     let forgotten = chassis::forgotten(network.southbound().tables());
     network.apply(&forgotten).map_err(|error| error.to_string())?;
@@ -107,6 +105,13 @@ fn is_wanted(northbound: &MemoryDatabase, reference: &Reference) -> bool {
         }
         _ => false,
     }
+}
+
+/// A network that is given at once what another holds.
+pub(crate) fn at_once(from: &Offline, config: Config) -> Result<Offline, String> {
+    let mut network = Offline::new(config).map_err(|error| error.to_string())?;
+    feed_at_once(&mut network, from)?;
+    Ok(network)
 }
 
 /// Feeds an empty network the final contents of another: first all that does not refer to rows it

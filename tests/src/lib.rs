@@ -5,6 +5,7 @@
 pub mod bridge;
 pub mod chassis;
 pub mod dump;
+pub mod garbage;
 pub mod judge;
 pub mod normalize;
 pub mod player;

@@ -450,7 +450,7 @@ pub(crate) fn is_default(datum: &Datum) -> bool {
     }
 }
 
-fn text_of(row: &Row, column: &str) -> String {
+pub(crate) fn text_of(row: &Row, column: &str) -> String {
     match row.get(column) {
         Some(Datum::Set(atoms)) => match &atoms[..] {
             [Atom::String(text)] => text.to_string(),

@@ -24,12 +24,18 @@ mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use settings::any as setting;
+
 /// A small generator of random numbers (SplitMix64: Steele, Lea and Flood, 2014).
 #[derive(Debug)]
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.0;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -37,11 +43,11 @@ impl Random {
         word ^ (word >> 31)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound.max(1) as u64) as usize
     }
 
-    fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
         items.get(self.below(items.len()))
     }
 }
@@ -146,7 +152,7 @@ const FAR: u64 = 1000;
 
 /// The scenario of `seed`, `steps` commands long.
 pub fn scenario(seed: u64, steps: usize) -> String {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut model = Model::default();
     let mut text = format!("# A random walk of {steps} steps from seed {seed}.\n");
     // The reference does not take back what an old chassis made it do.

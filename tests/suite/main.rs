@@ -13,10 +13,13 @@
 //!
 //! - `walk`: random walks, against the reference.
 //!
+//! - `garbage`: rows that make no sense, on northflow alone.
+//!
 //! Tests that need the reference are ignored where it cannot be had, and fail where
 //! `NORTHFLOW_REQUIRE_REFERENCE=1`.
 
 mod bridge;
+mod garbage;
 mod live;
 mod net;
 mod openflow;
@@ -32,6 +35,7 @@ fn main() {
     args.test_threads = args.test_threads.or(Some(2));
     let modules = [
         bridge::trials(),
+        garbage::trials(),
         live::trials(),
         openflow::trials(),
         ovsdb_client::trials(),

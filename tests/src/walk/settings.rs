@@ -45,6 +45,24 @@ pub(super) enum Row {
     Policy,
 }
 
+/// Any key, with a value unless this is the name of a port.
+pub(crate) fn any(random: &mut Random) -> (String, Option<String>) {
+    let key = &KEYS[random.below(KEYS.len())];
+    (key.name.to_owned(), text(&key.values, random))
+}
+
+/// A value; `None` if it is one that depends on what is there.
+fn text(values: &Values, random: &mut Random) -> Option<String> {
+    let texts = match values {
+        Values::Flag => FLAGS,
+        Values::Number => NUMBERS,
+        Values::Texts(texts) => texts,
+        Values::Port => return None,
+        Values::TunnelKey => &["1", "7", "32768", "4294967295", "odd"],
+    };
+    random.pick(texts).map(|text| (*text).to_owned())
+}
+
 impl Model {
     /// One command that sets or removes a few keys; `None` if what these need is not there.
     pub(super) fn settings(&mut self, random: &mut Random) -> Option<String> {
@@ -67,16 +85,14 @@ impl Model {
         if !identity && !source && random.below(6) == 0 {
             return Some(format!("remove {table} {row} {column} '\"{name}\"'"));
         }
-        let value = match key.values {
-            Values::Flag => (*random.pick(FLAGS)?).to_owned(),
-            Values::Number => (*random.pick(NUMBERS)?).to_owned(),
-            Values::Texts(texts) => (*random.pick(texts)?).to_owned(),
+        let value = match &key.values {
             Values::Port => self.port(random)?,
             Values::TunnelKey => {
                 // One for each: who yields where two ask for one is the reference's order.
                 self.made += 1;
                 (1000 + self.made).to_string()
             }
+            values => text(values, random)?,
         };
         Some(format!("set {table} {row} '{column}:\"{name}\"=\"{value}\"'"))
     }
