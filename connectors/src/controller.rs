@@ -42,6 +42,7 @@ pub(crate) use self::index::{Index, parent};
 use self::options::{Options, Parsed};
 pub(crate) use self::zones::Zones;
 use crate::northd::stats::Stats;
+use crate::process;
 use crate::process::daemon::{self, Role};
 use crate::process::dirs::Dirs;
 use crate::process::signals::Termination;
@@ -63,7 +64,7 @@ pub fn run(program: &str, args: impl IntoIterator<Item = OsString>) -> ExitCode 
     let options = match parsed {
         Ok(Parsed::Run(options)) => *options,
         Ok(Parsed::Print(text)) => {
-            print!("{text}");
+            process::print(&text);
             return ExitCode::SUCCESS;
         }
         Err(error) => {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 use northflow_connectors::northd::verify;
+use northflow_connectors::process::print;
 use northflow_connectors::{controller, northd, record, replay};
 
 /// The first epoch takes a multiple of what stays. This allocator gives it back to the system.
@@ -42,11 +43,11 @@ fn main() -> ExitCode {
         Some("record") => record::run(args),
         Some("verify") => verify::run(args),
         Some("-h" | "--help") => {
-            print!("{USAGE}");
+            print(USAGE);
             ExitCode::SUCCESS
         }
         Some("-V" | "--version") => {
-            println!("northflow {}", env!("CARGO_PKG_VERSION"));
+            print(concat!("northflow ", env!("CARGO_PKG_VERSION"), "\n"));
             ExitCode::SUCCESS
         }
         Some(other) => {

@@ -26,6 +26,7 @@ use self::feed::Feed;
 use self::side::Side;
 use self::stats::Stats;
 use crate::ovsdb::client::{self, Event, Remote, RemoteError};
+use crate::process;
 use crate::process::args::{self, Parsed, Settings};
 use crate::process::daemon::{self, Role};
 use crate::process::dirs::Dirs;
@@ -43,12 +44,12 @@ pub fn run(program: &str, args: impl IntoIterator<Item = OsString>) -> ExitCode 
     let settings = match args::parse(program, &Dirs::from_env(), args) {
         Ok(Parsed::Run(settings)) => *settings,
         Ok(Parsed::Print(text)) => {
-            print!("{text}");
+            process::print(&text);
             return ExitCode::SUCCESS;
         }
         Ok(Parsed::DumpGraph(node)) => match commands::graph(node.as_deref()) {
             Some(graph) => {
-                print!("{graph}");
+                process::print(&graph);
                 return ExitCode::SUCCESS;
             }
             None => {

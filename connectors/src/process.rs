@@ -21,6 +21,11 @@ pub mod stopwatch;
 pub mod unixctl;
 pub mod vlog;
 
+/// Prints to standard output. Who closed it has seen enough, so that is no error.
+pub fn print(text: &str) {
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+}
+
 /// The system's words for `error`, as the C library puts them: without the number that Rust adds.
 pub(crate) fn os_text(error: &std::io::Error) -> String {
     let text = error.to_string();

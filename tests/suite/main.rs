@@ -13,6 +13,8 @@
 //!
 //! - `walk`: random walks, against the reference.
 //!
+//! - `large`: sets with many members, on northflow alone.
+//!
 //! - `garbage`: rows that make no sense, on northflow alone.
 //!
 //! Tests that need the reference are ignored where it cannot be had, and fail where
@@ -20,6 +22,7 @@
 
 mod bridge;
 mod garbage;
+mod large;
 mod live;
 mod net;
 mod openflow;
@@ -36,6 +39,7 @@ fn main() {
     let modules = [
         bridge::trials(),
         garbage::trials(),
+        large::trials(),
         live::trials(),
         openflow::trials(),
         ovsdb_client::trials(),
