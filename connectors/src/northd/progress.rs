@@ -1,6 +1,8 @@
 //! How far the network has followed: NB_Global `nb_cfg`, `sb_cfg`, `hv_cfg` and their times
 //! (ovn-nb(5)).
 
+use std::collections::VecDeque;
+
 use northflow_rules::ovsdb::Atom;
 
 use crate::ovsdb::client::Operations;
@@ -11,8 +13,8 @@ use crate::ovsdb::client::ops::Where;
 pub(super) struct Progress {
     /// The `nb_cfg` that the southbound database holds, acknowledged by its server.
     sb_cfg: i64,
-    /// What the server has acknowledged, and in how many epochs it is said.
-    settling: Option<(i64, u8)>,
+    /// What the server has acknowledged, oldest first, and in how many epochs each is said.
+    settling: VecDeque<(i64, u8)>,
     /// The least `nb_cfg` of all chassis, and when the last of them reached it.
     hv_cfg: Option<(i64, i64)>,
     /// When the `nb_cfg` last taken over was taken over.
@@ -40,27 +42,29 @@ impl Progress {
     /// is computed in so many `epochs`: who waits for `sb_cfg` finds in the northbound database what
     /// follows from it.
     pub fn acknowledged_before(&mut self, nb_cfg: i64, epochs: u8) {
-        if let Some((before, _)) = self.settling.replace((nb_cfg, epochs + 1)) {
-            self.say(before);
-        }
-        self.computed();
+        // One that is said no sooner says nothing more; one that is said sooner still waits for its own epochs.
+        self.settling.retain(|(_, left)| *left < epochs);
+        self.settling.push_back((nb_cfg, epochs));
+        self.settle();
     }
 
     /// An epoch has been computed.
     pub fn computed(&mut self) {
-        self.settling = match self.settling {
-            Some((nb_cfg, epochs)) if epochs <= 1 => {
-                self.say(nb_cfg);
-                None
-            }
-            Some((nb_cfg, epochs)) => Some((nb_cfg, epochs - 1)),
-            None => None,
-        };
+        for (_, left) in &mut self.settling {
+            *left = left.saturating_sub(1);
+        }
+        self.settle();
     }
 
     /// There was nothing to write for `nb_cfg`.
     pub fn acknowledged(&mut self, nb_cfg: i64) {
-        if self.settling.is_none() {
+        if self.settling.is_empty() {
+            self.say(nb_cfg);
+        }
+    }
+
+    fn settle(&mut self) {
+        while let Some((nb_cfg, _)) = self.settling.pop_front_if(|(_, left)| *left == 0) {
             self.say(nb_cfg);
         }
     }
@@ -115,5 +119,29 @@ impl Progress {
     /// Whether there is anything to report.
     pub fn is_new(&self) -> bool {
         self.dirty.sb_cfg || self.dirty.hv_cfg || self.dirty.started
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Progress;
+
+    #[test]
+    fn what_is_acknowledged_later_does_not_hasten_what_settles() {
+        let mut progress = Progress::default();
+        progress.acknowledged_before(1, 2);
+        progress.computed();
+        progress.acknowledged_before(1, 2);
+        assert_eq!(progress.sb_cfg, 0);
+        progress.computed();
+        assert_eq!(progress.sb_cfg, 1);
+        progress.acknowledged_before(2, 1);
+        progress.acknowledged_before(3, 1);
+        progress.acknowledged(4);
+        assert_eq!(progress.sb_cfg, 1);
+        progress.computed();
+        assert_eq!(progress.sb_cfg, 3);
+        progress.acknowledged_before(4, 0);
+        assert_eq!(progress.sb_cfg, 4);
     }
 }
