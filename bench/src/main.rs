@@ -45,6 +45,14 @@ enum Command {
         #[command(flatten)]
         options: compare::Options,
     },
+    /// One router with static routes, few or many.
+    Routes {
+        /// Numbers of routes, smallest first; growth is from the first to the last.
+        #[arg(long, value_delimiter = ',', default_value = "1,1000,20000", value_name = "N,...", value_parser = size)]
+        sizes: Vec<usize>,
+        #[command(flatten)]
+        options: compare::Options,
+    },
     /// Nodes of a container platform: pods, services, namespaces, a gateway router each.
     Heavy {
         /// Numbers of nodes, smallest first; growth is from the first to the last.
@@ -81,6 +89,9 @@ fn run(options: &Options) -> Result<bool, Failure> {
         }
         Command::Routers { sizes, shape, options } => {
             compare::run(options, sizes.iter().map(|routers| shape.workload(*routers)))
+        }
+        Command::Routes { sizes, options } => {
+            compare::run(options, sizes.iter().map(|count| routers::routes(*count)))
         }
         Command::Build(options) => build::run(options),
     }

@@ -1,4 +1,4 @@
-//! What the kernel says of a process (proc_pid_schedstat, proc_pid_status(5)).
+//! What the kernel says of a process (proc_pid_schedstat, proc_pid_stat(5), proc_pid_status(5)).
 
 use std::fs;
 use std::thread::sleep;
@@ -15,6 +15,17 @@ pub fn cpu_ms(pid: u32) -> f64 {
         text.split_whitespace().next()?.parse::<u64>().ok()
     });
     nanoseconds.sum::<u64>() as f64 / 1e6
+}
+
+/// Processor time of the processes that this one has started and waited for, and of theirs; zero where
+/// the kernel does not say.
+pub fn children_cpu() -> Duration {
+    let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name of the program, in parentheses, may hold anything.
+    let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
+    // `cutime` and `cstime` are fields 16 and 17; the name is field 2. They count hundredths of a second.
+    let ticks = fields.skip(13).take(2).filter_map(|field| field.parse::<u64>().ok());
+    Duration::from_millis(ticks.sum::<u64>() * 10)
 }
 
 /// Memory of a process, in MiB.
@@ -73,6 +84,20 @@ mod tests {
         assert!(cpu_ms(me) > before);
         let memory = memory(me).unwrap();
         assert!(memory.now > 0.0 && memory.peak >= memory.now);
+    }
+
+    #[test]
+    fn the_time_of_children_is_known_when_they_have_ended() {
+        let before = children_cpu();
+        let mut child = std::process::Command::new("sh");
+        assert!(
+            child
+                .args(["-c", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(children_cpu() > before);
     }
 
     #[test]

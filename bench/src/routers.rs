@@ -16,6 +16,10 @@ use crate::workload::{self, Workload};
 /// Chassis that are there from the start.
 const CHASSIS: usize = 4;
 
+/// Routers of a network that is counted in routes, and ports of each tenant's switch there.
+const FEW: usize = 10;
+const PORTS: usize = 2;
+
 /// The shape of such a network.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Shape {
@@ -38,5 +42,16 @@ impl Shape {
             southbound: workload::southbound(CHASSIS),
             changes: change::changes(network),
         }
+    }
+}
+
+/// A few tenants, of which the first has so many static routes.
+pub fn routes(routes: usize) -> Workload {
+    let network = network::Network { routers: FEW, ports: PORTS, routes };
+    Workload {
+        size: format!("{routes} routes"),
+        northbound: Box::new(move || network.northbound()),
+        southbound: workload::southbound(CHASSIS),
+        changes: change::routing(network),
     }
 }

@@ -60,6 +60,10 @@ pub enum Kind {
     Bfd = 25,
     /// A neighbour that is known beforehand.
     StaticMacBinding = 26,
+    /// What packets have to pass, such as a firewall.
+    NetworkFunction = 27,
+    /// A group of them, of which one is in use.
+    NetworkFunctionGroup = 28,
 }
 
 /// The identifier of row number `n` of a kind, as OVSDB writes it.

@@ -43,14 +43,8 @@ pub enum Edit {
     Delete,
 }
 
-/// Adds the operations that make `changes`.
-pub fn add_all(operations: &mut Operations, changes: &[RowChange]) {
-    for change in changes {
-        add(operations, change);
-    }
-}
-
-fn add(operations: &mut Operations, change: &RowChange) {
+/// Adds the operation that makes `change`.
+pub fn add(operations: &mut Operations, change: &RowChange) {
     let row = Where::Row(change.uuid);
     match &change.edit {
         Edit::Insert(columns) => {

@@ -7,6 +7,7 @@ mod core;
 mod features;
 mod feed;
 mod held;
+mod outgoing;
 mod progress;
 mod side;
 pub(crate) mod stats;
@@ -184,7 +185,7 @@ fn connect(
         queue: 1024,
     };
     let (handle, events) = client::spawn(config)?;
-    Ok((Side::new(handle, feed), events))
+    Ok((Side::new(database, handle, feed), events))
 }
 
 /// A socket's path is relative to the run directory (ovsdb(7)), wherever the daemon goes.

@@ -175,10 +175,12 @@ impl Offline {
                 let come = result.output(problems).iter().filter(|(_, weight)| *weight > 0);
                 outcome.problems.extend(come.map(|(rec, _)| rec.get::<Problem>().clone()));
             }
-            pending = self.writer.absorb(&result);
-            if !std::mem::replace(&mut self.met, true) {
-                pending.retain(|write| write.database == Database::Northbound);
-                pending.extend(self.writer.reconcile(Database::Southbound, &self.southbound));
+            pending.clear();
+            let mut write = |change| pending.push(change);
+            let met = std::mem::replace(&mut self.met, true);
+            self.writer.absorb(&result, |database| met || database == Database::Northbound, &mut write);
+            if !met {
+                self.writer.reconcile(Database::Southbound, &self.southbound, &mut write);
             }
             outcome.writes.extend(pending.iter().cloned());
             if self.observed {

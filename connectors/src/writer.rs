@@ -12,6 +12,7 @@ use std::fmt;
 use northflow_engine::{EpochResult, Rec, Weight};
 use northflow_rules::binding::{OutputTable, Role};
 use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
+use northflow_rules::schema::Database;
 
 use crate::change::{Columns, Edit, RowChange};
 
@@ -79,13 +80,15 @@ enum Destination {
     Elements(usize, usize),
 }
 
+/// Elements of a row that come and go, by place of their set.
+type Elements = BTreeMap<usize, Vec<(Atom, Weight)>>;
+
 /// What an epoch does to one row.
 #[derive(Default)]
 struct RowEdit {
     /// The row now, if the epoch changes the row itself.
     row: Option<Option<Rec>>,
-    /// Elements that come and go, by place of their set.
-    elements: BTreeMap<usize, Vec<(Atom, Weight)>>,
+    elements: Elements,
 }
 
 impl fmt::Debug for Writer {
@@ -121,8 +124,14 @@ impl Writer {
         Writer { tables, numbers, aliases: Aliases::default() }
     }
 
-    /// Takes over an epoch's result and says what has to be written.
-    pub fn absorb(&mut self, result: &EpochResult) -> Vec<RowChange> {
+    /// Takes over an epoch's result; what has to be written goes to `write`, except in databases that do
+    /// not follow: a comparison finds it later, and spelling it out is most of the work.
+    pub fn absorb(
+        &mut self,
+        result: &EpochResult,
+        follows: impl Fn(Database) -> bool,
+        write: &mut dyn FnMut(RowChange),
+    ) {
         let mut edits: BTreeMap<(usize, Uuid), RowEdit> = BTreeMap::new();
         for (number, rows) in result.changed() {
             match self.numbers.get(&number) {
@@ -146,14 +155,25 @@ impl Writer {
                 }
             }
         }
-        let mut writes = Vec::new();
         for ((table, uuid), edit) in edits {
-            self.absorb_row(table, uuid, edit, &mut writes);
+            let (before, elements) = self.take_over(table, uuid, edit);
+            if follows(self.tables[table].output.info.database) {
+                let edits = self.edits(table, uuid, before.as_ref(), &elements);
+                for twin in self.aliases.twins.get(&uuid).into_iter().flatten() {
+                    let edits = edits.iter().cloned();
+                    edits.for_each(|edit| write(RowChange { uuid: *twin, ..self.change(table, uuid, edit) }));
+                }
+                edits.into_iter().for_each(|edit| write(self.change(table, uuid, edit)));
+            }
+            let table = &self.tables[table];
+            if table.output.role == Role::Own && !table.rows.contains_key(&uuid) {
+                self.aliases.remove(uuid);
+            }
         }
-        writes
     }
 
-    fn absorb_row(&mut self, at: usize, uuid: Uuid, edit: RowEdit, writes: &mut Vec<RowChange>) {
+    /// Makes a row what an epoch made of it, and gives what it was.
+    fn take_over(&mut self, at: usize, uuid: Uuid, edit: RowEdit) -> (Option<Rec>, Elements) {
         let table = &mut self.tables[at];
         let before = match &edit.row {
             None => table.rows.get(&uuid).cloned(),
@@ -173,37 +193,27 @@ impl Writer {
                 table.sets[*set].elements.remove(&uuid);
             }
         }
+        (before, edit.elements)
+    }
+
+    /// What makes a row of the database that was `before` what it is now.
+    fn edits(&self, at: usize, uuid: Uuid, before: Option<&Rec>, elements: &Elements) -> Vec<Edit> {
         let table = &self.tables[at];
-        let now = table.rows.get(&uuid);
-        let edits = match (table.output.role, &before, now) {
+        match (table.output.role, before, table.rows.get(&uuid)) {
             (Role::Own, None, Some(_)) => {
                 vec![Edit::Insert(self.translate(table.named(table.columns(uuid))))]
             }
             (Role::Own, Some(_), None) => vec![Edit::Delete],
-            (Role::Own, Some(before), Some(now)) => self.updates(at, before, now, &edit.elements),
+            (Role::Own, Some(before), Some(now)) => self.updates(at, before, now, elements),
             (Role::Set, _, Some(now)) => {
                 vec![Edit::Update(self.translate(table.named((table.output.encode)(now))))]
             }
             (Role::Delete, _, Some(_)) => vec![Edit::Delete],
             (_, _, None) | (Role::Elements, ..) => vec![],
-        };
-        let twins = self.aliases.twins.get(&uuid).into_iter().flatten();
-        for (twin, edit) in twins.flat_map(|twin| edits.iter().map(move |edit| (*twin, edit.clone()))) {
-            writes.push(RowChange { uuid: twin, ..self.change(at, uuid, edit) });
-        }
-        writes.extend(edits.into_iter().map(|edit| self.change(at, uuid, edit)));
-        if self.tables[at].output.role == Role::Own && !self.tables[at].rows.contains_key(&uuid) {
-            self.aliases.remove(uuid);
         }
     }
 
-    fn updates(
-        &self,
-        at: usize,
-        before: &Rec,
-        now: &Rec,
-        elements: &BTreeMap<usize, Vec<(Atom, Weight)>>,
-    ) -> Vec<Edit> {
+    fn updates(&self, at: usize, before: &Rec, now: &Rec, elements: &Elements) -> Vec<Edit> {
         let table = &self.tables[at];
         let mut edits = Vec::new();
         if before != now {

@@ -25,6 +25,11 @@ pub(super) fn changes(network: Network) -> Vec<Change> {
     all
 }
 
+/// Those that are about routes and policies.
+pub(super) fn routing(network: Network) -> Vec<Change> {
+    of_routes().into_iter().chain(of_policies(network)).collect()
+}
+
 /// Which tenant the n-th change is about: spread over the network.
 fn place(network: Network, round: usize) -> usize {
     round * 37 % network.routers
@@ -35,7 +40,7 @@ fn columns(table: &str, row: Value, columns: Value) -> Value {
 }
 
 /// On the first router, which has most routes.
-fn of_routes() -> [Change; 5] {
+fn of_routes() -> [Change; 6] {
     let first = || uuid(Kind::Router, 0);
     let number = |round: usize, offset: usize| ADDED + offset + round;
     let taken = move |number: usize, mutator: &str| {
@@ -72,6 +77,10 @@ fn of_routes() -> [Change; 5] {
             let row = route(number, &format!("100.3.{round}.0/24"), row);
             Operations::northbound([insert("BFD", Kind::Bfd, round, session), row, taken(number, "insert")])
         }),
+        Change::new("watched next hop up", |round| {
+            let condition = json!([["dst_ip", "==", format!("172.16.200.{round}")]]);
+            Operations::southbound([update("BFD", condition, json!({ "status": "up" }))])
+        }),
     ]
 }
 
@@ -103,7 +112,7 @@ fn of_policies(network: Network) -> [Change; 3] {
     ]
 }
 
-fn of_ports(network: Network) -> [Change; 5] {
+fn of_ports(network: Network) -> [Change; 6] {
     let added = move |round: usize| (place(network, round), round);
     [
         Change::new("router port add", move |round| {
@@ -145,6 +154,16 @@ fn of_ports(network: Network) -> [Change; 5] {
             let row = uuid(Kind::RouterPort, port(place(network, round), INSIDE));
             let configs = map(&[("address_mode", "slaac"), ("mtu", &format!("{}", 1300 + round))]);
             Operations::northbound([mutate("Logical_Router_Port", row, "ipv6_ra_configs", "insert", configs)])
+        }),
+        Change::new("networks advertised", move |round| {
+            let row = uuid(Kind::RouterPort, port(place(network, round), OUTSIDE));
+            let router = uuid(Kind::Router, place(network, round));
+            let dynamic = map(&[("dynamic-routing", "true")]);
+            let networks = map(&[("dynamic-routing-redistribute", "connected")]);
+            Operations::northbound([
+                mutate("Logical_Router", router, "options", "insert", dynamic),
+                mutate("Logical_Router_Port", row, "options", "insert", networks),
+            ])
         }),
     ]
 }

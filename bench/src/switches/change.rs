@@ -18,6 +18,7 @@ pub(super) fn changes(network: Network) -> Vec<Change> {
     all.extend(of_acls(network));
     all.extend(of_groups(network));
     all.extend(of_services(network));
+    all.extend(of_functions(network));
     all.extend(of_packets(network));
     all
 }
@@ -31,7 +32,7 @@ fn columns(table: &str, row: Value, columns: Value) -> Value {
     update(table, json!([["_uuid", "==", row]]), columns)
 }
 
-fn of_ports(network: Network) -> [Change; 8] {
+fn of_ports(network: Network) -> [Change; 9] {
     let port = move |round| uuid(Kind::Port, port_number(place(network, round), 0));
     let added = move |round| (place(network, round), network.ports + round);
     let taken = |switch: usize, number: usize, mutator: &str| {
@@ -84,6 +85,10 @@ fn of_ports(network: Network) -> [Change; 8] {
         Change::new("port mirrored", move |round| {
             let row = json!({ "mirror_rules": uuid(Kind::Mirror, 0) });
             Operations::northbound([columns("Logical_Switch_Port", port(round), row)])
+        }),
+        Change::new("port queued", move |round| {
+            let options = map(&[("qos_max_rate", &format!("{}", 1_000_000 + round))]);
+            Operations::northbound([mutate("Logical_Switch_Port", port(round), "options", "insert", options)])
         }),
     ]
 }
@@ -212,7 +217,43 @@ fn of_services(network: Network) -> [Change; 6] {
     ]
 }
 
-fn of_packets(network: Network) -> [Change; 6] {
+/// Network functions, each with a group of its own, that one switch has its packets pass.
+fn of_functions(network: Network) -> [Change; 3] {
+    let port = move |round: usize, at: usize| uuid(Kind::Port, port_number(place(network, round), at));
+    // Their numbers have eight bits.
+    let number = |round: usize| round + 1;
+    [
+        Change::new("network function add", move |round| {
+            let id = number(round);
+            let function = json!({ "name": format!("function{round}"), "id": id, "inport": port(round, 0), "outport": port(round, 1) });
+            let group = json!({ "name": format!("functions{round}"), "id": id, "mode": "inline",
+                "network_function": uuid(Kind::NetworkFunction, round) });
+            Operations::northbound([
+                insert("Network_Function", Kind::NetworkFunction, round, function),
+                insert("Network_Function_Group", Kind::NetworkFunctionGroup, round, group),
+            ])
+        }),
+        Change::new("network function ACL add", move |round| {
+            let number = ADDED + 3000 + round;
+            let row = json!({ "direction": "from-lport", "priority": 400, "action": "allow-related",
+                "match": format!("ip4.dst == 10.247.0.{round}"),
+                "network_function_group": uuid(Kind::NetworkFunctionGroup, round) });
+            let switch = uuid(Kind::Switch, place(network, round));
+            let taken = mutate("Logical_Switch", switch, "acls", "insert", uuid(Kind::Acl, number));
+            Operations::northbound([insert("ACL", Kind::Acl, number, row), taken])
+        }),
+        Change::new("network function gone", |round| {
+            let row = uuid(Kind::NetworkFunctionGroup, round);
+            Operations::northbound([columns(
+                "Network_Function_Group",
+                row,
+                json!({ "network_function": ["set", []] }),
+            )])
+        }),
+    ]
+}
+
+fn of_packets(network: Network) -> [Change; 7] {
     let switch = move |round: usize| uuid(Kind::Switch, place(network, round));
     [
         Change::new("QoS add", move |round| {
@@ -235,6 +276,19 @@ fn of_packets(network: Network) -> [Change; 6] {
             let row = uuid(Kind::Switch, at.min(network.switches - 1));
             let option = map(&[("mcast_snoop", "true"), ("mcast_idle_timeout", &format!("{}", 100 + round))]);
             Operations::northbound([mutate("Logical_Switch", row, "other_config", "insert", option)])
+        }),
+        Change::new("switch put into an EVPN", move |round| {
+            let config = map(&[
+                ("dynamic-routing-vni", &format!("{}", 1000 + round)),
+                ("dynamic-routing-redistribute", "fdb,ip"),
+            ]);
+            Operations::northbound([mutate(
+                "Logical_Switch",
+                switch(round),
+                "other_config",
+                "insert",
+                config,
+            )])
         }),
         Change::new("switch ACL stages gone", move |round| {
             // What stood there since the ACLs were added: the switch is plain again where no group reaches it.

@@ -25,10 +25,10 @@ use super::commit;
 use super::features;
 use super::feed::Seen;
 use super::held;
+use super::outgoing::{LOCK, Outgoing};
 use super::progress::Progress;
 use super::side::{Contents, Open, Side};
 use super::tuning::Tuning;
-use crate::change;
 use crate::memory::MemoryDatabase;
 use crate::ovsdb::client::{Command, Event, OperationResult, Operations, Outcome};
 use crate::process::coverage;
@@ -41,12 +41,6 @@ use crate::writer::Writer;
 
 static PROBLEMS: RateLimit = RateLimit::new(5, 60);
 static COMMITS: RateLimit = RateLimit::new(5, 60);
-
-/// The lock on the southbound database that makes one of several daemons the active one.
-pub(super) const LOCK: &str = "ovn_northd";
-
-/// Row changes up to which a transaction is kept until it is acknowledged.
-const KEPT: usize = 10_000;
 
 /// What the daemon is, as `status` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -346,12 +340,10 @@ impl Core {
             }
             Outcome::TryAgain(_) => {
                 coverage::TXN_TRY_AGAIN.add(1);
-                match open.changes {
-                    Some(changes) => {
-                        let newer = std::mem::replace(&mut side.outgoing, changes);
-                        side.outgoing.extend(newer);
-                    }
-                    None => side.lose(),
+                let again = open.changes.is_some_and(|changes| side.outgoing.prepend(changes));
+                // What cannot be sent again is found again by comparison.
+                if !again {
+                    side.lose();
                 }
             }
             Outcome::NotLocked => {
@@ -406,9 +398,10 @@ impl Core {
     }
 
     fn reconcile(&mut self, database: Database, existing: &MemoryDatabase) {
-        let writes = self.writer.reconcile(database, existing);
+        let mut outgoing = Outgoing::new(database);
+        self.writer.reconcile(database, existing, &mut |change| outgoing.push(change));
         let side = self.side(database);
-        side.outgoing = writes;
+        side.outgoing = outgoing;
         side.contents = Contents::Known;
     }
 
@@ -451,17 +444,17 @@ impl Core {
         if let Some(output) = self.engine.output_number(northd::EXPIRIES) {
             self.aging.absorb(result.output(output), &mut self.pending);
         }
-        for write in self.writer.absorb(result) {
-            let side = if write.database == Database::Northbound {
-                &mut self.northbound
-            } else {
-                &mut self.southbound
-            };
-            // Otherwise the comparison with what is there will find it.
-            if side.follows() {
+        let (northbound, southbound) = (&mut self.northbound, &mut self.southbound);
+        let follows = [northbound.follows(), southbound.follows()];
+        self.writer.absorb(
+            result,
+            |database| follows[usize::from(database != Database::Northbound)],
+            &mut |write| {
+                let side =
+                    if write.database == Database::Northbound { &mut *northbound } else { &mut *southbound };
                 side.outgoing.push(write);
-            }
-        }
+            },
+        );
         self.learned();
     }
 
@@ -520,13 +513,8 @@ impl Core {
                 self.southbound.contents = Contents::Fetching(id);
             }
             Contents::Known => {
-                let changes = std::mem::take(&mut self.southbound.outgoing);
-                let mut operations = Operations::default();
-                operations.assert_lock(LOCK);
-                change::add_all(&mut operations, &changes);
+                let (operations, changes) = self.southbound.outgoing.take();
                 let id = self.send(Database::Southbound, operations);
-                // A large transaction is not kept to be sent again: comparing costs no more.
-                let changes = (changes.len() <= KEPT).then_some(changes);
                 self.southbound.open = Some(Open { id, changes, nb_cfg: self.nb_cfg_computed });
             }
         }
@@ -537,9 +525,7 @@ impl Core {
             return;
         }
         if self.northbound.contents != Contents::Known {
-            let nothing = MemoryDatabase::default();
-            self.northbound.outgoing = self.writer.reconcile(Database::Northbound, &nothing);
-            self.northbound.contents = Contents::Known;
+            self.reconcile(Database::Northbound, &MemoryDatabase::default());
         }
         if self.global().is_none() {
             // Everything begins with this row; the rest follows when it is there.
@@ -552,13 +538,11 @@ impl Core {
         if self.northbound.outgoing.is_empty() && !self.progress.is_new() {
             return;
         }
-        let changes = std::mem::take(&mut self.northbound.outgoing);
-        let mut operations = Operations::default();
-        change::add_all(&mut operations, &changes);
+        let (mut operations, changes) = self.northbound.outgoing.take();
         self.progress.report(now_ms(), &mut operations);
         if !operations.is_empty() {
             let id = self.send(Database::Northbound, operations);
-            self.northbound.open = Some(Open { id, changes: Some(changes), nb_cfg: 0 });
+            self.northbound.open = Some(Open { id, changes, nb_cfg: 0 });
         }
     }
 

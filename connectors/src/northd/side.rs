@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use northflow_rules::schema::Database;
+
 use super::feed::Feed;
+use super::outgoing::Outgoing;
 use crate::change::RowChange;
 use crate::ovsdb::client::Handle;
 
@@ -40,7 +43,7 @@ pub(super) struct Side {
     pub ready: bool,
     pub connected: bool,
     pub contents: Contents,
-    pub outgoing: Vec<RowChange>,
+    pub outgoing: Outgoing,
     pub open: Option<Open>,
     /// How many transactions in a row have failed, and when the next may go.
     pub failures: u32,
@@ -48,14 +51,14 @@ pub(super) struct Side {
 }
 
 impl Side {
-    pub fn new(handle: Handle, feed: Feed) -> Side {
+    pub fn new(database: Database, handle: Handle, feed: Feed) -> Side {
         Side {
             handle,
             feed,
             ready: false,
             connected: false,
             contents: Contents::Unknown,
-            outgoing: Vec::new(),
+            outgoing: Outgoing::new(database),
             open: None,
             failures: 0,
             retry: Instant::now(),

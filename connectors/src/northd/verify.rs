@@ -218,9 +218,11 @@ impl Verifier {
         // Numbers that flows hold are right as they are.
         held::tell(&mut self.held, held::read(existing), &mut self.pending);
         let result = self.engine.step(std::mem::take(&mut self.pending))?;
-        self.writer.absorb(&result);
-        let mut writes = self.writer.reconcile(Database::Northbound, &MemoryDatabase::default());
-        writes.extend(self.writer.reconcile(Database::Southbound, existing));
+        let mut writes = Vec::new();
+        let mut write = |change| writes.push(change);
+        self.writer.absorb(&result, |_| false, &mut write);
+        self.writer.reconcile(Database::Northbound, &MemoryDatabase::default(), &mut write);
+        self.writer.reconcile(Database::Southbound, existing, &mut write);
         Ok(writes)
     }
 }

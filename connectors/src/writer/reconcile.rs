@@ -17,9 +17,14 @@ impl Writer {
     /// Compares what the outputs want with what `database` holds, keeps every row that is there
     /// already under whatever identifier, and says what has to be written.
     ///
-    /// `existing` needs the written columns of every table of `database` that the program owns.
-    pub fn reconcile(&mut self, database: Database, existing: &MemoryDatabase) -> Vec<RowChange> {
-        let mut writes = Vec::new();
+    /// `existing` needs the written columns of every table of `database` that the program owns. What is to be
+    /// written goes to `write` one by one: after a start it is everything, many times as large as the rows.
+    pub fn reconcile(
+        &mut self,
+        database: Database,
+        existing: &MemoryDatabase,
+        write: &mut dyn FnMut(RowChange),
+    ) {
         // What the rules call the rows of the database.
         let mut derived: HashMap<Uuid, Uuid> = HashMap::new();
         for table in 0..self.tables.len() {
@@ -27,22 +32,21 @@ impl Writer {
                 continue;
             }
             match self.tables[table].output.role {
-                Role::Own => self.reconcile_owned(table, existing, &mut derived, &mut writes),
-                _ => self.repeat(table, &mut writes),
+                Role::Own => self.reconcile_owned(table, existing, &mut derived, write),
+                _ => self.repeat(table, write),
             }
         }
-        writes
     }
 
     /// Writes on other programs' rows are wanted as long as they are there.
-    fn repeat(&self, table: usize, writes: &mut Vec<RowChange>) {
+    fn repeat(&self, table: usize, write: &mut dyn FnMut(RowChange)) {
         let output = self.tables[table].output;
         for (uuid, rec) in &self.tables[table].rows {
             let edit = match output.role {
                 Role::Delete => Edit::Delete,
                 _ => Edit::Update(self.translate(self.tables[table].named((output.encode)(rec)))),
             };
-            writes.push(self.change(table, *uuid, edit));
+            write(self.change(table, *uuid, edit));
         }
     }
 
@@ -51,7 +55,7 @@ impl Writer {
         table: usize,
         existing: &MemoryDatabase,
         derived: &mut HashMap<Uuid, Uuid>,
-        writes: &mut Vec<RowChange>,
+        write: &mut dyn FnMut(RowChange),
     ) {
         let output = self.tables[table].output;
         let mut wanted: Vec<Uuid> = self.tables[table].rows.keys().copied().collect();
@@ -67,11 +71,8 @@ impl Writer {
                     // Its identifier is that of another row, or of one that goes, which cannot come back at once.
                     self.aliases.insert(uuid, unused(&taken, uuid));
                 }
-                writes.push(self.change(
-                    table,
-                    uuid,
-                    Edit::Insert(self.translate(self.tables[table].named(columns))),
-                ));
+                let edit = Edit::Insert(self.translate(self.tables[table].named(columns)));
+                write(self.change(table, uuid, edit));
                 continue;
             };
             derived.insert(actual, uuid);
@@ -80,7 +81,7 @@ impl Writer {
             }
             let held = there.remove(&actual).unwrap_or_default();
             for edit in self.corrections(table, &held, &columns) {
-                writes.push(self.change(table, uuid, edit));
+                write(self.change(table, uuid, edit));
             }
         }
         for (twin, uuid) in twins {
@@ -101,12 +102,9 @@ impl Writer {
             there.retain(|_, row| !row.iter().any(|(name, datum)| *name == column && *datum == others));
         }
         let info = &output.info;
-        writes.extend(there.into_keys().map(|uuid| RowChange {
-            database: info.database,
-            table: info.name.into(),
-            uuid,
-            edit: Edit::Delete,
-        }));
+        for uuid in there.into_keys() {
+            write(RowChange { database: info.database, table: info.name.into(), uuid, edit: Edit::Delete });
+        }
     }
 
     /// What makes `wanted` of a row as it is: columns whole, but of sets that grow large the elements.
@@ -142,6 +140,9 @@ impl Writer {
         existing: &MemoryDatabase,
     ) -> Pairs {
         let output = self.tables[table].output;
+        if there.is_empty() {
+            return Pairs { found: HashMap::new(), twins: Vec::new() };
+        }
         if output.known_by_uuid {
             let held = wanted.iter().filter(|uuid| there.contains_key(*uuid));
             return Pairs { found: held.map(|uuid| (*uuid, *uuid)).collect(), twins: Vec::new() };

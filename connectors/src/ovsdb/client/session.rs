@@ -222,6 +222,8 @@ impl Session {
         }
         let database = self.database.clone();
         let pending = Pending::Transaction { id, operations: operations.len() };
+        // Growing by doubling would take twice the room of a large transaction.
+        self.out.reserve_exact(operations.bytes() + 128);
         self.request(pending, "transact", |out| {
             write_string(out, &database);
             if !operations.is_empty() {
