@@ -1,7 +1,7 @@
 //! The inputs of the program as typed relations.
 
 use northflow_engine::{Builder, Relation};
-use northflow_rules::schema::{Link, SetElement, sb, seen};
+use northflow_rules::schema::{Link, MapEntry, SetElement, sb, seen};
 
 use crate::local;
 
@@ -14,6 +14,8 @@ pub struct Southbound {
     pub datapath: Relation<seen::Datapath>,
     /// Their ports.
     pub port: Relation<seen::Port>,
+    /// Their port security.
+    pub port_security: Relation<seen::PortSecurity>,
     /// Logical flows.
     pub logical_flow: Relation<sb::LogicalFlow>,
     /// `Logical_DP_Group.datapaths`.
@@ -40,6 +42,18 @@ pub struct Southbound {
     pub chassis: Relation<seen::Chassis>,
     /// Ends of tunnels.
     pub encap: Relation<seen::Encap>,
+    /// Load balancers.
+    pub load_balancer: Relation<seen::LoadBalancer>,
+    /// `Load_Balancer.vips`.
+    pub vips: Relation<MapEntry>,
+    /// `Load_Balancer.datapaths`.
+    pub load_balancer_datapaths: Relation<Link>,
+    /// Neighbours that were learned.
+    pub mac_binding: Relation<seen::MacBinding>,
+    /// Neighbours that were told.
+    pub static_mac_binding: Relation<seen::StaticMacBinding>,
+    /// Ethernet addresses that were learned.
+    pub fdb: Relation<seen::Fdb>,
     /// DHCPv4 options.
     pub dhcp_options: Relation<sb::DhcpOptions>,
     /// DHCPv6 options.
@@ -53,6 +67,7 @@ impl Southbound {
             global: program.input("sb.SB_Global"),
             datapath: program.input("sb.Datapath_Binding"),
             port: program.input("sb.Port_Binding"),
+            port_security: program.input("sb.Port_Binding.port_security"),
             logical_flow: program.input("sb.Logical_Flow"),
             dp_group_datapaths: program.input("sb.Logical_DP_Group.datapaths"),
             multicast: program.input("sb.Multicast_Group"),
@@ -66,6 +81,12 @@ impl Southbound {
             ha_group_watchers: program.input("sb.HA_Chassis_Group.ref_chassis"),
             chassis: program.input("sb.Chassis"),
             encap: program.input("sb.Encap"),
+            load_balancer: program.input("sb.Load_Balancer"),
+            vips: program.input("sb.Load_Balancer.vips"),
+            load_balancer_datapaths: program.input("sb.Load_Balancer.datapaths"),
+            mac_binding: program.input("sb.MAC_Binding"),
+            static_mac_binding: program.input("sb.Static_MAC_Binding"),
+            fdb: program.input("sb.FDB"),
             dhcp_options: program.input("sb.DHCP_Options"),
             dhcpv6_options: program.input("sb.DHCPv6_Options"),
         }

@@ -23,6 +23,7 @@ pub mod inputs;
 pub mod local;
 pub mod locality;
 pub mod logical;
+pub mod lookup;
 pub mod physical;
 pub mod row;
 mod tables;
@@ -40,7 +41,9 @@ pub fn program(program: &Builder) {
     let local = Local::new(program);
     let locality = locality::locality(&sb, &local);
     let (flows, problems) = logical::flows(program, &sb, &local, &locality);
-    program.output(FLOWS, &flows.concat(&physical::flows(program, &sb, &local, &locality)));
+    let physical = physical::flows(program, &sb, &local, &locality);
+    let looked_up = lookup::flows(program, &sb, &local, &locality);
+    program.output(FLOWS, &program.union(&[flows, physical, looked_up]));
     program.output(LOCAL_DATAPATHS, &locality.reach);
     program.output(RELATED_PORTS, &locality.related);
     program.output(ZONES, &zone::wanted(&sb, &locality));

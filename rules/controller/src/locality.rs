@@ -309,6 +309,39 @@ fn way(near: &Gated, near_is_switch: bool, far: &Gated, far_is_switch: bool) -> 
     }
 }
 
+/// A port, and the numbers of itself and of its datapath.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct KeyedPort {
+    pub uuid: Uuid,
+    pub name: Text,
+    /// What is behind it.
+    pub kind: Text,
+    pub datapath: Uuid,
+    pub datapath_key: u32,
+    pub key: u32,
+}
+
+/// The ports with their numbers.
+///
+/// Cost: a datapath whose number changes costs its ports.
+pub(crate) fn keyed_ports(sb: &Southbound) -> Relation<KeyedPort> {
+    let ports = sb.port.flat_map(|port| {
+        Some(KeyedPort {
+            uuid: port.uuid,
+            name: port.logical_port.clone(),
+            kind: port.type_.clone(),
+            datapath: port.datapath,
+            datapath_key: 0,
+            key: u32::try_from(port.tunnel_key).ok()?,
+        })
+    });
+    let keys = sb.datapath.flat_map(|row| Some((row.uuid, u32::try_from(row.tunnel_key).ok()?)));
+    ports.index_by(|port| port.datapath).join(&keys.index_by(|(uuid, _)| *uuid), |port, (_, key)| KeyedPort {
+        datapath_key: *key,
+        ..port.clone()
+    })
+}
+
 /// Whether a datapath is a switch; else it is a router.
 pub(crate) fn is_switch(datapath: &seen::Datapath) -> bool {
     match datapath.type_.as_deref() {

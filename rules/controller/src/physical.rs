@@ -5,7 +5,7 @@
 //! to a chassis is worked out once for each two chassis. The rows themselves show numbers that each chassis
 //! gives by itself, of ports, tunnels and zones.
 
-mod build;
+pub(crate) mod build;
 mod constant;
 mod gateway;
 mod interconnect;

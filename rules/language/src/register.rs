@@ -62,6 +62,8 @@ impl Flag {
     pub const ECMP_NH: Flag = Flag(13);
     /// The client stays with a backend.
     pub const LB_AFFINITY: Flag = Flag(14);
+    /// The packet is from a physical network.
+    pub const LOCALNET: Flag = Flag(15);
     /// The packet is from a tunnel.
     pub const FROM_TUNNEL: Flag = Flag(16);
     /// The packet may leave by a physical network in spite of [`Flag::LOCAL_ONLY`].

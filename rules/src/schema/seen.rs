@@ -45,6 +45,58 @@ table! {
         encap: Option<Uuid> = "encap",
     }
 
+    /// From and to which addresses a logical port may send and be sent to.
+    pub struct PortSecurity in Southbound "Port_Binding" {
+        /// The addresses; without any there are no restrictions.
+        port_security: Vec<Text> = "port_security",
+    }
+
+    /// A load balancer; its VIPs and its datapaths are inputs of their own.
+    pub struct LoadBalancer in Southbound "Load_Balancer" {
+        /// `tcp`, `udp` or `sctp`.
+        protocol: Option<Text> = "protocol",
+        /// The switches that have it, as old northds say it.
+        datapath_group: Option<Uuid> = "datapath_group",
+        /// The switches that have it.
+        ls_datapath_group: Option<Uuid> = "ls_datapath_group",
+        /// The routers that have it.
+        lr_datapath_group: Option<Uuid> = "lr_datapath_group",
+        /// Its settings by name.
+        options: Map = "options",
+    }
+
+    /// A neighbour that a router port has learned.
+    pub struct MacBinding in Southbound "MAC_Binding" {
+        /// The router port.
+        logical_port: Text = "logical_port",
+        /// The address of the neighbour.
+        ip: Text = "ip",
+        /// The Ethernet address of the neighbour.
+        mac: Text = "mac",
+    }
+
+    /// A neighbour that a router port was told.
+    pub struct StaticMacBinding in Southbound "Static_MAC_Binding" {
+        /// The router port.
+        logical_port: Text = "logical_port",
+        /// The address of the neighbour.
+        ip: Text = "ip",
+        /// The Ethernet address of the neighbour.
+        mac: Text = "mac",
+        /// Whether it counts before what is learned.
+        override_dynamic_mac: bool = "override_dynamic_mac",
+    }
+
+    /// Where an Ethernet address was learned.
+    pub struct Fdb in Southbound "FDB" {
+        /// The address.
+        mac: Text = "mac",
+        /// The tunnel key of the datapath.
+        dp_key: i64 = "dp_key",
+        /// The tunnel key of the port.
+        port_key: i64 = "port_key",
+    }
+
     /// A hypervisor or gateway.
     pub struct Chassis in Southbound "Chassis" {
         /// Its system identifier, unique.

@@ -68,11 +68,11 @@ fn texts(row: &Row, column: &str) -> Texts {
     map.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
 }
 
-fn text(row: &Row, column: &str) -> String {
+pub(super) fn text(row: &Row, column: &str) -> String {
     row.get(column).and_then(|datum| Text::from_datum(datum).ok()).map_or(String::new(), |it| it.to_string())
 }
 
-fn number<T: TryFrom<i64>>(row: &Row, column: &str) -> Option<T> {
+pub(super) fn number<T: TryFrom<i64>>(row: &Row, column: &str) -> Option<T> {
     row.get(column).and_then(|datum| i64::from_datum(datum).ok()).and_then(|number| T::try_from(number).ok())
 }
 

@@ -249,7 +249,9 @@ pub fn fields_in_order(group: &str) -> String {
     const MARK: &str = " type=select,selection_method=hash,fields(";
     let fields = group.split_once(MARK).and_then(|(before, rest)| Some((before, rest.split_once(')')?)));
     let Some((before, (fields, rest))) = fields else { return group.to_owned() };
-    let mut fields: Vec<&str> = fields.split(',').collect();
+    // The protocol has two names.
+    let mut fields: Vec<&str> =
+        fields.split(',').map(|field| if field == "nw_proto" { "ip_proto" } else { field }).collect();
     fields.sort_unstable();
     format!("{before}{MARK}{}){rest}", fields.join(","))
 }

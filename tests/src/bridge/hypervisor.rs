@@ -137,10 +137,22 @@ impl Hypervisor {
         let flows = flows.collect::<Result<Vec<_>, _>>()?;
         let groups = self.switch.ofctl(&["dump-groups"], BRIDGE, &[])?;
         let meters = self.switch.ofctl(&["dump-meters"], BRIDGE, &[])?;
+        // Controllers keep groups and meters of flows that only other chassis want.
+        let is_used = |mark: &str, number: &u64| {
+            let uses = |flow: &Flow| {
+                let numbers = flow.actions.split(mark).skip(1);
+                let mut numbers = numbers.filter_map(|rest| rest.split([',', ')']).next());
+                numbers.any(|text| text == number.to_string())
+            };
+            flows.iter().any(uses)
+        };
+        let (mut groups_used, mut meters_used) = (names.groups.clone(), names.meters.clone());
+        groups_used.retain(|number, _| is_used("group:", number));
+        meters_used.retain(|number, _| is_used("meter:", number) || is_used("meter_id=", number));
         let bridge = Bridge {
             flows: flow::lines(&flows, &names),
-            groups: named(&groups, "group_id=", &names.groups),
-            meters: named(&meters.replace("bands=\n", "bands="), "meter=", &names.meters),
+            groups: named(&groups, "group_id=", &groups_used),
+            meters: named(&meters.replace("bands=\n", "bands="), "meter=", &meters_used),
         };
         Ok((facts, bridge))
     }

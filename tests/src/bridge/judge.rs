@@ -11,13 +11,12 @@ use northflow_engine::{Config, Engine, Transaction};
 use northflow_language::openflow::{List, decode};
 use northflow_rules::schema::Database;
 
-use super::facts::{self, Facts, LocalRows};
+use super::facts::{self, Facts, LocalRows, number, text};
 use super::flow::{self, Flow, Names};
 use super::recording::{Bridge, Check, Recording};
+use crate::chassis::identifiers;
+use crate::dump::{Dump, Row};
 use crate::normalize::difference;
-
-/// OpenFlow tables whose rows the program does not make yet.
-pub const MISSING: &[u8] = &[66, 67, 68, 70, 71, 72, 73, 74, 75, 79];
 
 /// Plays a recording on the program and says in what it differs; nothing if it agrees everywhere.
 ///
@@ -68,9 +67,7 @@ pub fn judge(recording: &Recording) -> Result<Vec<String>, String> {
 /// In what two bridges differ, in the tables that are compared.
 pub fn compare(theirs: &Bridge, ours: &Bridge, except: &[u8]) -> Vec<String> {
     let compared = |lines: &[String]| -> Vec<String> {
-        let is_compared = |line: &&String| {
-            flow::table_of(line).is_none_or(|table| !MISSING.contains(&table) && !except.contains(&table))
-        };
+        let is_compared = |line: &&String| flow::table_of(line).is_none_or(|table| !except.contains(&table));
         lines.iter().filter(is_compared).cloned().collect()
     };
     let mut faults = difference(&compared(&theirs.flows), &compared(&ours.flows));
@@ -152,7 +149,8 @@ impl Ours {
             ..check.facts.get(chassis).map(Facts::names).unwrap_or_default()
         };
         let mut groups = given.groups.iter().map(group_line).collect::<Result<Vec<_>, _>>()?;
-        let mut meters: Vec<String> = given.meters.iter().map(meter_line).collect();
+        let mut meters: Vec<String> =
+            given.meters.iter().filter_map(|meter| meter_line(meter, self.southbound.tables())).collect();
         groups.sort();
         meters.sort();
         Ok(Bridge { flows: flow::lines(&flows, &names), groups, meters })
@@ -202,7 +200,10 @@ fn group_line(group: &Group) -> Result<String, String> {
         line += ",selection_method_param=4294967296";
     }
     for bucket in &group.buckets {
-        line += &format!(",bucket=bucket_id:{},weight:{}", bucket.id, bucket.weight);
+        line += &format!(",bucket=bucket_id:{}", bucket.id);
+        if bucket.weight != 1 {
+            line += &format!(",weight:{}", bucket.weight);
+        }
         if let Some(port) = bucket.watch_port {
             line += &format!(",watch_port:{port}");
         }
@@ -212,13 +213,31 @@ fn group_line(group: &Group) -> Result<String, String> {
     Ok(flow::fields_in_order(&line))
 }
 
-/// A meter as ovs-ofctl shows it.
-fn meter_line(meter: &Meter) -> String {
+/// A meter as ovs-ofctl shows it; `None` if there is none of that name.
+fn meter_line(meter: &Meter, southbound: &Dump) -> Option<String> {
+    let band = |rate: u64, burst: u64| match burst {
+        0 => format!("type=drop rate={rate}"),
+        _ => format!("type=drop rate={rate} burst_size={burst}"),
+    };
+    let kind =
+        |unit: &str, has_burst: bool| format!("{unit}{} stats bands=", if has_burst { " burst" } else { "" });
     match meter {
-        Meter::Named(name) => format!("<{name}>"),
+        Meter::Named(name) => {
+            let is_it = |row: &&Row| text(row, "name") == **name;
+            let row = southbound.get("Meter")?.values().find(is_it)?;
+            let bands = southbound.get("Meter_Band");
+            let bands =
+                row.get("bands").map(identifiers).unwrap_or_default().into_iter().filter_map(|uuid| {
+                    let band = bands?.get(&uuid)?;
+                    Some((number(band, "rate").unwrap_or(0), number(band, "burst_size").unwrap_or(0)))
+                });
+            let bands: Vec<(u64, u64)> = bands.collect();
+            let kind = kind(&text(row, "unit"), bands.iter().any(|(_, burst)| *burst > 0));
+            let bands: Vec<String> = bands.into_iter().map(|(rate, burst)| band(rate, burst)).collect();
+            Some(format!("<{name}> {kind}{}", bands.join(" ")))
+        }
         Meter::Limit { definition, rate, burst } => {
-            let burst = if *burst > 0 { format!(" burst_size={burst}") } else { String::new() };
-            format!("<{definition}> kbps stats bands=type=drop rate={rate}{burst}")
+            Some(format!("<{definition}> {}{}", kind("kbps", *burst > 0), band(*rate, *burst)))
         }
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Says {
     pub match_: Text,
     pub actions: Text,
     pub meter: Option<Text>,
+    /// The flow is for chassis to which this port matters.
+    pub port: Option<Text>,
     /// Protocols and ports are those of the connection.
     pub of_connection: bool,
     /// Options of DHCP, if the actions give any.
@@ -98,6 +100,7 @@ impl Read {
             match_: flow.match_.clone(),
             actions: flow.actions.clone(),
             meter: flow.controller_meter.clone(),
+            port: flow.tags.get("in_out_port").cloned(),
             of_connection: flow.tags.get_bool("acl_ct_translation", false),
             options,
         };
@@ -144,11 +147,18 @@ impl Says {
                 _ => false,
             };
         }
-        let residents: BTreeSet<Text> = matcher.residents().into_iter().collect();
+        let mut residents: BTreeSet<Text> = matcher.residents().into_iter().collect();
+        for action in &parsed.actions {
+            if let Action::LoadBalance(balance) = action {
+                residents.extend(balance.local_ports().map(Text::from));
+            }
+        }
+        let mut names = strings(&[&self.match_, &self.actions]);
+        names.extend(self.port.clone().filter(|port| !names.contains(port)));
         Ok(Parsed {
             matcher,
             actions: parsed.actions,
-            names: strings(&[&self.match_, &self.actions]),
+            names,
             sets: sets.into_iter().collect(),
             groups: groups.into_iter().collect(),
             residents: residents.into_iter().collect(),

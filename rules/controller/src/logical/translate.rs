@@ -186,6 +186,11 @@ fn contenders(says: &Says, parsed: &Parsed, place: &Place, world: &World<'_>) ->
         return Vec::new();
     }
     let Some(effect) = effect(says, parsed, place, world) else { return Vec::new() };
+    let wanted_at = match says.port.as_ref().map(|name| world.port_key(name)) {
+        Some(None) => return Vec::new(),
+        Some(key) => key,
+        None => None,
+    };
     let first = conjunction_base(says.uuid, place.datapath);
     let port = if says.ingress { register::INPORT } else { register::OUTPORT };
     let table = says.pipeline().first() + says.table;
@@ -197,7 +202,7 @@ fn contenders(says: &Says, parsed: &Parsed, place: &Place, world: &World<'_>) ->
             datapath: place.datapath,
             table,
             priority: says.priority,
-            port: fixed.filter(|key| place.is_switch && *key != 0),
+            port: wanted_at.or(fixed.filter(|key| place.is_switch && *key != 0)),
             fields: Arc::new(row.fields),
             flow: says.uuid,
             effect: if row.conjunctions.is_empty() {

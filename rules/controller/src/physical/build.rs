@@ -21,7 +21,7 @@ const VLAN: u128 = 0x1fff;
 
 /// A match in the making.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fields(Match);
+pub(crate) struct Fields(Match);
 
 impl Fields {
     /// Packets to a port or a multicast group of a datapath.
@@ -98,7 +98,7 @@ impl Fields {
 }
 
 /// The row that a database row asks for; `None` if its actions do not fit in a message.
-pub(super) fn row(table: u8, priority: u16, fields: Fields, owner: Uuid, actions: &[Action]) -> Option<Row> {
+pub(crate) fn row(table: u8, priority: u16, fields: Fields, owner: Uuid, actions: &[Action]) -> Option<Row> {
     let actions = Arc::new(Actions::new(actions).ok()?);
     Some(Row { table, priority, fields: Arc::new(fields.0), cookie: (owner.0 >> 96) as u32, actions })
 }
@@ -114,7 +114,7 @@ pub(super) fn load_register(register: Field, value: u32) -> Action {
 }
 
 /// Sets a flag.
-pub(super) fn set_flag(flag: Flag) -> Action {
+pub(crate) fn set_flag(flag: Flag) -> Action {
     Action::load(1, flag.bit())
 }
 

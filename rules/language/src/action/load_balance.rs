@@ -47,6 +47,14 @@ pub struct Backend {
     pub port: u16,
 }
 
+impl LoadBalance {
+    /// The ports that have to be on the chassis for their backends to count.
+    pub fn local_ports(&self) -> impl Iterator<Item = &str> {
+        let is_asked = self.kind == LoadBalanceKind::MarkLocal;
+        self.backends.iter().filter(move |_| is_asked).filter_map(|backend| backend.logical_port.as_deref())
+    }
+}
+
 /// What a connection remembers about its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SnatFlag {
