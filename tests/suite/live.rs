@@ -19,7 +19,7 @@ type Test = fn(&'static Reference) -> Result<(), Failed>;
 
 /// The tests of this module.
 pub fn trials() -> Vec<Trial> {
-    let tests: [(&str, Test); 25] = [
+    let tests: &[(&str, Test)] = &[
         ("commands", dropin::commands),
         ("progress", dropin::progress),
         ("empty", dropin::empty),
@@ -41,10 +41,11 @@ pub fn trials() -> Vec<Trial> {
         ("registration", registration::registered),
         ("aging", aging::aging),
         ("controller_alone", controller::alone),
+        ("controller_trace", controller::trace),
         ("controller_restart", controller::restart),
         ("controller_exit", controller::exit),
         ("verify", tools::verified),
         ("record", tools::recorded),
     ];
-    tests.into_iter().map(|(name, test)| with_reference(format!("live::{name}"), test)).collect()
+    tests.iter().map(|(name, test)| with_reference(format!("live::{name}"), *test)).collect()
 }

@@ -43,11 +43,15 @@ pub(super) fn set_up(local: &Local<'_>, switch: &mut Writes) {
         switch.insert(&interface);
         return;
     };
-    // A type that nobody asked for stays as it is, even if that is none.
-    if local.settings.get("ovn-bridge-datapath-type").is_some()
-        && wanted.datapath_type != bridge.datapath_type
-    {
+    if wanted.datapath_type != bridge.datapath_type {
         switch.set::<ovs::Bridge>(bridge.uuid, "datapath_type", &wanted.datapath_type);
+    }
+    // The switch says in this row what it can do.
+    if !local.row.datapaths.contains(&wanted.datapath_type) {
+        let kind = &wanted.datapath_type;
+        let uuid = key_uuid("Datapath", &[kind, &super::now().to_string()]);
+        switch.insert(&ovs::Datapath { uuid, capabilities: Map::new() });
+        switch.refer::<ovs::OpenVswitch>(local.row.uuid, "datapaths", kind, uuid);
     }
     if bridge.fail_mode.as_deref() != Some(FAIL_MODE) {
         switch.set::<ovs::Bridge>(bridge.uuid, "fail_mode", &Some(Text::from(FAIL_MODE)));

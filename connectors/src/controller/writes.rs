@@ -76,6 +76,14 @@ impl Writes {
         });
     }
 
+    /// Has a map refer to a row under a key that it does not have.
+    pub fn refer<T: Table>(&mut self, row: Uuid, column: &str, key: &str, to: Uuid) {
+        let datum = Datum::map([(Atom::text(key), Atom::Uuid(to))]);
+        self.operations.mutate(T::NAME, Where::Row(row), |mutations| {
+            mutations.insert(column, &datum, &written_type(&datum));
+        });
+    }
+
     /// Deletes a row.
     pub fn delete<T: Table>(&mut self, row: Uuid) {
         self.operations.delete(T::NAME, Where::Row(row));

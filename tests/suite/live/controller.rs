@@ -142,6 +142,44 @@ pub fn alone(reference: &'static Reference) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Two ports of one switch on one chassis reach each other, and a port of another switch behind the router.
+pub fn trace(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let _northd = Daemon::ours(reference, &databases, "northd", &[])?;
+    databases.nbctl(NETWORK)?;
+    let words = "ls-add t -- lsp-add t q -- lr-add r -- lrp-add r r-s 00:00:00:00:01:01 10.0.0.254/24 \
+        -- lrp-add r r-t 00:00:00:00:01:02 10.0.1.254/24 -- lsp-add-router-port s s-r r-s \
+        -- lsp-add-router-port t t-r r-t -- pg-add g p2";
+    databases.nbctl(&words.split_whitespace().collect::<Vec<_>>())?;
+    databases.nbctl(&["lsp-set-addresses", "q", "00:00:00:00:00:03 10.0.1.3"])?;
+    databases.nbctl(&["acl-add", "g", "to-lport", "100", "outport == @g && tcp.dst == 23", "drop"])?;
+    let host = Host::start(reference, &databases, "c1", "127.0.0.1")?;
+    for (interface, port) in [("v1", "p1"), ("v2", "p2"), ("v3", "q")] {
+        host.plug(interface, port)?;
+    }
+    for port in ["p1", "p2", "q"] {
+        databases.nbctl(&["--timeout=30", "wait-until", "Logical_Switch_Port", port, "up=true"])?;
+    }
+    databases.nbctl(&["--timeout=30", "--wait=hv", "sync"])?;
+    let number = |interface: &str| -> Result<String, String> {
+        Ok(host.switch.vsctl(&["get", "Interface", interface, "ofport"])?.trim().to_owned())
+    };
+    let (first, second, third) = (number("v1")?, number("v2")?, number("v3")?);
+    let sent = |packet: &str| -> Result<Vec<String>, String> {
+        let flow = format!("in_port={first},dl_src=00:00:00:00:00:01,{packet}");
+        let text = host.switch.appctl(&["ofproto/trace", "br-int", &flow])?;
+        // Where it went at last, after recirculation too.
+        let outputs = text.lines().filter_map(|line| line.trim().strip_prefix("output:"));
+        Ok(outputs.map(str::to_owned).collect())
+    };
+    let near = "dl_dst=00:00:00:00:00:02,tcp,nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_ttl=64";
+    assert_eq!(sent(&format!("{near},tp_dst=80"))?, [second]);
+    assert_eq!(sent(&format!("{near},tp_dst=23"))?, Vec::<String>::new());
+    let far = "dl_dst=00:00:00:00:01:01,udp,nw_src=10.0.0.1,nw_dst=10.0.1.3,nw_ttl=64";
+    assert_eq!(sent(far)?, [third]);
+    Ok(())
+}
+
 /// A controller that is killed and comes back finds all as it should be and disturbs nothing.
 pub fn restart(reference: &'static Reference) -> Result<(), Failed> {
     let databases = world::databases(reference)?;
