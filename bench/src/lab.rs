@@ -62,10 +62,10 @@ pub struct Lab {
 
 /// Where the files of a lab are; it goes with the lab.
 #[derive(Debug)]
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Result<Folder, Failure> {
+    pub(crate) fn new() -> Result<Folder, Failure> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("northbench-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
@@ -73,13 +73,13 @@ impl Folder {
         Ok(Folder(path))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
     /// Starts a server for an empty database `name`, `nb` or `sb`. Each has its own, so that a
     /// large transaction in one does not hold up the other.
-    fn serve(&self, reference: &Reference, name: &str) -> Result<Process, Failure> {
+    pub(crate) fn serve(&self, reference: &Reference, name: &str) -> Result<Process, Failure> {
         let schema = format!("ovn-{name}.ovsschema");
         let schema = reference.schema(&schema).ok_or_else(|| format!("no {schema}"))?;
         let file = self.path(&format!("{name}.db")).display().to_string();

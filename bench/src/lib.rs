@@ -1,5 +1,5 @@
-//! Measurements of northflow: workload generators, runs side by side with ovn-northd, and the
-//! build budget. Results of a run are kept in `RESULTS.md` beside this crate.
+//! Measurements of northflow: workload generators, runs side by side with ovn-northd and
+//! ovn-controller, and the build budget. Results of a run are kept in `RESULTS.md` beside this crate.
 //!
 //! Both daemons are measured alike and in turn, each on databases of its own that the same
 //! operations fill, so that what disturbs the machine disturbs both: their ratio is the result,
@@ -8,6 +8,7 @@
 
 pub mod build;
 pub mod compare;
+pub mod controller;
 pub mod heavy;
 pub mod lab;
 pub mod layer2;

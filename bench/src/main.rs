@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use northflow_bench::{Failure, build, compare, heavy, layer2, routers, switches};
+use northflow_bench::{Failure, build, compare, controller, heavy, layer2, routers, switches};
 
-/// Measures northflow, side by side with ovn-northd.
+/// Measures northflow, side by side with ovn-northd and ovn-controller.
 #[derive(Debug, Parser)]
 #[command(name = "northbench", version, max_term_width = 100)]
 struct Options {
@@ -63,6 +63,8 @@ enum Command {
         #[command(flatten)]
         options: compare::Options,
     },
+    /// One chassis of such nodes: northflow's controller and ovn-controller.
+    Controller(controller::Options),
     /// How long the workspace takes to build.
     Build(build::Options),
 }
@@ -93,6 +95,7 @@ fn run(options: &Options) -> Result<bool, Failure> {
         Command::Routes { sizes, options } => {
             compare::run(options, sizes.iter().map(|count| routers::routes(*count)))
         }
+        Command::Controller(options) => controller::run(options),
         Command::Build(options) => build::run(options),
     }
 }

@@ -1,0 +1,141 @@
+//! One chassis of the network of [`heavy`](crate::heavy): northflow's controller and ovn-controller, each in a
+//! world of its own that the same operations fill and the same northd follows.
+
+mod lab;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use northflow_tests::reference::Reference;
+
+use self::lab::{Lab, Side};
+use crate::lab::Cost;
+use crate::process::Memory;
+use crate::stats::{Summary, ratio};
+use crate::{Failure, heavy};
+
+/// What a comparison of controllers is told.
+///
+/// The reference is a 26.03 on PATH, the folder that NORTHFLOW_REFERENCE names, or Debian's packages.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// Nodes of the network; one of them is measured.
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=1000))]
+    nodes: u16,
+    #[command(flatten)]
+    shape: heavy::Shape,
+    /// How often each change is made; at most 200.
+    #[arg(long, default_value_t = 15, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
+    rounds: u16,
+    /// The northflow program; by default the one beside this one.
+    #[arg(long, value_name = "FILE")]
+    northflow: Option<PathBuf>,
+    /// Only changes whose name holds this.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+}
+
+/// What was measured of one controller.
+#[derive(Clone, Debug, Default)]
+struct Measured {
+    start: Cost,
+    memory: Memory,
+    flows: usize,
+    changes: Vec<(&'static str, Summary, Summary)>,
+}
+
+/// Measures both controllers, each change on one and then on the other, and prints.
+///
+/// # Errors
+/// When there is no reference or no northflow, or a daemon or server fails.
+pub fn run(options: &Options) -> Result<bool, Failure> {
+    let northflow = match &options.northflow {
+        Some(path) => path.clone(),
+        None => std::env::current_exe()?.with_file_name("northflow"),
+    };
+    if !northflow.is_file() {
+        let path = northflow.display();
+        return Err(format!("{path} is not there: build it, or name it with --northflow").into());
+    }
+    let reference = Reference::get()?;
+    let nodes = usize::from(options.nodes);
+    let mut workload = options.shape.workload(nodes);
+    if let Some(part) = &options.only {
+        workload.changes.retain(|change| change.name.contains(part.as_str()));
+    }
+    let mut labs = Vec::new();
+    for side in [Side::Northflow, Side::Reference] {
+        eprintln!("{}: {side:?} ...", workload.size);
+        let pods = usize::from(options.shape.pods);
+        let mut lab = Lab::new(reference, &northflow, &workload, nodes, pods)?;
+        let (start, memory) = lab.start(side, &northflow)?;
+        let flows = lab.flows()?;
+        labs.push((lab, Measured { start, memory, flows, changes: Vec::new() }));
+    }
+    for change in &workload.changes {
+        let mut samples = vec![Vec::new(); labs.len()];
+        for round in 0..usize::from(options.rounds) {
+            for ((lab, _), samples) in labs.iter_mut().zip(&mut samples) {
+                let cost = lab.measure((change.make)(round));
+                samples.push(cost.map_err(|error| format!("{}: {error}", change.name))?);
+            }
+        }
+        for ((_, measured), samples) in labs.iter_mut().zip(samples) {
+            let of = |figure: fn(&Cost) -> f64| Summary::of(samples.iter().map(figure));
+            measured.changes.push((change.name, of(|cost| cost.cpu_ms), of(|cost| cost.wall_ms)));
+        }
+    }
+    let at_end: Vec<usize> = labs.iter().map(|(lab, _)| lab.flows()).collect::<Result<_, _>>()?;
+    let measured: Vec<Measured> = labs.into_iter().map(|(_, measured)| measured).collect();
+    let [ours, theirs] = &measured[..] else { return Err("a controller was not measured".into()) };
+    print!("{}", table(&workload.size, reference.version(), options.rounds, ours, theirs));
+    println!("flows at the end: {} / {}", at_end[0], at_end[1]);
+    Ok(true)
+}
+
+/// The figures as tables of Markdown.
+fn table(size: &str, version: &str, rounds: u16, ours: &Measured, theirs: &Measured) -> String {
+    let mut lines = vec![
+        format!("ovn-controller {version}, {rounds} rounds, medians (and quartiles)\n"),
+        format!("| start, one chassis of {size} | northflow | ovn-controller | ratio |"),
+        "|---|---|---|---|".to_owned(),
+    ];
+    for (name, a, b) in [
+        ("CPU ms", ours.start.cpu_ms, theirs.start.cpu_ms),
+        ("wall ms", ours.start.wall_ms, theirs.start.wall_ms),
+        ("memory, MiB", ours.memory.now, theirs.memory.now),
+        ("memory, MiB, peak", ours.memory.peak, theirs.memory.peak),
+        ("flows", ours.flows as f64, theirs.flows as f64),
+    ] {
+        lines.push(format!("| {name} | {a:.0} | {b:.0} | {:.2} |", ratio(a, b)));
+    }
+    lines
+        .push("\n| change | northflow, CPU ms | ovn-controller, CPU ms | ratio | wall ms, both |".to_owned());
+    lines.push("|---|---|---|---|---|".to_owned());
+    let cpu = |ms: Summary| format!("{:.2} ({:.2}-{:.2})", ms.median, ms.low, ms.high);
+    for ((name, a, wall), (_, b, other)) in ours.changes.iter().zip(&theirs.changes) {
+        let ratio = ratio(a.median, b.median);
+        let walls = format!("{:.1} / {:.1}", wall.median, other.median);
+        lines.push(format!("| {name} | {} | {} | {ratio:.3} | {walls} |", cpu(*a), cpu(*b)));
+    }
+    lines.join("\n") + "\n\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_have_a_line_for_each_change() {
+        let mut ours = Measured { flows: 10, ..Measured::default() };
+        ours.changes.push(("port add", Summary::of([1.0]), Summary::of([2.0])));
+        let mut theirs = ours.clone();
+        theirs.changes[0].1 = Summary::of([4.0]);
+        let text = table("3 x 4", "26.03.1", 1, &ours, &theirs);
+        assert!(
+            text.contains("| port add | 1.00 (1.00-1.00) | 4.00 (4.00-4.00) | 0.250 | 2.0 / 2.0 |"),
+            "{text}"
+        );
+        assert!(text.contains("| flows | 10 | 10 | 1.00 |"), "{text}");
+    }
+}

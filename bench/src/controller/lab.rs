@@ -1,0 +1,193 @@
+//! One controller in a world of its own: databases, a northd that is not measured, and a switch.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use northflow_tests::reference::{Process, Reference};
+use northflow_tests::switch::Switch;
+use serde_json::{Value, json};
+
+use crate::Failure;
+use crate::lab::{Cost, Folder};
+use crate::process::{Memory, cpu_ms, memory, settle};
+use crate::row::{Kind, uuid};
+use crate::rpc::Rpc;
+use crate::workload::{Operations, Workload, chassis_name};
+
+/// How long a controller must not run to be taken to be done.
+const QUIET: Duration = Duration::from_millis(25);
+
+/// The longest that a controller is waited for after it has said that it is done.
+const LINGER: Duration = Duration::from_secs(20);
+
+/// The node whose chassis is measured.
+const NODE: usize = 0;
+
+const BRIDGE: &str = "br-int";
+
+/// Which controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Northflow,
+    Reference,
+}
+
+/// Everything ends with it.
+pub(super) struct Lab {
+    // Dropped in this order.
+    controller: Option<Process>,
+    switch: Switch,
+    _northd: Process,
+    northbound: Rpc,
+    southbound: Rpc,
+    _servers: [Process; 2],
+    folder: Folder,
+    nb_cfg: i64,
+}
+
+impl Lab {
+    /// A network that northd has followed, with all ports bound but those of the measured chassis, which are
+    /// plugged; `northflow` is the program's path.
+    pub fn new(
+        reference: &'static Reference,
+        northflow: &Path,
+        workload: &Workload,
+        nodes: usize,
+        pods: usize,
+    ) -> Result<Lab, Failure> {
+        let folder = Folder::new()?;
+        let servers = [folder.serve(reference, "nb")?, folder.serve(reference, "sb")?];
+        let mut northbound = Rpc::connect(&folder.path("nb.sock"), "OVN_Northbound")?;
+        let mut southbound = Rpc::connect(&folder.path("sb.sock"), "OVN_Southbound")?;
+        southbound.transact(&workload.southbound)?;
+        for operations in (workload.northbound)() {
+            northbound.transact(&operations)?;
+        }
+        let mut command = Command::new(northflow);
+        command
+            .arg("northd")
+            .arg(format!("--ovnnb-db=unix:{}", folder.path("nb.sock").display()))
+            .arg(format!("--ovnsb-db=unix:{}", folder.path("sb.sock").display()))
+            .arg(format!("--unixctl={}", folder.path("northd.ctl").display()))
+            .args(["-vconsole:err", "-vsyslog:off"]);
+        let northd = Process::spawn(&mut command, &folder.path("northd.log"))?;
+        let rows = [json!({ "sb_cfg": 1 })];
+        northbound
+            .transact(&[json!({ "op": "wait", "table": "NB_Global", "where": [], "columns": ["sb_cfg"],
+            "until": "==", "rows": rows, "timeout": 240_000 })])?;
+        let bound = bindings(&mut southbound, nodes)?;
+        southbound.transact(&bound)?;
+        let switch = Switch::start(reference, &folder.path("chassis"))?;
+        switch.add_bridge(BRIDGE)?;
+        let ip = format!("external_ids:ovn-encap-ip=192.168.{}.{}", NODE >> 8 & 255, NODE & 255);
+        let remote = format!("external_ids:ovn-remote=unix:{}", folder.path("sb.sock").display());
+        let name = format!("external_ids:system-id={}", chassis_name(NODE));
+        let kind = "external_ids:ovn-encap-type=geneve";
+        switch.vsctl(&["set", "Open_vSwitch", ".", &name, &remote, &ip, kind])?;
+        let mut words = vec!["--timeout=120".to_owned()];
+        for at in 0..pods {
+            let set = format!("-- add-port {BRIDGE} v{at} -- set Interface v{at} type=dummy");
+            words.extend(set.split(' ').map(str::to_owned));
+            words.push(format!("external_ids:iface-id=pod-{NODE}-{at}"));
+        }
+        switch.vsctl(&words.iter().map(String::as_str).collect::<Vec<_>>())?;
+        let nb_cfg = 1;
+        Ok(Lab {
+            controller: None,
+            switch,
+            _northd: northd,
+            northbound,
+            southbound,
+            _servers: servers,
+            folder,
+            nb_cfg,
+        })
+    }
+
+    /// Starts a controller and measures until it rests.
+    pub fn start(&mut self, side: Side, northflow: &Path) -> Result<(Cost, Memory), Failure> {
+        let started = Instant::now();
+        let control = format!("--unixctl={}", self.folder.path("controller.ctl").display());
+        let database = self.switch.database();
+        let quiet = ["-vconsole:err", "-vsyslog:off"];
+        self.controller = Some(match side {
+            Side::Northflow => {
+                let mut command = Command::new(northflow);
+                command.arg("controller").args(quiet).arg(control).arg(database);
+                self.switch.start_program(&mut command, "controller")?
+            }
+            Side::Reference => {
+                self.switch.spawn("ovn-controller", &[&quiet[..], &[&control, &database]].concat())?
+            }
+        });
+        self.await_nb_cfg()?;
+        let wall_ms = started.elapsed().as_secs_f64() * 1e3;
+        let cpu_ms = settle(self.pid()?, 8 * QUIET, LINGER);
+        let cost = Cost { cpu_ms, wall_ms, ..Cost::default() };
+        Ok((cost, memory(self.pid()?)?))
+    }
+
+    /// Makes a change and measures until the controller rests.
+    pub fn measure(&mut self, change: Operations) -> Result<Cost, Failure> {
+        let pid = self.pid()?;
+        let before = cpu_ms(pid);
+        let started = Instant::now();
+        if !change.southbound.is_empty() {
+            self.southbound.transact(&change.southbound)?;
+        }
+        self.nb_cfg += 1;
+        let mut operations = change.northbound;
+        let row = json!({ "nb_cfg": self.nb_cfg });
+        operations.push(json!({ "op": "update", "table": "NB_Global", "where": [], "row": row }));
+        self.northbound.transact(&operations)?;
+        self.await_nb_cfg()?;
+        let wall_ms = started.elapsed().as_secs_f64() * 1e3;
+        let cpu_ms = settle(pid, QUIET, LINGER) - before;
+        Ok(Cost { cpu_ms, wall_ms, ..Cost::default() })
+    }
+
+    /// How many flows the switch holds.
+    pub fn flows(&self) -> Result<usize, Failure> {
+        Ok(self.switch.flows(BRIDGE)?.lines().filter(|line| line.contains("cookie=")).count())
+    }
+
+    fn await_nb_cfg(&mut self) -> Result<(), Failure> {
+        let rows = [json!({ "nb_cfg": self.nb_cfg })];
+        let chassis = json!([["name", "==", chassis_name(NODE)]]);
+        let wait = json!({ "op": "wait", "table": "Chassis_Private", "where": chassis,
+            "columns": ["nb_cfg"], "until": "==", "rows": rows, "timeout": 240_000 });
+        let outcome = self.southbound.transact(&[wait]);
+        outcome.map(drop).map_err(|error| format!("nb_cfg {}: {error}", self.nb_cfg).into())
+    }
+
+    fn pid(&self) -> Result<u32, Failure> {
+        Ok(self.controller.as_ref().ok_or("no controller was started")?.id())
+    }
+}
+
+/// The operations by which the other chassis bind their ports.
+fn bindings(southbound: &mut Rpc, nodes: usize) -> Result<Vec<Value>, Failure> {
+    let rows = southbound.select("Port_Binding", &["_uuid", "logical_port", "type", "options"])?;
+    let node = |row: &Value| -> Option<usize> {
+        let name = row["logical_port"].as_str()?;
+        match row["type"].as_str()? {
+            "" => name.strip_prefix("pod-")?.split('-').next()?.parse().ok(),
+            "chassisredirect" => name.rsplit('-').next()?.parse().ok(),
+            "l3gateway" => {
+                let options = row["options"][1].as_array()?;
+                let pair = options.iter().find(|pair| pair[0] == "l3gateway-chassis")?;
+                pair[1].as_str()?.rsplit('-').next()?.parse().ok()
+            }
+            _ => None,
+        }
+    };
+    let others = rows.iter().filter_map(|row| Some((row, node(row)?)));
+    let others = others.filter(|(_, node)| *node != NODE && *node < nodes);
+    let operation = |(row, node): (&Value, usize)| {
+        let columns = json!({ "chassis": uuid(Kind::Chassis, node), "up": true });
+        json!({ "op": "update", "table": "Port_Binding", "where": [["_uuid", "==", row["_uuid"]]],
+            "row": columns })
+    };
+    Ok(others.map(operation).collect())
+}
