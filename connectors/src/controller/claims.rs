@@ -235,3 +235,129 @@ impl Claims {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use northflow_engine::Transaction;
+    use northflow_rules::chassis::claim::Plugged;
+    use northflow_rules::ovsdb::Datum;
+    use northflow_rules::schema::{Column, Database, Map};
+
+    use super::super::tables;
+    use super::*;
+    use crate::change::{Edit, RowChange};
+
+    /// Southbound rows and a chassis, row 1, at whose bridge `p` is plugged.
+    struct World {
+        rows: Replica,
+        index: Index,
+        claims: Claims,
+        plugs: BTreeMap<Text, Plug>,
+    }
+
+    impl World {
+        fn new() -> World {
+            let ids: Map = [("iface-id", Text::from("p"))].into_iter().collect();
+            let plugged = Plugged { external_ids: ids, ofport: Some(3) };
+            let plug = Plug { row: Uuid(7), name: "v".into(), plugged, mtu: None };
+            World {
+                rows: Replica::new(tables::SOUTHBOUND),
+                index: Index::default(),
+                claims: Claims::default(),
+                plugs: [(Text::from("p"), plug)].into_iter().collect(),
+            }
+        }
+
+        /// A port as it is now.
+        fn port(&mut self, uuid: u128, name: &str, columns: &[(&str, Datum)]) {
+            let mut told = Transaction::new();
+            let change = |edit| RowChange {
+                database: Database::Southbound,
+                table: "Port_Binding".into(),
+                uuid: Uuid(uuid),
+                edit,
+            };
+            if self.index.ports.contains_key(name) {
+                self.rows.apply(&change(Edit::Delete), &mut told).unwrap();
+            }
+            let mut all = vec![(Text::from("logical_port"), Text::from(name).to_datum())];
+            all.extend(columns.iter().map(|(name, datum)| (Text::from(*name), datum.clone())));
+            self.rows.apply(&change(Edit::Insert(all)), &mut told).unwrap();
+            self.index.follow(&told.into_changes().collect::<Vec<_>>());
+        }
+
+        /// What comes of looking at a port, and what is written.
+        fn look(&mut self, name: &str) -> (Seen, String) {
+            let binder = Binder { row: Uuid(1), name: "c1".into(), hostname: "h1".into() };
+            let alive = BTreeSet::new();
+            let here = Here { binder: &binder, plugs: &self.plugs, encaps: BTreeMap::new(), alive: &alive };
+            let mut writes = Writes::default();
+            let seen = self.claims.look(&name.into(), &here, &self.index, &self.rows, &mut writes);
+            let text = String::from_utf8_lossy(writes.finish("").members()).into_owned();
+            (seen, text)
+        }
+    }
+
+    fn chassis(row: u128) -> (&'static str, Datum) {
+        ("chassis", Some(Uuid(row)).to_datum())
+    }
+
+    #[test]
+    fn a_plugged_port_is_bound_and_then_up() {
+        let mut world = World::new();
+        world.port(10, "p", &[]);
+        let (seen, text) = world.look("p");
+        assert_eq!(seen, Seen::Written);
+        assert!(text.contains("\"chassis\":[\"uuid\",\"00000000-0000-0000-0000-000000000001\"]"), "{text}");
+        let down = ("up", Some(false).to_datum());
+        world.port(10, "p", &[chassis(1), down.clone()]);
+        assert_eq!(world.look("p").0, Seen::Waits);
+        world.claims.ready.insert("p".into());
+        assert!(world.look("p").1.contains("\"up\":true"));
+        // Unplugged.
+        world.plugs.clear();
+        world.port(10, "p", &[chassis(1), ("up", Some(true).to_datum())]);
+        let (seen, text) = world.look("p");
+        assert!(seen == Seen::Written && text.contains("\"chassis\":[\"set\",[]]"), "{text}");
+        assert!(text.contains("\"up\":false") && world.claims.ready.is_empty());
+    }
+
+    #[test]
+    fn ports_of_others_are_left_alone() {
+        let mut world = World::new();
+        world.port(10, "p", &[("requested_chassis", Some(Uuid(2)).to_datum()), chassis(2)]);
+        world.port(11, "q", &[chassis(2)]);
+        world.port(12, "r", &[("type", Text::from("remote").to_datum()), chassis(2)]);
+        for name in ["p", "q", "r", "absent"] {
+            // With options that name another one, not even a plugged port is taken.
+            if name == "p" {
+                let options: Map = [("requested-chassis", Text::from("c2"))].into_iter().collect();
+                world.port(10, "p", &[("options", options.to_datum()), chassis(2)]);
+            }
+            assert_eq!(world.look(name).0, Seen::Right, "{name}");
+        }
+    }
+
+    #[test]
+    fn who_has_just_taken_a_port_does_not_take_it_again_at_once() {
+        let mut world = World::new();
+        world.port(10, "p", &[chassis(2)]);
+        assert_eq!(world.look("p").0, Seen::Written);
+        assert!(matches!(world.look("p").0, Seen::Contested(_)));
+    }
+
+    #[test]
+    fn containers_and_gateways_go_where_they_belong() {
+        let mut world = World::new();
+        world.port(10, "p", &[]);
+        let of_parent = ("parent_port", Some(Text::from("p")).to_datum());
+        world.port(11, "inner", &[of_parent, ("tag", Some(5_i64).to_datum())]);
+        let gateway: Map = [("l3gateway-chassis", Text::from("c1"))].into_iter().collect();
+        let kind = ("type", Text::from("l3gateway").to_datum());
+        world.port(12, "gw", &[kind, ("options", gateway.to_datum())]);
+        assert_eq!((world.look("inner").0, world.look("gw").0), (Seen::Written, Seen::Written));
+        assert!(world.index.dirty.ports.contains("inner"));
+        world.plugs.clear();
+        assert_eq!(world.look("inner").0, Seen::Right);
+    }
+}

@@ -77,3 +77,75 @@ pub(super) fn watch(global: Option<&own::Global>) -> Map {
     }
     bfd
 }
+
+#[cfg(test)]
+mod tests {
+    use northflow_engine::Transaction;
+    use northflow_rules::schema::{Column, Database};
+
+    use super::super::tables;
+    use super::*;
+    use crate::change::{Edit, RowChange};
+
+    /// Chassis 1 to 3, of which 1 and 2 are a group with these priorities, watched over by 3.
+    fn rows(priorities: [i64; 2]) -> Replica {
+        let mut replica = Replica::new(tables::SOUTHBOUND);
+        let mut insert = |table: &str, uuid, columns: Vec<(&str, northflow_rules::ovsdb::Datum)>| {
+            let columns = columns.into_iter().map(|(name, datum)| (name.into(), datum)).collect();
+            let (database, edit) = (Database::Southbound, Edit::Insert(columns));
+            let change = RowChange { database, table: table.into(), uuid: Uuid(uuid), edit };
+            replica.apply(&change, &mut Transaction::new()).unwrap();
+        };
+        for chassis in 1..=3 {
+            insert("Chassis", chassis, vec![("name", Text::from(format!("c{chassis}")).to_datum())]);
+        }
+        for (nth, priority) in (1..).zip(priorities) {
+            let chassis = Some(Uuid(nth)).to_datum();
+            insert("HA_Chassis", 10 + nth, vec![("chassis", chassis), ("priority", priority.to_datum())]);
+        }
+        let members = vec![Uuid(11), Uuid(12)].to_datum();
+        insert(
+            "HA_Chassis_Group",
+            20,
+            vec![("ha_chassis", members), ("ref_chassis", vec![Uuid(3)].to_datum())],
+        );
+        replica
+    }
+
+    fn active(rows: &Replica, own: u128, alive: &[&str]) -> bool {
+        let alive = alive.iter().map(|name| Text::from(*name)).collect();
+        is_active(rows, Uuid(20), Uuid(own), &alive)
+    }
+
+    #[test]
+    fn the_highest_that_is_alive_stands_in() {
+        let rows = rows([10, 20]);
+        assert!(!active(&rows, 1, &["c2", "c3"]) && active(&rows, 2, &["c1", "c3"]));
+        // The better one is gone, but not those that send.
+        assert!(active(&rows, 1, &["c3"]));
+        // Who hears of nobody is alone.
+        assert!(!active(&rows, 1, &[]) && !active(&rows, 2, &[]));
+        assert!(!active(&rows, 3, &["c1", "c2"]));
+    }
+
+    #[test]
+    fn members_and_those_that_send_to_them_watch_each_other() {
+        let rows = rows([1, 2]);
+        let names = |own| watched(&rows, Uuid(own)).iter().map(|name| name.to_string()).collect::<Vec<_>>();
+        assert_eq!(names(1), ["c1", "c2", "c3"]);
+        assert_eq!(names(3), ["c1", "c2"]);
+        assert_eq!(names(4), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_watch_is_set_up_by_the_network() {
+        let mut global = own::Global::default();
+        global.options.insert("bfd-min-rx", Text::from("500"));
+        let bfd = watch(Some(&global));
+        assert_eq!(
+            (bfd.text("enable"), bfd.text("min_rx"), bfd.text("check_tnl_key")),
+            ("true", "500", "true")
+        );
+        assert_eq!(watch(None).len(), 1);
+    }
+}
