@@ -42,6 +42,7 @@ pub fn trials() -> Vec<Trial> {
         ("aging", aging::aging),
         ("controller_alone", controller::alone),
         ("controller_trace", controller::trace),
+        ("controller_handed_over", controller::handed_over),
         ("controller_restart", controller::restart),
         ("controller_exit", controller::exit),
         ("verify", tools::verified),

@@ -123,39 +123,51 @@ impl Hypervisor {
     /// # Errors
     /// What a program said.
     pub fn look(&self) -> Result<(Facts, Bridge), String> {
-        let database = dump::of_remote(self.reference, &self.switch.database(), "Open_vSwitch")?;
-        let mut facts = Facts::new(&database, BRIDGE, &self.control(&["ct-zone-list"])?);
-        let features = self.switch.ofctl(&["meter-features"], BRIDGE, &[])?;
-        facts.meters = !features.contains("max_meter:0 ");
-        let names = Names {
-            groups: numbers(&self.control(&["group-table-list"])?),
-            meters: numbers(&self.control(&["meter-table-list"])?),
-            ..facts.names()
-        };
-        let text = self.switch.flows(BRIDGE)?;
-        let flows = text.lines().filter_map(|line| Flow::parse(line).transpose());
-        let flows = flows.collect::<Result<Vec<_>, _>>()?;
-        let groups = self.switch.ofctl(&["dump-groups"], BRIDGE, &[])?;
-        let meters = self.switch.ofctl(&["dump-meters"], BRIDGE, &[])?;
-        // Controllers keep groups and meters of flows that only other chassis want.
-        let is_used = |mark: &str, number: &u64| {
-            let uses = |flow: &Flow| {
-                let numbers = flow.actions.split(mark).skip(1);
-                let mut numbers = numbers.filter_map(|rest| rest.split([',', ')']).next());
-                numbers.any(|text| text == number.to_string())
-            };
-            flows.iter().any(uses)
-        };
-        let (mut groups_used, mut meters_used) = (names.groups.clone(), names.meters.clone());
-        groups_used.retain(|number, _| is_used("group:", number));
-        meters_used.retain(|number, _| is_used("meter:", number) || is_used("meter_id=", number));
-        let bridge = Bridge {
-            flows: flow::lines(&flows, &names),
-            groups: named(&groups, "group_id=", &groups_used),
-            meters: named(&meters.replace("bands=\n", "bands="), "meter=", &meters_used),
-        };
-        Ok((facts, bridge))
+        look(self.reference, &self.switch, |command| self.control(command))
     }
+}
+
+/// What a chassis knows by itself, and what its bridge holds; `control` asks its controller.
+///
+/// # Errors
+/// What a program said.
+pub fn look(
+    reference: &Reference,
+    switch: &Switch,
+    control: impl Fn(&[&str]) -> Result<String, String>,
+) -> Result<(Facts, Bridge), String> {
+    let database = dump::of_remote(reference, &switch.database(), "Open_vSwitch")?;
+    let mut facts = Facts::new(&database, BRIDGE, &control(&["ct-zone-list"])?);
+    let features = switch.ofctl(&["meter-features"], BRIDGE, &[])?;
+    facts.meters = !features.contains("max_meter:0 ");
+    let names = Names {
+        groups: numbers(&control(&["group-table-list"])?),
+        meters: numbers(&control(&["meter-table-list"])?),
+        ..facts.names()
+    };
+    let text = switch.flows(BRIDGE)?;
+    let flows = text.lines().filter_map(|line| Flow::parse(line).transpose());
+    let flows = flows.collect::<Result<Vec<_>, _>>()?;
+    let groups = switch.ofctl(&["dump-groups"], BRIDGE, &[])?;
+    let meters = switch.ofctl(&["dump-meters"], BRIDGE, &[])?;
+    // Controllers keep groups and meters of flows that only other chassis want.
+    let is_used = |mark: &str, number: &u64| {
+        let uses = |flow: &Flow| {
+            let numbers = flow.actions.split(mark).skip(1);
+            let mut numbers = numbers.filter_map(|rest| rest.split([',', ')']).next());
+            numbers.any(|text| text == number.to_string())
+        };
+        flows.iter().any(uses)
+    };
+    let (mut groups_used, mut meters_used) = (names.groups.clone(), names.meters.clone());
+    groups_used.retain(|number, _| is_used("group:", number));
+    meters_used.retain(|number, _| is_used("meter:", number) || is_used("meter_id=", number));
+    let bridge = Bridge {
+        flows: flow::lines(&flows, &names),
+        groups: named(&groups, "group_id=", &groups_used),
+        meters: named(&meters.replace("bands=\n", "bands="), "meter=", &meters_used),
+    };
+    Ok((facts, bridge))
 }
 
 /// What numbers stand for, from lines of names and numbers.

@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use libtest_mimic::Failed;
+use northflow_tests::bridge::flow::table_of;
+use northflow_tests::bridge::hypervisor::look;
+use northflow_tests::bridge::recording::Bridge;
+use northflow_tests::normalize::difference;
 use northflow_tests::reference::{Databases, Process, Reference};
 use northflow_tests::switch::Switch;
 
@@ -51,6 +55,23 @@ impl Host {
     fn appctl(&self, args: &[&str]) -> Result<String, String> {
         let control = self.switch.path("controller.ctl");
         self.reference.output("ovn-appctl", &[&["-T", "10", "-t", &control], args].concat())
+    }
+
+    /// Has ovn-controller take the place of ours, which goes as one that comes back.
+    fn hand_over(&mut self) -> Result<(), String> {
+        self.appctl(&["exit", "--restart"])?;
+        drop(self.controller.take());
+        let control = format!("--unixctl={}", self.switch.path("controller.ctl"));
+        let database = self.switch.database();
+        self.controller = Some(self.switch.spawn("ovn-controller", &["-vconsole:off", &control, &database])?);
+        until("ovn-controller answers", || {
+            Ok(self.appctl(&["connection-status"]).is_ok_and(|status| status.trim() == "connected"))
+        })
+    }
+
+    /// What the bridge holds, in comparable form.
+    fn look(&self) -> Result<Bridge, String> {
+        look(self.reference, &self.switch, |command| self.appctl(command)).map(|(_, bridge)| bridge)
     }
 
     /// Plugs an interface for a logical port.
@@ -178,6 +199,88 @@ pub fn trace(reference: &'static Reference) -> Result<(), Failed> {
     let far = "dl_dst=00:00:00:00:01:01,udp,nw_src=10.0.0.1,nw_dst=10.0.1.3,nw_ttl=64";
     assert_eq!(sent(far)?, [third]);
     Ok(())
+}
+
+/// Tables of lookups that the program does not fill yet.
+const LOOKUPS: &[u8] = &[66, 67, 68, 70, 71, 72, 73, 74, 75, 79];
+
+/// A network with a router, a gateway, translations, a load balancer, ACLs and a physical network, a line each.
+const ROUTED: &[&str] = &[
+    "ls-add s1 -- lsp-add s1 p1 -- lsp-add s1 p3 -- ls-add s2 -- lsp-add s2 p2 -- ls-add public",
+    "lsp-add public ln -- lsp-set-type ln localnet -- lsp-set-addresses ln unknown",
+    "lsp-set-options ln network_name=physnet",
+    "lr-add r -- lrp-add r r-s1 00:00:00:01:00:01 10.0.1.254/24",
+    "lrp-add r r-s2 00:00:00:01:00:02 10.0.2.254/24",
+    "lrp-add r r-public 00:00:00:01:00:03 172.16.0.1/24",
+    "lsp-add-router-port s1 s1-r r-s1 -- lsp-add-router-port s2 s2-r r-s2",
+    "lsp-add-router-port public public-r r-public -- lrp-set-gateway-chassis r-public c2 10",
+    "lr-nat-add r snat 172.16.0.1 10.0.0.0/16",
+    "lr-nat-add r dnat_and_snat 172.16.0.10 10.0.1.1 p1 00:00:00:01:00:04",
+    "lr-route-add r 0.0.0.0/0 172.16.0.254",
+    "lb-add lb 10.9.0.1:80 10.0.1.1:8080,10.0.2.1:8080 -- ls-lb-add s1 lb -- lr-lb-add r lb",
+    "pg-add g p1 p2 p3 -- meter-add m drop 10 pktps 5",
+    "qos-add s1 to-lport 100 ip4 rate=1000 burst=100",
+];
+
+/// What our controller put into the bridges of two chassis is what ovn-controller makes of them.
+pub fn handed_over(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let _northd = Daemon::ours(reference, &databases, "northd", &[])?;
+    for line in ROUTED {
+        databases.nbctl(&line.split(' ').collect::<Vec<_>>())?;
+    }
+    for (port, addresses) in [
+        ("p1", "00:00:00:00:01:01 10.0.1.1"),
+        ("p2", "00:00:00:00:02:01 10.0.2.1"),
+        ("p3", "00:00:00:00:01:03 10.0.1.3"),
+    ] {
+        databases.nbctl(&["lsp-set-addresses", port, addresses])?;
+    }
+    let matches = "outport == @g && ip4.src == {10.0.1.1, 10.0.1.3} && tcp.dst == {80, 443}";
+    databases.nbctl(&["--log", "--meter=m", "acl-add", "g", "to-lport", "1000", matches, "allow-related"])?;
+    let mut hosts = Vec::new();
+    for (name, ip) in [("c1", "127.0.0.1"), ("c2", "127.0.0.2")] {
+        let host = Host::start(reference, &databases, name, ip)?;
+        host.switch.add_bridge("br-phys")?;
+        let mapping = "external_ids:ovn-bridge-mappings=physnet:br-phys";
+        host.switch.vsctl(&["set", "Open_vSwitch", ".", mapping])?;
+        hosts.push(host);
+    }
+    for (host, interface, port) in [(0, "v1", "p1"), (0, "v3", "p3"), (1, "v2", "p2")] {
+        hosts[host].plug(interface, port)?;
+    }
+    for port in ["p1", "p2", "p3"] {
+        databases.nbctl(&["--timeout=30", "wait-until", "Logical_Switch_Port", port, "up=true"])?;
+    }
+    for host in &hosts {
+        let patch = ["get", "Interface", "patch-br-int-to-ln", "ofport"];
+        until("the physical network", || {
+            Ok(host.switch.vsctl(&patch).is_ok_and(|text| text.trim() != "[]"))
+        })?;
+    }
+    databases.nbctl(&["--timeout=30", "--wait=hv", "sync"])?;
+    let ours = hosts.iter().map(Host::look).collect::<Result<Vec<_>, _>>()?;
+    for host in &mut hosts {
+        host.hand_over()?;
+    }
+    databases.nbctl(&["--timeout=30", "--wait=hv", "sync"])?;
+    for host in &hosts {
+        host.appctl(&["recompute"])?;
+    }
+    databases.nbctl(&["--timeout=30", "--wait=hv", "sync"])?;
+    let compared = |lines: &[String]| -> Vec<String> {
+        let is_compared = |line: &&String| table_of(line).is_none_or(|table| !LOOKUPS.contains(&table));
+        lines.iter().filter(is_compared).cloned().collect()
+    };
+    let mut faults = Vec::new();
+    for (host, ours) in hosts.iter().zip(&ours) {
+        let theirs = host.look()?;
+        assert!(ours.flows.len() > 800 && !ours.groups.is_empty() && !ours.meters.is_empty(), "{ours:?}");
+        faults.extend(difference(&compared(&theirs.flows), &compared(&ours.flows)));
+        faults.extend(difference(&theirs.groups, &ours.groups));
+        faults.extend(difference(&theirs.meters, &ours.meters));
+    }
+    northflow_tests::trial::no_faults(faults)
 }
 
 /// A controller that is killed and comes back finds all as it should be and disturbs nothing.
