@@ -92,6 +92,8 @@ pub(super) struct Core {
     /// The settings when they were last looked at, and the numbers that zones may have.
     pub settings: Map,
     pub range: (u16, u16),
+    /// Whether tunnels are encrypted, and what the network sets of them.
+    pub tunnel_settings: Option<(bool, Map)>,
     pub has_bridge: bool,
     /// Whether zones that nobody wants have been looked for after the start.
     pub cleaned: bool,
@@ -139,6 +141,7 @@ impl Core {
             registration: None,
             settings: Map::new(),
             range: (1, u16::MAX),
+            tunnel_settings: None,
             has_bridge: false,
             cleaned: false,
             asked: 0,

@@ -215,9 +215,13 @@ impl Core {
                 self.asked = global.nb_cfg;
                 self.waiting.push(Waiter::NbCfg(global.nb_cfg), self.last.unwrap_or(0));
             }
-            // Encryption concerns all tunnels.
-            self.index.dirty.chassis.extend(self.index.chassis.keys().cloned());
-            self.dirty.switch = true;
+            // What is set there of tunnels concerns all of them.
+            let tunnels = global.map(|global| (global.ipsec, global.options.clone()));
+            if self.tunnel_settings != tunnels {
+                self.tunnel_settings = tunnels;
+                self.index.dirty.chassis.extend(self.index.chassis.keys().cloned());
+                self.dirty.switch = true;
+            }
         }
         if std::mem::take(&mut self.index.dirty.groups) {
             self.watched = self.me.map(|me| ha::watched(rows, me)).unwrap_or_default();
