@@ -264,7 +264,7 @@ fn row(columns: &[(Text, Datum)]) -> Value {
         .into()
 }
 
-pub(crate) fn operation(change: &RowChange) -> Value {
+fn operation(change: &RowChange) -> Value {
     let table = &*change.table;
     let condition = json!([["_uuid", "==", ["uuid", change.uuid.to_string()]]]);
     match &change.edit {

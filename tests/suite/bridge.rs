@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::Trial;
-use northflow_tests::bridge::judge::{compare, judge};
+use northflow_tests::bridge::judge::judge;
 use northflow_tests::bridge::player::Player;
 use northflow_tests::bridge::recording::Recording;
 use northflow_tests::trial::{no_faults, with_reference};
@@ -47,17 +47,12 @@ fn check(folder: &Path, file: PathBuf) -> Vec<Trial> {
                     format!("recorded with {}, found {}", recording.version, reference.version()).into()
                 );
             }
-            let found = Player::start(reference)?.replay(&recording)?;
-            let mut faults = Vec::new();
-            for (number, (recorded, found)) in recording.checks().zip(&found).enumerate() {
-                for (chassis, recorded) in &recorded.bridges {
-                    let found = found.bridges.get(chassis).ok_or("a chassis is missing")?;
-                    let differences = compare(recorded, found, &[]).into_iter();
-                    faults
-                        .extend(differences.map(|fault| format!("check {}, {chassis}: {fault}", number + 1)));
-                }
+            // Played anew: what chassis do by themselves meets the same northd.
+            let found = Player::start(reference)?.record(&std::fs::read_to_string(&file)?)?;
+            if found.checks().count() != recording.checks().count() {
+                return Err("the recording has other check points than the scenario".into());
             }
-            no_faults(faults)
+            no_faults(judge(&found)?)
         }),
     ]
 }

@@ -1,23 +1,15 @@
-//! Playing a scenario with chassis on the reference: from its text, to record it, or from its recording, to see
-//! whether the recording still holds.
-//!
-//! To record, all of the reference runs. A recording is played without its northd: the rows that this has made are
-//! those of the recording, so that flows have the same cookies, and what is judged is the controllers alone.
+//! Playing a scenario with chassis on the reference, all of which runs, and recording what it did.
 
 use std::collections::BTreeMap;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
 use northflow_connectors::change::Edit;
-use northflow_rules::ovsdb::Text;
-use northflow_rules::schema::{Column, Database};
-use serde_json::{Value, json};
+use northflow_rules::schema::Database;
 
 use super::hypervisor::Hypervisor;
 use super::recording::{Check, Item, Recording};
 use crate::dump::{self, Dump};
 use crate::normalize::is_default;
-use crate::player::{PINNED, name, operation, split};
+use crate::player::{PINNED, name, split};
 use crate::reference::{Databases, Process, Reference};
 
 /// Tables in which there is nothing for flows.
@@ -38,8 +30,6 @@ const COLUMNS_LEFT_OUT: &[(&str, &str)] = &[
     ("MAC_Binding", "timestamp"),
     ("FDB", "timestamp"),
 ];
-/// How long the reference may take to come to rest.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a check point is looked at before that.
 const LOOKS: usize = 12;
 
@@ -52,8 +42,6 @@ pub struct Player {
     northd: Option<Process>,
     databases: Databases,
     southbound: Dump,
-    /// The last `nb_cfg` that was asked for without a northd.
-    asked: i64,
 }
 
 impl Player {
@@ -64,7 +52,7 @@ impl Player {
     pub fn start(reference: &'static Reference) -> Result<Player, String> {
         let databases = reference.databases()?;
         let (chassis, southbound) = (Vec::new(), Dump::new());
-        Ok(Player { reference, chassis, northd: None, databases, southbound, asked: 0 })
+        Ok(Player { reference, chassis, northd: None, databases, southbound })
     }
 
     /// Plays a scenario's text and records it.
@@ -107,31 +95,6 @@ impl Player {
         Ok(recording)
     }
 
-    /// Plays a recording, and gives what chassis knew and bridges held at its check points.
-    ///
-    /// # Errors
-    /// What failed.
-    pub fn replay(mut self, recording: &Recording) -> Result<Vec<Check>, String> {
-        let mut checks = Vec::new();
-        let mut waiting = Vec::new();
-        for item in &recording.items {
-            match item {
-                Item::Line(words) => waiting.push(words),
-                Item::Check(check) => {
-                    // First what chassis said of themselves, so that they find it.
-                    let mut operations: Vec<Value> = vec![json!(Database::Southbound.name())];
-                    operations.extend(check.changes.iter().map(operation));
-                    self.transact(operations)?;
-                    for words in waiting.drain(..) {
-                        self.line(words)?;
-                    }
-                    checks.push(self.check()?);
-                }
-            }
-        }
-        Ok(checks)
-    }
-
     /// A line for a chassis.
     fn line(&mut self, words: &[String]) -> Result<(), String> {
         let Some((command, [name, args @ ..])) = words.split_first() else {
@@ -153,12 +116,6 @@ impl Player {
             _ => return Err(format!("{words:?} is no command here")),
         }
         Ok(())
-    }
-
-    fn transact(&self, operations: Vec<Value>) -> Result<(), String> {
-        let (remote, text) = (self.databases.remote("sb"), Value::from(operations).to_string());
-        let reply = self.reference.output("ovsdb-client", &["transact", &remote, &text])?;
-        if reply.contains("\"error\":\"") { Err(reply) } else { Ok(()) }
     }
 
     /// The southbound contents that matter.
@@ -204,52 +161,14 @@ impl Player {
 
     /// Lets everything follow that runs, and compute everything anew.
     fn follow(&mut self) -> Result<(), String> {
-        if self.northd.is_some() {
-            let socket = self.databases.path("northd.ctl");
-            self.databases.nbctl(&["--wait=hv", "sync"])?;
-            self.reference.output("ovn-appctl", &["-T", "10", "-t", &socket, "inc-engine/recompute"])?;
-            self.databases.nbctl(&["--wait=hv", "sync"])?;
-        } else {
-            self.sync()?;
-        }
+        let socket = self.databases.path("northd.ctl");
+        self.databases.nbctl(&["--wait=hv", "sync"])?;
+        self.reference.output("ovn-appctl", &["-T", "10", "-t", &socket, "inc-engine/recompute"])?;
+        self.databases.nbctl(&["--wait=hv", "sync"])?;
         for chassis in &self.chassis {
             chassis.control(&["recompute"])?;
         }
-        match self.northd {
-            Some(_) => self.databases.nbctl(&["--wait=hv", "sync"]).map(drop),
-            None => self.sync(),
-        }
-    }
-
-    /// Waits until all chassis have followed, where there is no northd.
-    fn sync(&mut self) -> Result<(), String> {
-        self.asked += 1;
-        let update =
-            json!({ "op": "update", "table": "SB_Global", "where": [], "row": { "nb_cfg": self.asked } });
-        self.transact(vec![json!(Database::Southbound.name()), update])?;
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let dump = dump::of_server(self.reference, &self.databases, Database::Southbound)?;
-            let reached: BTreeMap<Text, i64> = dump
-                .get("Chassis_Private")
-                .into_iter()
-                .flat_map(BTreeMap::values)
-                .filter_map(|row| {
-                    Some((
-                        Text::from_datum(row.get("name")?).ok()?,
-                        i64::from_datum(row.get("nb_cfg")?).ok()?,
-                    ))
-                })
-                .collect();
-            let has = |chassis: &Hypervisor| reached.get(chassis.name()) == Some(&self.asked);
-            if self.chassis.iter().all(has) {
-                return Ok(());
-            }
-            if Instant::now() > deadline {
-                return Err(format!("chassis have not followed within {PATIENCE:?}: {reached:?}"));
-            }
-            sleep(Duration::from_millis(10));
-        }
+        self.databases.nbctl(&["--wait=hv", "sync"]).map(drop)
     }
 }
 
