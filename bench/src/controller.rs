@@ -1,4 +1,4 @@
-//! One chassis of the network of [`heavy`](crate::heavy): northflow's controller and ovn-controller, each in a
+//! One chassis of the network of [`heavy`]: northflow's controller and ovn-controller, each in a
 //! world of its own that the same operations fill and the same northd follows.
 
 mod lab;

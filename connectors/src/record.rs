@@ -1,4 +1,4 @@
-//! `northflow record`: what happens in a pair of databases, written down as a [recording](crate::recording).
+//! `northflow record`: what happens in a pair of databases, written down as a [`crate::recording`].
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
