@@ -49,26 +49,7 @@ impl Chassis {
 pub fn chassis(reference: &'static Reference) -> Result<(), Failed> {
     let databases = world::databases(reference)?;
     let _ours = Daemon::ours(reference, &databases, "ours", &[])?;
-    databases.nbctl(&[
-        "ls-add",
-        "s",
-        "--",
-        "lsp-add",
-        "s",
-        "p1",
-        "--",
-        "lsp-add",
-        "s",
-        "p2",
-        "--",
-        "lsp-set-addresses",
-        "p1",
-        "00:00:00:00:00:01 10.0.0.1",
-        "--",
-        "lsp-set-addresses",
-        "p2",
-        "00:00:00:00:00:02 10.0.0.2",
-    ])?;
+    databases.nbctl(world::NETWORK)?;
     let mut hosts = Vec::new();
     for at in [1, 2] {
         let host = Chassis::start(reference, &databases, &format!("c{at}"), &format!("127.0.0.{at}"))?;

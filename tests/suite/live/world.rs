@@ -12,6 +12,28 @@ use northflow_tests::dump::{self, Dump};
 use northflow_tests::normalize::{self, Normal};
 use northflow_tests::reference::{Databases, Process, Reference};
 
+/// A switch with two ports.
+pub const NETWORK: &[&str] = &[
+    "ls-add",
+    "s",
+    "--",
+    "lsp-add",
+    "s",
+    "p1",
+    "--",
+    "lsp-add",
+    "s",
+    "p2",
+    "--",
+    "lsp-set-addresses",
+    "p1",
+    "00:00:00:00:00:01 10.0.0.1",
+    "--",
+    "lsp-set-addresses",
+    "p2",
+    "00:00:00:00:00:02 10.0.0.2",
+];
+
 /// How long anything may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
