@@ -26,9 +26,12 @@ pub struct Options {
     /// The northflow program; by default the one beside this one.
     #[arg(long, value_name = "FILE")]
     northflow: Option<PathBuf>,
-    /// Only changes whose name holds this.
-    #[arg(long, value_name = "TEXT")]
-    only: Option<String>,
+    /// Only changes whose name holds one of these. Some need others: what is deleted was added before.
+    #[arg(long, value_delimiter = ',', value_name = "TEXT,...")]
+    only: Vec<String>,
+    /// Only northflow: there are no ratios then.
+    #[arg(long)]
+    alone: bool,
     /// Write every figure to this file too, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -62,12 +65,13 @@ struct ChangeCost {
     samples: Vec<Cost>,
 }
 
-/// Both daemons in one network.
+/// The daemons in one network.
 #[derive(Clone, Debug, Serialize)]
 struct Size {
     size: String,
     northflow: Daemon,
-    reference: Daemon,
+    /// None if northflow ran alone.
+    reference: Option<Daemon>,
 }
 
 /// A whole run.
@@ -102,10 +106,8 @@ pub fn run(options: &Options, workloads: impl IntoIterator<Item = Workload>) -> 
     let mut failure = None;
     for mut workload in workloads {
         eprintln!("{} ...", workload.size);
-        if let Some(part) = &options.only {
-            workload.changes.retain(|change| change.name.contains(part.as_str()));
-        }
-        match size(reference, &northflow, &workload, run.rounds) {
+        workload.keep_only(&options.only);
+        match size(reference, &northflow, &workload, options) {
             Ok(size) => run.sizes.push(size),
             Err(error) => {
                 failure = Some(error);
@@ -125,15 +127,16 @@ pub fn run(options: &Options, workloads: impl IntoIterator<Item = Workload>) -> 
     failure.map_or(Ok(missed.is_empty() || !options.check), Err)
 }
 
-/// Measures both daemons in one network, each change on one and then on the other.
+/// Measures the daemons in one network, each change on one and then on the other.
 fn size(
     reference: &'static Reference,
     northflow: &Path,
     workload: &Workload,
-    rounds: usize,
+    options: &Options,
 ) -> Result<Size, Failure> {
+    let sides: &[Side] = if options.alone { &[Side::Northflow] } else { &[Side::Northflow, Side::Reference] };
     let mut labs = Vec::new();
-    for side in [Side::Northflow, Side::Reference] {
+    for side in sides.iter().copied() {
         let mut lab = Lab::new(reference, workload)?;
         let cold = lab.start(side, northflow, reference)?;
         let memory = memory(lab.pid()?)?;
@@ -145,7 +148,7 @@ fn size(
     }
     for change in &workload.changes {
         let mut samples = vec![Vec::new(); labs.len()];
-        for round in 0..rounds {
+        for round in 0..options.rounds.into() {
             for ((lab, _), samples) in labs.iter_mut().zip(&mut samples) {
                 let cost = lab.measure((change.make)(round));
                 samples.push(cost.map_err(|error| format!("{}: {error}", change.name))?);
@@ -160,10 +163,8 @@ fn size(
         daemon.rows_at_end = lab.row_counts()?;
     }
     let mut daemons = labs.into_iter().map(|(_, daemon)| daemon);
-    let (Some(northflow), Some(reference)) = (daemons.next(), daemons.next()) else {
-        return Err("a daemon was not measured".into());
-    };
-    Ok(Size { size: workload.size.clone(), northflow, reference })
+    let northflow = daemons.next().ok_or("no daemon was measured")?;
+    Ok(Size { size: workload.size.clone(), northflow, reference: daemons.next() })
 }
 
 fn summarise(change: &'static str, samples: Vec<Cost>) -> ChangeCost {

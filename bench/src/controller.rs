@@ -11,7 +11,7 @@ use northflow_tests::reference::Reference;
 use self::lab::{Lab, Side};
 use crate::lab::Cost;
 use crate::process::Memory;
-use crate::stats::{Summary, ratio};
+use crate::stats::{Summary, or_dash, ratio};
 use crate::{Failure, heavy};
 
 /// What a comparison of controllers is told.
@@ -30,9 +30,12 @@ pub struct Options {
     /// The northflow program; by default the one beside this one.
     #[arg(long, value_name = "FILE")]
     northflow: Option<PathBuf>,
-    /// Only changes whose name holds this.
-    #[arg(long, value_name = "TEXT")]
-    only: Option<String>,
+    /// Only changes whose name holds one of these. Some need others: what is deleted was added before.
+    #[arg(long, value_delimiter = ',', value_name = "TEXT,...")]
+    only: Vec<String>,
+    /// Only northflow: there are no ratios then.
+    #[arg(long)]
+    alone: bool,
 }
 
 /// What was measured of one controller.
@@ -44,7 +47,7 @@ struct Measured {
     changes: Vec<(&'static str, Summary, Summary)>,
 }
 
-/// Measures both controllers, each change on one and then on the other, and prints.
+/// Measures the controllers, each change on one and then on the other, and prints.
 ///
 /// # Errors
 /// When there is no reference or no northflow, or a daemon or server fails.
@@ -60,11 +63,10 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     let reference = Reference::get()?;
     let nodes = usize::from(options.nodes);
     let mut workload = options.shape.workload(nodes);
-    if let Some(part) = &options.only {
-        workload.changes.retain(|change| change.name.contains(part.as_str()));
-    }
+    workload.keep_only(&options.only);
+    let sides: &[Side] = if options.alone { &[Side::Northflow] } else { &[Side::Northflow, Side::Reference] };
     let mut labs = Vec::new();
-    for side in [Side::Northflow, Side::Reference] {
+    for side in sides.iter().copied() {
         eprintln!("{}: {side:?} ...", workload.size);
         let pods = usize::from(options.shape.pods);
         let mut lab = Lab::new(reference, &northflow, &workload, nodes, pods)?;
@@ -87,36 +89,48 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     }
     let at_end: Vec<usize> = labs.iter().map(|(lab, _)| lab.flows()).collect::<Result<_, _>>()?;
     let measured: Vec<Measured> = labs.into_iter().map(|(_, measured)| measured).collect();
-    let [ours, theirs] = &measured[..] else { return Err("a controller was not measured".into()) };
+    let (ours, theirs) = (&measured[0], measured.get(1));
     print!("{}", table(&workload.size, reference.version(), options.rounds, ours, theirs));
-    println!("flows at the end: {} / {}", at_end[0], at_end[1]);
+    let at_end: Vec<String> = at_end.iter().map(usize::to_string).collect();
+    println!("flows at the end: {}", at_end.join(" / "));
     Ok(true)
 }
 
+type Figure = fn(&Measured) -> f64;
+
 /// The figures as tables of Markdown.
-fn table(size: &str, version: &str, rounds: u16, ours: &Measured, theirs: &Measured) -> String {
+fn table(size: &str, version: &str, rounds: u16, ours: &Measured, theirs: Option<&Measured>) -> String {
     let mut lines = vec![
         format!("ovn-controller {version}, {rounds} rounds, medians (and quartiles)\n"),
         format!("| start, one chassis of {size} | northflow | ovn-controller | ratio |"),
         "|---|---|---|---|".to_owned(),
     ];
-    for (name, a, b) in [
-        ("CPU ms", ours.start.cpu_ms, theirs.start.cpu_ms),
-        ("wall ms", ours.start.wall_ms, theirs.start.wall_ms),
-        ("memory, MiB", ours.memory.now, theirs.memory.now),
-        ("memory, MiB, peak", ours.memory.peak, theirs.memory.peak),
-        ("flows", ours.flows as f64, theirs.flows as f64),
-    ] {
-        lines.push(format!("| {name} | {a:.0} | {b:.0} | {:.2} |", ratio(a, b)));
+    let start: [(&str, Figure); 5] = [
+        ("CPU ms", |measured| measured.start.cpu_ms),
+        ("wall ms", |measured| measured.start.wall_ms),
+        ("memory, MiB", |measured| measured.memory.now),
+        ("memory, MiB, peak", |measured| measured.memory.peak),
+        ("flows", |measured| measured.flows as f64),
+    ];
+    for (name, figure) in start {
+        let (a, b) = (figure(ours), theirs.map(figure));
+        let ratio = or_dash(b.map(|b| format!("{:.2}", ratio(a, b))));
+        lines.push(format!("| {name} | {a:.0} | {} | {ratio} |", or_dash(b.map(|b| format!("{b:.0}")))));
     }
     lines
         .push("\n| change | northflow, CPU ms | ovn-controller, CPU ms | ratio | wall ms, both |".to_owned());
     lines.push("|---|---|---|---|---|".to_owned());
     let cpu = |ms: Summary| format!("{:.2} ({:.2}-{:.2})", ms.median, ms.low, ms.high);
-    for ((name, a, wall), (_, b, other)) in ours.changes.iter().zip(&theirs.changes) {
-        let ratio = ratio(a.median, b.median);
-        let walls = format!("{:.1} / {:.1}", wall.median, other.median);
-        lines.push(format!("| {name} | {} | {} | {ratio:.3} | {walls} |", cpu(*a), cpu(*b)));
+    for (at, (name, a, wall)) in ours.changes.iter().enumerate() {
+        let other = theirs.and_then(|theirs| theirs.changes.get(at));
+        let ratio = or_dash(other.map(|(_, b, _)| format!("{:.3}", ratio(a.median, b.median))));
+        let other_wall = or_dash(other.map(|(_, _, wall)| format!("{:.1}", wall.median)));
+        let other = or_dash(other.map(|(_, b, _)| cpu(*b)));
+        lines.push(format!(
+            "| {name} | {} | {other} | {ratio} | {:.1} / {other_wall} |",
+            cpu(*a),
+            wall.median
+        ));
     }
     lines.join("\n") + "\n\n"
 }
@@ -131,11 +145,14 @@ mod tests {
         ours.changes.push(("port add", Summary::of([1.0]), Summary::of([2.0])));
         let mut theirs = ours.clone();
         theirs.changes[0].1 = Summary::of([4.0]);
-        let text = table("3 x 4", "26.03.1", 1, &ours, &theirs);
+        let text = table("3 x 4", "26.03.1", 1, &ours, Some(&theirs));
         assert!(
             text.contains("| port add | 1.00 (1.00-1.00) | 4.00 (4.00-4.00) | 0.250 | 2.0 / 2.0 |"),
             "{text}"
         );
         assert!(text.contains("| flows | 10 | 10 | 1.00 |"), "{text}");
+        let text = table("3 x 4", "26.03.1", 1, &ours, None);
+        assert!(text.contains("| port add | 1.00 (1.00-1.00) | - | - | 2.0 / - |"), "{text}");
+        assert!(text.contains("| flows | 10 | - | - |"), "{text}");
     }
 }

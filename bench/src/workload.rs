@@ -63,6 +63,14 @@ pub struct Workload {
     pub changes: Vec<Change>,
 }
 
+impl Workload {
+    /// Keeps the changes whose name holds one of `parts`; all if there are none.
+    pub fn keep_only(&mut self, parts: &[String]) {
+        let wanted = |change: &Change| parts.iter().any(|part| change.name.contains(part.as_str()));
+        self.changes.retain(|change| parts.is_empty() || wanted(change));
+    }
+}
+
 impl fmt::Debug for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Workload {:?}", self.size)
@@ -97,4 +105,27 @@ pub fn chassis(n: usize) -> Vec<Value> {
 pub fn southbound(count: usize) -> Vec<Value> {
     let global = json!({ "op": "insert", "table": "SB_Global", "row": {} });
     std::iter::once(global).chain((0..count).flat_map(chassis)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_kept_by_parts_of_their_names() {
+        let kept = |parts: &[&str]| {
+            let changes = ["port add", "port bound", "ACL add"];
+            let mut workload = Workload {
+                size: String::new(),
+                northbound: Box::new(|| Box::new(std::iter::empty())),
+                southbound: Vec::new(),
+                changes: changes.map(|name| Change::new(name, |_| Operations::default())).into(),
+            };
+            workload.keep_only(&parts.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>());
+            workload.changes.iter().map(|change| change.name).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&[]), ["port add", "port bound", "ACL add"]);
+        assert_eq!(kept(&["bound", "ACL"]), ["port bound", "ACL add"]);
+        assert_eq!(kept(&["router"]), [""; 0]);
+    }
 }

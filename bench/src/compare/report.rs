@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{Daemon, Run, Size};
-use crate::stats::{Summary, ratio};
+use crate::stats::{Summary, or_dash, ratio};
 
 /// Milliseconds of processor time that any change may take.
 const CHANGE_MS: f64 = 2.0;
@@ -44,9 +44,10 @@ fn write_tables(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out, "|---|---|---|---|---|")?;
     for size in &run.sizes {
         for (name, figure) in START {
-            let (ours, theirs) = (figure(&size.northflow), figure(&size.reference));
-            let (network, ratio) = (&size.size, ratio(ours, theirs));
-            writeln!(out, "| {name} | {network} | {ours:.0} | {theirs:.0} | {ratio:.2} |")?;
+            let (ours, theirs) = (figure(&size.northflow), size.reference.as_ref().map(figure));
+            let ratio = or_dash(theirs.map(|theirs| format!("{:.2}", ratio(ours, theirs))));
+            let theirs = or_dash(theirs.map(|theirs| format!("{theirs:.0}")));
+            writeln!(out, "| {name} | {} | {ours:.0} | {theirs} | {ratio} |", size.size)?;
         }
     }
     writeln!(out)?;
@@ -57,7 +58,8 @@ fn write_tables(out: &mut String, run: &Run) -> std::fmt::Result {
         writeln!(out, "| CPU, {} to {} | northflow | ovn-northd |", first.size, last.size)?;
         writeln!(out, "|---|---|---|")?;
         for (name, ours, theirs) in growth(first, last) {
-            writeln!(out, "| {name} | {ours:.2}x | {theirs:.2}x |")?;
+            let theirs = or_dash(theirs.map(|theirs| format!("{theirs:.2}x")));
+            writeln!(out, "| {name} | {ours:.2}x | {theirs} |")?;
         }
         writeln!(out)?;
     }
@@ -66,7 +68,10 @@ fn write_tables(out: &mut String, run: &Run) -> std::fmt::Result {
 
 fn write_changes(out: &mut String, size: &Size) -> std::fmt::Result {
     let cpu = |ms: Summary| format!("{:.2} ({:.2}-{:.2})", ms.median, ms.low, ms.high);
-    let pair = |a: Summary, b: Summary| format!("{:.0} / {:.0}", a.median, b.median);
+    let pair = |a: Summary, b: Option<Summary>, decimals: usize| {
+        let b = or_dash(b.map(|b| format!("{:.decimals$}", b.median)));
+        format!("{:.decimals$} / {b}", a.median)
+    };
     let network = &size.size;
     writeln!(
         out,
@@ -74,32 +79,37 @@ fn write_changes(out: &mut String, size: &Size) -> std::fmt::Result {
          | wall ms, both | SB rows | SB bytes |"
     )?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
-    for (ours, theirs) in size.northflow.changes.iter().zip(&size.reference.changes) {
+    for (at, ours) in size.northflow.changes.iter().enumerate() {
+        let theirs = size.reference.as_ref().and_then(|daemon| daemon.changes.get(at));
+        let ratio = theirs.map(|theirs| ratio(ours.cpu_ms.median, theirs.cpu_ms.median));
         writeln!(
             out,
-            "| {} | {} | {} | {:.3} | {:.1} / {:.1} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} |",
             ours.change,
             cpu(ours.cpu_ms),
-            cpu(theirs.cpu_ms),
-            ratio(ours.cpu_ms.median, theirs.cpu_ms.median),
-            ours.wall_ms.median,
-            theirs.wall_ms.median,
-            pair(ours.rows, theirs.rows),
-            pair(ours.bytes, theirs.bytes),
+            or_dash(theirs.map(|theirs| cpu(theirs.cpu_ms))),
+            or_dash(ratio.map(|ratio| format!("{ratio:.3}"))),
+            pair(ours.wall_ms, theirs.map(|theirs| theirs.wall_ms), 1),
+            pair(ours.rows, theirs.map(|theirs| theirs.rows), 0),
+            pair(ours.bytes, theirs.map(|theirs| theirs.bytes), 0),
         )?;
     }
     writeln!(out)
 }
 
 /// The growth of every change's processor time, ours and theirs.
-fn growth(first: &Size, last: &Size) -> Vec<(&'static str, f64, f64)> {
-    let of = |first: &Daemon, last: &Daemon| -> Vec<(&'static str, f64)> {
-        let pairs = first.changes.iter().zip(&last.changes);
-        pairs.map(|(a, b)| (a.change, ratio(b.cpu_ms.median, a.cpu_ms.median))).collect()
+fn growth(first: &Size, last: &Size) -> Vec<(&'static str, f64, Option<f64>)> {
+    let of = |first: &Daemon, last: &Daemon, at: usize| {
+        Some(ratio(last.changes.get(at)?.cpu_ms.median, first.changes.get(at)?.cpu_ms.median))
     };
-    let theirs = of(&first.reference, &last.reference);
-    let ours = of(&first.northflow, &last.northflow);
-    ours.into_iter().zip(theirs).map(|((name, ours), (_, theirs))| (name, ours, theirs)).collect()
+    let changes = first.northflow.changes.iter().enumerate();
+    changes
+        .filter_map(|(at, change)| {
+            let theirs = first.reference.as_ref().zip(last.reference.as_ref());
+            let ours = of(&first.northflow, &last.northflow, at)?;
+            Some((change.change, ours, theirs.and_then(|(first, last)| of(first, last, at))))
+        })
+        .collect()
 }
 
 /// The targets that the run misses, each in words.
@@ -107,16 +117,17 @@ pub(super) fn missed(run: &Run) -> Vec<String> {
     let mut missed = Vec::new();
     for size in &run.sizes {
         let network = size.size.clone();
-        let (ours, theirs) = (&size.northflow, &size.reference);
+        let ours = &size.northflow;
+        for change in ours.changes.iter().filter(|change| change.cpu_ms.median > CHANGE_MS) {
+            let (name, median) = (change.change, change.cpu_ms.median);
+            missed.push(format!("{network}: {name}: {median:.2} ms, at most {CHANGE_MS} wanted"));
+        }
+        let Some(theirs) = &size.reference else { continue };
         for (name, figure) in &START[..HELD_TO] {
             let (a, b) = (figure(ours), figure(theirs));
             if a > b {
                 missed.push(format!("{network}: start: {name}: {a:.0}, ovn-northd {b:.0}"));
             }
-        }
-        for change in ours.changes.iter().filter(|change| change.cpu_ms.median > CHANGE_MS) {
-            let (name, median) = (change.change, change.cpu_ms.median);
-            missed.push(format!("{network}: {name}: {median:.2} ms, at most {CHANGE_MS} wanted"));
         }
         missed.extend(differences(&network, "after the start", &ours.rows, &theirs.rows));
         missed.extend(differences(&network, "at the end", &ours.rows_at_end, &theirs.rows_at_end));
@@ -179,7 +190,7 @@ mod tests {
         let size = |size: &str, northflow| Size {
             size: size.to_owned(),
             northflow,
-            reference: daemon(100.0, 50.0, 7),
+            reference: Some(daemon(100.0, 50.0, 7)),
         };
         let sizes = vec![size("2 x 10", small), size("20 x 10", large)];
         Run { reference_version: "26.03.1".into(), rounds: 1, sizes }
@@ -202,5 +213,17 @@ mod tests {
         let text = table(&run(daemon(90.0, 1.0, 7), daemon(90.0, 1.4, 7)));
         assert_eq!(text.lines().filter(|line| line.starts_with("| port add")).count(), 3, "{text}");
         assert!(text.contains("| port add | 1.40x | 1.00x |"), "{text}");
+    }
+
+    #[test]
+    fn northflow_alone_has_no_ratios() {
+        let mut run = run(daemon(90.0, 1.0, 7), daemon(900.0, 2.5, 8));
+        run.sizes.iter_mut().for_each(|size| size.reference = None);
+        let text = table(&run);
+        assert!(text.contains("| CPU ms | 2 x 10 | 90 | - | - |"), "{text}");
+        assert!(text.contains("| port add | 1.00 (1.00-1.00) | - | - | 0.0 / - |"), "{text}");
+        assert!(text.contains("| port add | 2.50x | - |"), "{text}");
+        // What a change may take is no ratio.
+        assert_eq!(missed(&run).len(), 2);
     }
 }
