@@ -103,7 +103,7 @@ fn serve(program: &str, options: Options, mut daemon: daemon::Daemon) -> Result<
     })?;
     let engine = Engine::start(Config::default(), northflow_controller::program)?;
     let results = engine.results().clone();
-    let mut core = Core::new(engine, options.chassis, hostname(), options.switch_run);
+    let mut core = Core::new(engine, options.chassis, hostname(), options.switch_run, options.tls);
     core.switch.connect(options.database, None)?;
     let mut counters = Stats::default();
     MAIN.warn(MISSING);

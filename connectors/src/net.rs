@@ -6,6 +6,7 @@
 
 mod reconnect;
 mod remote;
+pub mod tls;
 mod worker;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use mio::{Poll, Waker};
 
 pub use self::remote::{Remote, RemoteError};
+use self::tls::Tls;
 use self::worker::{WAKER, Worker};
 
 /// How many commands may wait for the thread, which takes them at once.
@@ -133,6 +135,8 @@ pub struct Settings {
     pub probe: Option<Duration>,
     /// How many events may wait for the user, beside some held back in the thread.
     pub queue: usize,
+    /// How to connect to the peers of `ssl:`.
+    pub tls: Tls,
 }
 
 /// The user's end of a connection that takes commands `C` and tells its status `S`. Dropping the last
@@ -174,7 +178,7 @@ pub type Started<P> =
 /// Starts a connection's thread. Fails only if there is no remote or the system refuses a thread or a
 /// poll.
 pub fn start<P: Protocol>(protocol: P, settings: Settings) -> io::Result<Started<P>> {
-    let Settings { name, remotes, probe, queue } = settings;
+    let Settings { name, remotes, probe, queue, tls } = settings;
     if remotes.is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, RemoteError::Empty));
     }
@@ -192,6 +196,7 @@ pub fn start<P: Protocol>(protocol: P, settings: Settings) -> io::Result<Started
         protocol,
         remotes,
         probe,
+        tls,
     };
     let thread = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
     let thread = Mutex::new(Some(thread));

@@ -26,6 +26,7 @@ use self::core::Core;
 use self::feed::Feed;
 use self::side::Side;
 use self::stats::Stats;
+use crate::net::tls::Tls;
 use crate::ovsdb::client::{self, Event, Remote, RemoteError};
 use crate::process;
 use crate::process::args::{self, Parsed, Settings};
@@ -126,8 +127,9 @@ fn serve(program: &str, settings: &Settings, mut daemon: daemon::Daemon) -> Resu
     })?;
 
     let replica = Replica::new(INPUTS);
-    let (northbound, nb_events) = connect(Database::Northbound, &settings.nb_db, &dirs, &replica)?;
-    let (southbound, sb_events) = connect(Database::Southbound, &settings.sb_db, &dirs, &replica)?;
+    let tls = Tls::new(settings.tls.clone());
+    let (northbound, nb_events) = connect(Database::Northbound, &settings.nb_db, &dirs, &tls, &replica)?;
+    let (southbound, sb_events) = connect(Database::Southbound, &settings.sb_db, &dirs, &tls, &replica)?;
     let engine = Engine::start(config, northd::program)?;
     let results = engine.results().clone();
     let mut core = Core::new(engine, northbound, southbound, replica, settings.dry_run, stopwatch);
@@ -168,6 +170,7 @@ fn connect(
     database: Database,
     remotes: &str,
     dirs: &Dirs,
+    tls: &Tls,
     replica: &Replica,
 ) -> Result<(Side, Receiver<Event>), Failure> {
     let feed = Feed::new(database, replica);
@@ -183,6 +186,7 @@ fn connect(
         leader_only: true,
         probe_interval: None,
         queue: 1024,
+        tls: tls.clone(),
     };
     let (handle, events) = client::spawn(config)?;
     Ok((Side::new(database, handle, feed), events))

@@ -42,6 +42,7 @@ pub use self::meter::{Band, Meter, MeterUnit};
 use self::session::Session;
 pub use self::tunnel::TunnelOption;
 pub use self::wire::Malformed;
+use crate::net::tls::Tls;
 use crate::net::{self, Lost, Order, Protocol, Remote};
 
 /// What a connection is to do.
@@ -108,7 +109,8 @@ pub type Handle = net::Handle<Command, Status>;
 pub fn spawn(config: Config) -> io::Result<(Handle, Receiver<Event>)> {
     let Config { name, remote, probe_interval, learned_tables, tunnel_option, queue } = config;
     let session = Session::new(learned_tables, tunnel_option);
-    let settings = net::Settings { name, remotes: vec![remote], probe: probe_interval, queue };
+    let settings =
+        net::Settings { name, remotes: vec![remote], probe: probe_interval, queue, tls: Tls::default() };
     net::start(session, settings)
 }
 

@@ -16,11 +16,13 @@ use northflow_rules::northd::{INPUTS, OUTPUTS};
 use northflow_rules::ovsdb::{Datum, Text, Uuid};
 use northflow_rules::schema::Database;
 
+use crate::net::tls::Tls;
 use crate::ovsdb::client::replica::Row;
 use crate::ovsdb::client::{self, Command, Event, Handle, Layout, Remote, Replica, TableLayout, Tables};
 use crate::ovsdb::codec::{Columns, difference};
 use crate::ovsdb::file::{FileError, RowChange, Transaction, Writer};
 use crate::ovsdb::schema::DatabaseSchema;
+use crate::process::args;
 use crate::process::signals::Termination;
 use crate::recording;
 
@@ -44,6 +46,9 @@ struct Options {
     /// Record the tables too that only ovn-northd writes and does not read, logical flows above all.
     #[arg(long)]
     everything: bool,
+
+    #[command(flatten)]
+    tls: args::Tls,
 
     /// The recording, which must not exist.
     file: PathBuf,
@@ -87,6 +92,7 @@ impl Side {
         database: Database,
         remotes: Vec<Remote>,
         tables: Tables,
+        tls: &Tls,
     ) -> Result<(Side, Receiver<Event>), Failure> {
         let config = client::Config {
             name: database.name().into(),
@@ -98,6 +104,7 @@ impl Side {
             leader_only: false,
             probe_interval: None,
             queue: 1024,
+            tls: tls.clone(),
         };
         let (handle, events) = client::spawn(config)?;
         Ok((Side { database, handle, replica: Replica::default(), layout: None }, events))
@@ -207,9 +214,11 @@ fn record(options: Options) -> Result<(), Failure> {
         // A second signal finds the channel full, and the program ending.
         let _ = stop.try_send(());
     })?;
+    let tls = Tls::new(options.tls.settings()?);
     let but = if options.everything { Vec::new() } else { written_only() };
-    let (mut nb, nb_events) = Side::start(Database::Northbound, options.nb, Tables::AllBut(Vec::new()))?;
-    let (mut sb, sb_events) = Side::start(Database::Southbound, options.sb, Tables::AllBut(but))?;
+    let (mut nb, nb_events) =
+        Side::start(Database::Northbound, options.nb, Tables::AllBut(Vec::new()), &tls)?;
+    let (mut sb, sb_events) = Side::start(Database::Southbound, options.sb, Tables::AllBut(but), &tls)?;
     let mut log: Option<Log> = None;
     let result = loop {
         let due = log.as_ref().and_then(|log| log.due).map_or_else(never, at);

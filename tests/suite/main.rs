@@ -9,6 +9,8 @@
 //!
 //! - `ovsdb_client`: the client against real servers.
 //!
+//! - `tls`: the client against servers that want certificates.
+//!
 //! - `openflow`: the connection to a switch against a real one.
 //!
 //! - `walk`: random walks, against the reference.
@@ -28,6 +30,7 @@ mod net;
 mod openflow;
 mod ovsdb_client;
 mod scenario;
+mod tls;
 mod walk;
 
 use libtest_mimic::Arguments;
@@ -44,6 +47,7 @@ fn main() {
         openflow::trials(),
         ovsdb_client::trials(),
         scenario::trials(),
+        tls::trials(),
         walk::trials(),
     ];
     let trials = modules.into_iter().flatten().collect();

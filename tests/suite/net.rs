@@ -49,17 +49,23 @@ fn run(name: &str, configure: impl FnOnce(&mut Command)) -> String {
 /// An `ovsdb-server` with one database.
 pub struct Server {
     database: PathBuf,
+    options: Vec<String>,
     child: Option<Child>,
 }
 
 impl Server {
     /// With a database in one file.
     pub fn standalone(scratch: &Scratch, name: &str, schema: &str) -> Server {
+        Server::standalone_with(scratch, name, schema, Vec::new())
+    }
+
+    /// With a database in one file, and more options.
+    pub fn standalone_with(scratch: &Scratch, name: &str, schema: &str, options: Vec<String>) -> Server {
         let database = scratch.path(name);
         run("ovsdb-tool", |command| {
             command.arg("create").arg(&database).arg(write_schema(scratch, schema));
         });
-        Server::started(database)
+        Server::started(database, options)
     }
 
     /// The members of a cluster, all joined.
@@ -79,7 +85,7 @@ impl Server {
                         ]),
                     };
                 });
-                Server::started(database)
+                Server::started(database, Vec::new())
             })
             .collect();
         for server in &servers {
@@ -90,8 +96,8 @@ impl Server {
         servers
     }
 
-    fn started(database: PathBuf) -> Server {
-        let mut server = Server { database, child: None };
+    fn started(database: PathBuf, options: Vec<String>) -> Server {
+        let mut server = Server { database, options, child: None };
         server.start();
         server
     }
@@ -110,6 +116,7 @@ impl Server {
             .arg(format!("--remote=p{}", self.remote()))
             .arg(format!("--unixctl={}", self.database.with_extension("ctl").display()))
             .arg("-vconsole:off")
+            .args(&self.options)
             .arg(&self.database)
             .stdin(Stdio::null())
             .stdout(Stdio::null());

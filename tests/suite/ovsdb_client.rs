@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use libtest_mimic::Trial;
+use northflow_connectors::net::tls::Tls;
 use northflow_connectors::ovsdb::client::ops::Where;
 use northflow_connectors::ovsdb::client::{
     Command, Config, Event, Handle, Kind, Operations, Outcome, Remote, Replica, TableRequest, spawn,
@@ -39,7 +40,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// One column of each sort, and a table that its reader does not follow.
-const SCHEMA: &str = r#"{"name":"D","version":"1.0.0","tables":{
+pub const SCHEMA: &str = r#"{"name":"D","version":"1.0.0","tables":{
     "T":{"isRoot":true,"columns":{
         "name":{"type":"string"},
         "n":{"type":"integer"},
@@ -49,7 +50,7 @@ const SCHEMA: &str = r#"{"name":"D","version":"1.0.0","tables":{
         "weak":{"type":{"key":{"type":"uuid","refTable":"T","refType":"weak"},"min":0,"max":"unlimited"}}}},
     "Own":{"isRoot":true,"columns":{"n":{"type":"integer"}}}}}"#;
 
-const T: usize = 0;
+pub const T: usize = 0;
 const OWN: usize = 1;
 const COLUMNS: [&str; 6] = ["name", "n", "opt", "set", "map", "weak"];
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -57,11 +58,13 @@ const PATIENCE: Duration = Duration::from_secs(15);
 type Rows = BTreeMap<Uuid, Vec<Datum>>;
 
 /// A client, its replica, and what it has told.
-struct User {
+pub struct User {
     handle: Handle,
     events: Receiver<Event>,
     replica: Replica,
-    connected: bool,
+    pub connected: bool,
+    /// Why the last connection, or attempt to make one, has ended.
+    pub lost: String,
     locked: bool,
     sessions: usize,
     snapshots: usize,
@@ -73,6 +76,10 @@ struct User {
 
 impl User {
     fn new(remotes: Vec<Remote>, leader_only: bool) -> User {
+        User::with(remotes, leader_only, Tls::default())
+    }
+
+    pub fn with(remotes: Vec<Remote>, leader_only: bool, tls: Tls) -> User {
         let tables = [("T", &COLUMNS[..], Kind::Full), ("Own", &["n"], Kind::InitialOnly)];
         let (handle, events) = spawn(Config {
             name: "user".into(),
@@ -90,6 +97,7 @@ impl User {
             leader_only,
             probe_interval: None,
             queue: 64,
+            tls,
         })
         .unwrap();
         User {
@@ -97,6 +105,7 @@ impl User {
             events,
             replica: Replica::default(),
             connected: false,
+            lost: String::new(),
             locked: false,
             sessions: 0,
             snapshots: 0,
@@ -117,7 +126,10 @@ impl User {
                 self.connected = true;
                 self.sessions += 1;
             }
-            Event::Disconnected { .. } => self.connected = false,
+            Event::Disconnected { reason, .. } => {
+                self.connected = false;
+                self.lost = reason.to_string();
+            }
             Event::Snapshot { .. } => self.snapshots += 1,
             Event::Refetched(_) => self.refetched += 1,
             Event::Warning(_) => self.warnings += 1,
@@ -133,7 +145,7 @@ impl User {
     }
 
     /// Takes events until `done`.
-    fn until(&mut self, what: &str, mut done: impl FnMut(&User) -> bool) {
+    pub fn until(&mut self, what: &str, mut done: impl FnMut(&User) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !done(self) {
             match self.events.recv_deadline(deadline) {
@@ -150,7 +162,7 @@ impl User {
     }
 
     /// Sends a transaction until it has got through, and gives the outcome.
-    fn commit(&mut self, operations: &Operations) -> Outcome {
+    pub fn commit(&mut self, operations: &Operations) -> Outcome {
         loop {
             self.until("session", |user| user.connected);
             let id = self.transact(operations.clone());
@@ -162,7 +174,7 @@ impl User {
         }
     }
 
-    fn rows(&self, table: usize) -> Rows {
+    pub fn rows(&self, table: usize) -> Rows {
         self.replica.rows(table).map(|(uuid, row)| (uuid, row.to_vec())).collect()
     }
 }

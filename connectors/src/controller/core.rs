@@ -31,6 +31,7 @@ use super::tables;
 use super::told::Told;
 use super::tunnels::Tunnels;
 use super::zones::{Changes, Zones};
+use crate::net::tls::{self, Tls};
 use crate::openflow;
 use crate::ovsdb::client::Event;
 use crate::process::vlog::RateLimit;
@@ -67,6 +68,8 @@ pub(super) struct Core {
     pub engine: Engine,
     pub switch: Side,
     pub southbound: Side,
+    /// How to connect with TLS, and what the command line said of that.
+    pub tls: (Tls, tls::Settings),
     pub connection: Connection,
     pub index: Index,
     pub told: Told,
@@ -110,7 +113,14 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub fn new(engine: Engine, name: Option<String>, hostname: Text, switch_run: PathBuf) -> Core {
+    pub fn new(
+        engine: Engine,
+        name: Option<String>,
+        hostname: Text,
+        switch_run: PathBuf,
+        tls: tls::Settings,
+    ) -> Core {
+        let shared = Tls::new(tls.clone());
         let switch = Mirror::new(Database::Switch, &[], tables::SWITCH);
         let southbound = Mirror::new(Database::Southbound, northflow_controller::INPUTS, tables::SOUTHBOUND);
         Core {
@@ -118,8 +128,9 @@ impl Core {
             hostname,
             switch_run,
             engine,
-            switch: Side::new(Database::Switch.name(), switch),
-            southbound: Side::new(Database::Southbound.name(), southbound),
+            switch: Side::new(Database::Switch.name(), switch, shared.clone()),
+            southbound: Side::new(Database::Southbound.name(), southbound, shared.clone()),
+            tls: (shared, tls),
             connection: Connection::default(),
             index: Index::default(),
             told: Told::default(),

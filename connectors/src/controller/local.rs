@@ -9,6 +9,7 @@ use northflow_rules::chassis::{patch, tunnel};
 use northflow_rules::ovsdb::{Text, Uuid};
 use northflow_rules::schema::ovs;
 
+use crate::net::tls;
 use crate::replica::Replica;
 
 /// The contents of the chassis' own database, by what they are for.
@@ -84,6 +85,18 @@ impl<'a> Local<'a> {
             let [interface] = port.interfaces[..] else { return None };
             Some(Port { port, interface: replica.row(interface)? })
         })
+    }
+
+    /// How to connect with TLS: as the database says, and for the rest as was `given`.
+    pub fn tls(&self, given: &tls::Settings) -> tls::Settings {
+        let Some(row) = self.replica.rows::<ovs::Ssl>().next() else { return given.clone() };
+        let authority = match &*row.ca_cert {
+            "none" => tls::Authority::Anyone,
+            path if row.bootstrap_ca_cert => tls::Authority::Bootstrap(path.into()),
+            path => tls::Authority::File(path.into()),
+        };
+        let (private_key, certificate) = (Some((&*row.private_key).into()), Some((&*row.certificate).into()));
+        tls::Settings { private_key, certificate, authority, ..given.clone() }
     }
 
     /// Whether a port of that name exists on any bridge.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::net::{Remote, RemoteError};
+use crate::net::{Remote, RemoteError, tls};
 use crate::process::args::{self, ArgsError, LogSettings};
 use crate::process::daemon;
 use crate::process::dirs::Dirs;
@@ -42,12 +42,12 @@ struct Cli {
     /// Accepted and without effect
     #[arg(long)]
     enable_dummy_vif_plug: bool,
-    /// Certificate of the peer
-    #[arg(long, value_name = "FILE", help_heading = "PKI and SSL/TLS options (not yet supported)")]
-    peer_ca_cert: Option<String>,
+    /// More certificates to show to the peer
+    #[arg(long, value_name = "FILE", help_heading = "PKI and SSL/TLS options")]
+    peer_ca_cert: Option<PathBuf>,
     /// Where to put the certificate of the authority that the peer shows
-    #[arg(long, value_name = "FILE", help_heading = "PKI and SSL/TLS options (not yet supported)")]
-    bootstrap_ca_cert: Option<String>,
+    #[arg(long, value_name = "FILE", help_heading = "PKI and SSL/TLS options")]
+    bootstrap_ca_cert: Option<PathBuf>,
 
     #[command(flatten)]
     process: args::Process,
@@ -77,6 +77,8 @@ pub(super) struct Options {
     pub daemon: daemon::Options,
     /// How to log.
     pub log: LogSettings,
+    /// How to connect to servers of `ssl:`, unless the chassis' own database says it.
+    pub tls: tls::Settings,
 }
 
 /// Where Open vSwitch has its sockets, by `var`, which gives the value of an environment variable.
@@ -103,22 +105,27 @@ pub(super) fn parse(
         let (versions, own) = (args::version(program), env!("CARGO_PKG_VERSION"));
         return Ok(Parsed::Print(format!("{versions}\nOpenFlow versions 0x6:0x6\nnorthflow {own}\n")));
     }
-    for (option, value) in
-        [("--peer-ca-cert", &cli.peer_ca_cert), ("--bootstrap-ca-cert", &cli.bootstrap_ca_cert)]
-    {
-        if value.is_some() {
-            return Err(ArgsError::Tls(option.to_owned()));
-        }
-    }
     let switch_run = switch_run(&var);
     let database = match cli.database {
         Some(text) => remotes(&text, &switch_run)
             .map_err(|error| ArgsError::Other(format!("OVS-DATABASE \"{text}\": {error}")))?,
         None => vec![Remote::Unix(switch_run.join("db.sock"))],
     };
-    let (daemon, log) = cli.process.settings(program, dirs)?;
+    let (daemon, log, mut tls) = cli.process.settings(program, dirs)?;
+    tls.peer_authority = cli.peer_ca_cert;
+    if let Some(path) = cli.bootstrap_ca_cert {
+        tls.authority = tls::Authority::Bootstrap(path);
+    }
     let unixctl = cli.unixctl;
-    Ok(Parsed::Run(Box::new(Options { database, chassis: cli.chassis, switch_run, unixctl, daemon, log })))
+    Ok(Parsed::Run(Box::new(Options {
+        database,
+        chassis: cli.chassis,
+        switch_run,
+        unixctl,
+        daemon,
+        log,
+        tls,
+    })))
 }
 
 /// Connection methods with commas between; paths of sockets are relative to `run`, wherever the daemon goes.
@@ -156,8 +163,13 @@ mod tests {
     }
 
     #[test]
+    fn an_authority_can_be_learned() {
+        let tls = run(&["--ca-cert=a", "--bootstrap-ca-cert=/b"]).tls;
+        assert_eq!(tls.authority, tls::Authority::Bootstrap("/b".into()));
+    }
+
+    #[test]
     fn what_is_not_there_is_refused() {
-        assert!(matches!(read(&["--bootstrap-ca-cert=x"]), Err(ArgsError::Tls(_))));
         assert!(matches!(read(&["nowhere"]), Err(ArgsError::Other(_))));
         assert!(matches!(read(&["-V"]), Ok(Parsed::Print(text)) if text.starts_with("ovn-controller 26.03")));
     }

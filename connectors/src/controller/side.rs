@@ -7,6 +7,7 @@ use northflow_engine::Transaction;
 
 use super::mirror::{Mirror, Taken};
 use crate::net::Remote;
+use crate::net::tls::Tls;
 use crate::ovsdb::client::{self, Command, Event, Handle, Operations, Outcome};
 use crate::process::coverage;
 use crate::process::vlog::modules::OVSDB_CS;
@@ -24,6 +25,7 @@ pub(super) struct Side {
     pub mirror: Mirror,
     client: Option<(Handle, Receiver<Event>)>,
     remotes: Vec<Remote>,
+    tls: Tls,
     probe: Option<Duration>,
     /// Whether the contents are there.
     pub ready: bool,
@@ -48,12 +50,13 @@ pub(super) enum News {
 }
 
 impl Side {
-    pub fn new(name: &'static str, mirror: Mirror) -> Side {
+    pub fn new(name: &'static str, mirror: Mirror, tls: Tls) -> Side {
         Side {
             name,
             mirror,
             client: None,
             remotes: Vec::new(),
+            tls,
             probe: None,
             ready: false,
             connected: false,
@@ -83,6 +86,7 @@ impl Side {
             leader_only: false,
             probe_interval: probe,
             queue: 1024,
+            tls: self.tls.clone(),
         };
         self.client = Some(client::spawn(config)?);
         (self.remotes, self.probe) = (remotes, probe);

@@ -24,5 +24,6 @@ pub(super) const SWITCH: &[InputTable] = &[
     InputTable::of::<ovs::Port>("ovs.Port"),
     InputTable::of::<ovs::Interface>("ovs.Interface"),
     InputTable::of::<ovs::Datapath>("ovs.Datapath"),
+    InputTable::of::<ovs::Ssl>("ovs.SSL"),
     InputTable::of::<ovs::CollectorSet>("ovs.Flow_Sample_Collector_Set"),
 ];

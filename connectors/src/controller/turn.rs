@@ -145,6 +145,8 @@ impl Core {
         if let Some(me) = me {
             self.describe(me, &local, &mut rows);
         }
+        let (tls, given) = &self.tls;
+        tls.set(local.tls(given));
         let (remote, connection) = (remote(&local, &self.switch_run), connection(&local, &self.switch_run));
         self.told.tell(rows, &mut self.pending);
         self.connect(remote, connection);

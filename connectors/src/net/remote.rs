@@ -11,6 +11,8 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
+use super::tls::{Tls, TlsStream};
+
 /// One peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Remote {
@@ -19,6 +21,13 @@ pub enum Remote {
     /// `tcp:HOST:PORT`; a host name is looked up at every attempt, which may block the connection's
     /// thread for as long as the resolver takes.
     Tcp {
+        /// An address or a name, without brackets.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// `ssl:HOST:PORT`: the same, encrypted.
+    Ssl {
         /// An address or a name, without brackets.
         host: String,
         /// The port.
@@ -33,24 +42,22 @@ pub enum RemoteError {
     Empty,
     /// The method before the first colon is none of `unix`, `tcp` and `ssl`.
     UnknownMethod(String),
-    /// Not `tcp:HOST:PORT` with a port of 1 to 65535, nor `tcp:[IPV6]:PORT`.
+    /// Not `HOST:PORT` with a port of 1 to 65535, nor `[IPV6]:PORT`, behind `tcp:` or `ssl:`.
     BadAddress(String),
-    /// `ssl:` is not supported yet.
-    TlsUnsupported(String),
 }
 
 impl fmt::Display for RemoteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RemoteError::Empty => write!(f, "no remote given; use unix:PATH or tcp:HOST:PORT"),
+            RemoteError::Empty => write!(f, "no remote given; use unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT"),
             RemoteError::UnknownMethod(remote) => {
-                write!(f, "remote \"{remote}\": unknown method; use unix:PATH or tcp:HOST:PORT")
+                write!(
+                    f,
+                    "remote \"{remote}\": unknown method; use unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT"
+                )
             }
             RemoteError::BadAddress(remote) => {
                 write!(f, "remote \"{remote}\": expected HOST:PORT, an IPv6 address in brackets")
-            }
-            RemoteError::TlsUnsupported(remote) => {
-                write!(f, "remote \"{remote}\": ssl: is not yet supported; use unix:PATH or tcp:HOST:PORT")
             }
         }
     }
@@ -65,7 +72,7 @@ impl FromStr for Remote {
         let bad = || RemoteError::BadAddress(text.to_owned());
         match text.split_once(':') {
             Some(("unix", path)) if !path.is_empty() => Ok(Remote::Unix(path.into())),
-            Some(("tcp", address)) => {
+            Some((method @ ("tcp" | "ssl"), address)) => {
                 let (host, port) = address.rsplit_once(':').ok_or_else(bad)?;
                 let host = match host.strip_prefix('[') {
                     Some(inner) => inner
@@ -79,10 +86,9 @@ impl FromStr for Remote {
                 if host.is_empty() || port == 0 || bare_ipv6 {
                     return Err(bad());
                 }
-                Ok(Remote::Tcp { host: host.to_owned(), port })
+                let host = host.to_owned();
+                Ok(if method == "ssl" { Remote::Ssl { host, port } } else { Remote::Tcp { host, port } })
             }
-            // TLS goes here: a variant of `Remote` with the three files, and one of `Stream`.
-            Some(("ssl", _)) => Err(RemoteError::TlsUnsupported(text.to_owned())),
             _ if text.is_empty() => Err(RemoteError::Empty),
             _ => Err(RemoteError::UnknownMethod(text.to_owned())),
         }
@@ -93,9 +99,16 @@ impl fmt::Display for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Remote::Unix(path) => write!(f, "unix:{}", path.display()),
-            Remote::Tcp { host, port } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
-            Remote::Tcp { host, port } => write!(f, "tcp:{host}:{port}"),
+            Remote::Tcp { host, port } => address(f, "tcp", host, *port),
+            Remote::Ssl { host, port } => address(f, "ssl", host, *port),
         }
+    }
+}
+
+fn address(f: &mut fmt::Formatter<'_>, method: &str, host: &str, port: u16) -> fmt::Result {
+    match host.contains(':') {
+        true => write!(f, "{method}:[{host}]:{port}"),
+        false => write!(f, "{method}:{host}:{port}"),
     }
 }
 
@@ -113,29 +126,35 @@ impl Remote {
     /// Whether a silent connection must be probed: a local socket tells by itself when its peer
     /// is gone.
     pub fn needs_probes(&self) -> bool {
-        matches!(self, Remote::Tcp { .. })
+        !matches!(self, Remote::Unix(_))
     }
 
     /// Begins to connect; the stream becomes writable once it has succeeded or failed, and
     /// its `established` then tells which.
-    pub(super) fn connect(&self) -> io::Result<Stream> {
+    pub(super) fn connect(&self, tls: &Tls) -> io::Result<Stream> {
         match self {
             Remote::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
-            Remote::Tcp { host, port } => {
-                let mut last = None;
-                for address in addresses(host, *port)? {
-                    match TcpStream::connect(address) {
-                        Ok(stream) => {
-                            stream.set_nodelay(true)?;
-                            return Ok(Stream::Tcp(stream));
-                        }
-                        Err(error) => last = Some(error),
-                    }
-                }
-                Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "name has no address")))
+            Remote::Tcp { host, port } => tcp(host, *port).map(Stream::Tcp),
+            Remote::Ssl { host, port } => {
+                TlsStream::new(tls, host, || tcp(host, *port)).map(|stream| Stream::Tls(Box::new(stream)))
             }
         }
     }
+}
+
+/// Begins to connect to one of the addresses of a host.
+fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut last = None;
+    for address in addresses(host, port)? {
+        match TcpStream::connect(address) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "name has no address")))
 }
 
 fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
@@ -152,21 +171,34 @@ pub(super) enum Stream {
     Unix(UnixStream),
     /// To a TCP port.
     Tcp(TcpStream),
+    /// To a TCP port, encrypted.
+    Tls(Box<TlsStream>),
 }
 
 impl Stream {
     /// Whether the connection stands: `Ok(false)` while it is still being made, an error once it
     /// has failed.
-    pub(super) fn established(&self) -> io::Result<bool> {
+    pub(super) fn established(&mut self) -> io::Result<bool> {
         let (error, peer) = match self {
             Stream::Unix(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),
             Stream::Tcp(stream) => (stream.take_error()?, stream.peer_addr().map(drop)),
+            Stream::Tls(stream) => (stream.socket.take_error()?, stream.socket.peer_addr().map(drop)),
         };
         match (error, peer) {
             (Some(error), _) => Err(error),
-            (None, Ok(())) => Ok(true),
+            (None, Ok(())) => match self {
+                Stream::Unix(_) | Stream::Tcp(_) => Ok(true),
+                Stream::Tls(stream) => stream.established(),
+            },
             (None, Err(error)) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
             (None, Err(error)) => Err(error),
+        }
+    }
+
+    /// Says good-bye, to who expects it.
+    pub(super) fn farewell(&mut self) {
+        if let Stream::Tls(stream) = self {
+            stream.farewell();
         }
     }
 }
@@ -176,6 +208,7 @@ impl Read for Stream {
         match self {
             Stream::Unix(stream) => stream.read(buffer),
             Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Tls(stream) => stream.read(buffer),
         }
     }
 }
@@ -185,11 +218,15 @@ impl Write for Stream {
         match self {
             Stream::Unix(stream) => stream.write(buffer),
             Stream::Tcp(stream) => stream.write(buffer),
+            Stream::Tls(stream) => stream.write(buffer),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self {
+            Stream::Unix(_) | Stream::Tcp(_) => Ok(()),
+            Stream::Tls(stream) => stream.flush(),
+        }
     }
 }
 
@@ -198,6 +235,7 @@ impl Source for Stream {
         match self {
             Stream::Unix(stream) => stream.register(registry, token, interests),
             Stream::Tcp(stream) => stream.register(registry, token, interests),
+            Stream::Tls(stream) => stream.socket.register(registry, token, interests),
         }
     }
 
@@ -205,6 +243,7 @@ impl Source for Stream {
         match self {
             Stream::Unix(stream) => stream.reregister(registry, token, interests),
             Stream::Tcp(stream) => stream.reregister(registry, token, interests),
+            Stream::Tls(stream) => stream.socket.reregister(registry, token, interests),
         }
     }
 
@@ -212,6 +251,7 @@ impl Source for Stream {
         match self {
             Stream::Unix(stream) => stream.deregister(registry),
             Stream::Tcp(stream) => stream.deregister(registry),
+            Stream::Tls(stream) => stream.socket.deregister(registry),
         }
     }
 }
@@ -222,9 +262,13 @@ mod tests {
 
     #[test]
     fn remotes_round_trip() {
-        for text in
-            ["unix:/run/ovn/ovnnb_db.sock", "tcp:127.0.0.1:6641", "tcp:[::1]:6642", "tcp:db.example:6641"]
-        {
+        for text in [
+            "unix:/run/ovn/ovnnb_db.sock",
+            "tcp:127.0.0.1:6641",
+            "tcp:[::1]:6642",
+            "ssl:[::1]:1",
+            "ssl:db.example:6641",
+        ] {
             assert_eq!(text.parse::<Remote>().unwrap().to_string(), text);
         }
         let list = Remote::parse_list("tcp:10.0.0.1:6641, tcp:[fe80::1]:6641,unix:/x").unwrap();
@@ -239,7 +283,6 @@ mod tests {
         {
             assert_eq!(bad.parse::<Remote>(), Err(RemoteError::BadAddress(bad.into())), "{bad}");
         }
-        assert_eq!("ssl:h:1".parse::<Remote>(), Err(RemoteError::TlsUnsupported("ssl:h:1".into())));
         assert_eq!("udp:h:1".parse::<Remote>(), Err(RemoteError::UnknownMethod("udp:h:1".into())));
         assert_eq!("unix:".parse::<Remote>(), Err(RemoteError::UnknownMethod("unix:".into())));
         assert_eq!(Remote::parse_list(" , "), Err(RemoteError::Empty));

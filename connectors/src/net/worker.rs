@@ -9,6 +9,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::reconnect::{Action, Reconnect};
 use super::remote::{Remote, Stream};
+use super::tls::Tls;
 use super::{Lost, Order, Protocol};
 
 /// Wakes the thread when a command has been sent.
@@ -53,6 +54,7 @@ pub(super) struct Worker<P: Protocol> {
     pub(super) protocol: P,
     pub(super) remotes: Vec<Remote>,
     pub(super) probe: Option<Duration>,
+    pub(super) tls: Tls,
 }
 
 /// The thread's state while it runs.
@@ -148,7 +150,7 @@ impl<P: Protocol> Running<P> {
                 connection.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
             }
         }
-        let attempt = self.connection.as_ref().filter(|connection| !connection.established);
+        let attempt = self.connection.as_mut().filter(|connection| !connection.established);
         match attempt
             .filter(|connection| connection.writable)
             .map(|connection| connection.stream.established())
@@ -192,7 +194,7 @@ impl<P: Protocol> Running<P> {
         self.next_remote = (self.next_remote + 1) % self.worker.remotes.len();
         self.reconnect.connecting(now);
         self.worker.protocol.connecting(remote.clone());
-        let stream = remote.connect().and_then(|mut stream| {
+        let stream = remote.connect(&self.worker.tls).and_then(|mut stream| {
             let interests = Interest::READABLE | Interest::WRITABLE;
             self.worker.poll.registry().register(&mut stream, STREAM, interests)?;
             Ok(stream)
@@ -232,6 +234,7 @@ impl<P: Protocol> Running<P> {
             return;
         }
         if let Some(mut connection) = self.connection.take() {
+            connection.stream.farewell();
             // Dropping the stream closes it, and with that ends its registration.
             let _ = self.worker.poll.registry().deregister(&mut connection.stream);
         }
@@ -293,12 +296,19 @@ impl<P: Protocol> Running<P> {
                 }
             }
             if connection.written < out.len() || out.is_empty() {
-                return Ok(());
+                break;
             }
             out.clear();
             out.shrink_to(READ_TURN);
             connection.written = 0;
         }
+        // What is encrypted has left `output` before it has left us.
+        match connection.stream.flush() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => connection.writable = false,
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        Ok(())
     }
 
     fn deliver(&mut self) -> Flow {

@@ -18,7 +18,9 @@ use super::side::Side;
 use super::{Failure, commit, connect, held};
 use crate::change::{Edit, RowChange};
 use crate::memory::MemoryDatabase;
+use crate::net::tls::Tls;
 use crate::ovsdb::client::{Command, Event, Outcome};
+use crate::process::args;
 use crate::process::dirs::Dirs;
 use crate::replica::Replica;
 use crate::writer::Writer;
@@ -56,6 +58,9 @@ struct Options {
     /// How to print.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+
+    #[command(flatten)]
+    tls: args::Tls,
 }
 
 /// How differences are printed.
@@ -123,8 +128,9 @@ struct Verifier {
 impl Verifier {
     fn start(options: &Options, deadline: Instant) -> Result<Verifier, Failure> {
         let (dirs, replica) = (Dirs::from_env(), Replica::new(INPUTS));
-        let (nb, nb_events) = connect(Database::Northbound, &options.nb, &dirs, &replica)?;
-        let (sb, sb_events) = connect(Database::Southbound, &options.sb, &dirs, &replica)?;
+        let tls = Tls::new(options.tls.settings()?);
+        let (nb, nb_events) = connect(Database::Northbound, &options.nb, &dirs, &tls, &replica)?;
+        let (sb, sb_events) = connect(Database::Southbound, &options.sb, &dirs, &tls, &replica)?;
         let engine = Engine::start(Config::default(), northd::program)?;
         let writer = Writer::new(OUTPUTS, engine.output_names());
         let mut verifier = Verifier {

@@ -36,6 +36,7 @@ pub use self::ops::Operations;
 pub use self::replica::Replica;
 use self::session::Session;
 pub use self::transact::{OperationResult, Outcome, TransactionError};
+use crate::net::tls::Tls;
 use crate::net::{self, Lost, Order, Protocol};
 pub use crate::net::{Remote, RemoteError, Stopped};
 
@@ -64,6 +65,8 @@ pub struct Config {
     /// How many events may wait for the user, beside some held back in the thread. A full
     /// channel is looked at again every 5 ms: a few dozen keep a busy user busy.
     pub queue: usize,
+    /// How to connect to the servers of `ssl:`.
+    pub tls: Tls,
 }
 
 /// What the user can tell the client.
@@ -117,13 +120,14 @@ pub type Handle = net::Handle<Command, Status>;
 
 /// Starts a client. Fails only if there is no remote or the system refuses a thread or a poll.
 pub fn spawn(config: Config) -> io::Result<(Handle, Receiver<Event>)> {
-    let Config { name, mut remotes, shuffle, database, tables, leader_only, probe_interval, queue } = config;
+    let Config { name, mut remotes, shuffle, database, tables, leader_only, probe_interval, queue, tls } =
+        config;
     if shuffle {
         self::shuffle(&mut remotes);
     }
     let session = Session::new(database, tables, leader_only);
     let client = Client { session, framer: Framer::default() };
-    net::start(client, net::Settings { name, remotes, probe: probe_interval, queue })
+    net::start(client, net::Settings { name, remotes, probe: probe_interval, queue, tls })
 }
 
 /// What runs on the client's thread.

@@ -10,11 +10,12 @@ use std::fmt;
 
 use clap::error::{ContextKind, ErrorKind};
 
+use crate::net::tls;
 use crate::process::daemon;
 use crate::process::dirs::Dirs;
 use crate::process::vlog;
 use cli::Cli;
-pub(crate) use cli::Process;
+pub(crate) use cli::{Process, Tls};
 
 /// The release of OVN whose behaviour this program has.
 pub const OVN_VERSION: &str = "26.03.1";
@@ -60,6 +61,8 @@ pub struct Settings {
     pub daemon: daemon::Options,
     /// How to log.
     pub log: LogSettings,
+    /// How to connect to servers of `ssl:`.
+    pub tls: tls::Settings,
     /// What to log at WARN once the log is set up: options that were not taken as written.
     pub warnings: Vec<String>,
 }
@@ -120,8 +123,6 @@ pub enum ArgsError {
     UnexpectedArgument(String),
     /// An argument that is not of the kind the option takes: option, argument, what it takes.
     BadArgument(String, String, &'static str),
-    /// TLS is not supported yet: the option that asks for it. Use unix: or tcp: connections.
-    Tls(String),
     /// Log options that make no sense.
     Log(String),
     /// Options that contradict each other, or anything else.
@@ -141,9 +142,6 @@ impl fmt::Display for ArgsError {
             ArgsError::UnexpectedArgument(option) => write!(f, "option '{option}' doesn't allow an argument"),
             ArgsError::BadArgument(option, argument, kind) => {
                 write!(f, "argument '{argument}' of option '{option}' is not {kind}")
-            }
-            ArgsError::Tls(option) => {
-                write!(f, "{option}: SSL/TLS is not yet supported, use unix: or tcp: connections")
             }
             ArgsError::Log(text) | ArgsError::Other(text) => f.write_str(text),
         }
@@ -193,7 +191,7 @@ pub(crate) fn typed<C: clap::CommandFactory + clap::FromArgMatches>(
 }
 
 fn settings(cli: Cli, program: &str, dirs: &Dirs) -> Result<Settings, ArgsError> {
-    let (daemon, log) = cli.daemon.settings(program, dirs)?;
+    let (daemon, log, tls) = cli.daemon.settings(program, dirs)?;
     let mut warnings = Vec::new();
     let n_threads = cli.n_threads.as_deref().map_or(1, |text| threads(text, &mut warnings));
     if !cli.ignored.is_empty() {
@@ -202,11 +200,6 @@ fn settings(cli: Cli, program: &str, dirs: &Dirs) -> Result<Settings, ArgsError>
     let given = |db: Option<String>| db.filter(|db| !db.is_empty());
     let nb_db = given(cli.ovnnb_db).unwrap_or_else(|| dirs.nb_db.clone());
     let sb_db = given(cli.ovnsb_db).unwrap_or_else(|| dirs.sb_db.clone());
-    for (option, db) in [("--ovnnb-db", &nb_db), ("--ovnsb-db", &sb_db)] {
-        if db.split(',').any(|remote| remote.starts_with("ssl:") || remote.starts_with("pssl:")) {
-            return Err(ArgsError::Tls(format!("{option}={db}")));
-        }
-    }
     Ok(Settings {
         nb_db,
         sb_db,
@@ -217,23 +210,21 @@ fn settings(cli: Cli, program: &str, dirs: &Dirs) -> Result<Settings, ArgsError>
         unixctl: cli.unixctl,
         daemon,
         log,
+        tls,
         warnings,
     })
 }
 
 impl Process {
-    /// How the daemon called `program` is to run and to log.
+    /// How the daemon called `program` is to run, to log and to connect.
     ///
     /// # Errors
-    /// TLS options.
+    /// TLS options of which nothing is known.
     pub(crate) fn settings(
         self,
         program: &str,
         dirs: &Dirs,
-    ) -> Result<(daemon::Options, LogSettings), ArgsError> {
-        if let Some(option) = self.tls.first_given() {
-            return Err(ArgsError::Tls(option.to_owned()));
-        }
+    ) -> Result<(daemon::Options, LogSettings, tls::Settings), ArgsError> {
         let daemon = daemon::Options {
             detach: self.detach,
             monitor: self.monitor,
@@ -248,7 +239,7 @@ impl Process {
             syslog_method: self.syslog_method,
             syslog_target: self.syslog_target,
         };
-        Ok((daemon, log))
+        Ok((daemon, log, self.tls.settings()?))
     }
 }
 

@@ -45,6 +45,18 @@ table! {
         other_config: Map = "other_config",
     }
 
+    /// How to connect to databases with TLS; the table has at most one row.
+    pub struct Ssl in Switch "SSL" {
+        /// File with the private key.
+        private_key: Text = "private_key",
+        /// File with the certificate of that key.
+        certificate: Text = "certificate",
+        /// File with the certificate of the authority that signs those of peers.
+        ca_cert: Text = "ca_cert",
+        /// Whether to believe the first peer and put its authority into that file.
+        bootstrap_ca_cert: bool = "bootstrap_ca_cert",
+    }
+
     /// A port of a bridge: one interface, or several that are bonded.
     pub struct Port in Switch "Port" {
         /// Its name, unique.
@@ -98,6 +110,7 @@ mod tests {
             TableInfo::of::<Port>(),
             TableInfo::of::<Interface>(),
             TableInfo::of::<Datapath>(),
+            TableInfo::of::<Ssl>(),
             TableInfo::of::<CollectorSet>(),
         ] {
             assert_eq!(faults(info), Vec::<String>::new());

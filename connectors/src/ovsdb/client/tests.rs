@@ -45,6 +45,7 @@ fn config(remotes: Vec<Remote>, probe: Duration, queue: usize) -> Config {
         leader_only: false,
         probe_interval: Some(probe),
         queue,
+        tls: Tls::default(),
     }
 }
 

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser};
 
+use super::ArgsError;
+use crate::net::tls;
+
 /// Everything that can be typed. `Option<Option<T>>` is an option whose argument may be left out.
 #[derive(Debug, Parser)]
 #[command(
@@ -116,26 +119,26 @@ pub(crate) struct Process {
     pub tls: Tls,
 }
 
-/// TLS options: known, so that they can be refused by name.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "PKI and SSL/TLS options (not yet supported)")]
+/// How to connect to servers of `ssl:`.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "PKI and SSL/TLS options")]
 pub(crate) struct Tls {
     /// Private key
     #[arg(short = 'p', long, value_name = "FILE")]
-    private_key: Option<String>,
+    private_key: Option<PathBuf>,
     /// Certificate of the private key
     #[arg(short = 'c', long, value_name = "FILE")]
-    certificate: Option<String>,
-    /// Certificate of the authority that signs those of peers
+    certificate: Option<PathBuf>,
+    /// Certificate of the authority that signs those of peers; "none" accepts all peers
     #[arg(short = 'C', long, value_name = "FILE")]
-    ca_cert: Option<String>,
+    ca_cert: Option<PathBuf>,
     /// Range of protocols
     #[arg(long, value_name = "PROTOS")]
     ssl_protocols: Option<String>,
     /// Ciphers of TLSv1.2
     #[arg(long, value_name = "CIPHERS")]
     ssl_ciphers: Option<String>,
-    /// Cipher suites of TLSv1.3 and later
+    /// Cipher suites of TLSv1.3
     #[arg(long, value_name = "SUITES")]
     ssl_ciphersuites: Option<String>,
     /// Server name to ask for
@@ -144,18 +147,36 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// The first TLS option that was given.
-    pub fn first_given(&self) -> Option<&'static str> {
-        [
-            ("--private-key", &self.private_key),
-            ("--certificate", &self.certificate),
-            ("--ca-cert", &self.ca_cert),
-            ("--ssl-protocols", &self.ssl_protocols),
-            ("--ssl-ciphers", &self.ssl_ciphers),
-            ("--ssl-ciphersuites", &self.ssl_ciphersuites),
-            ("--ssl-server-name", &self.ssl_server_name),
-        ]
-        .into_iter()
-        .find_map(|(name, value)| value.as_ref().map(|_| name))
+    /// What the options come to. Files are named as seen from here, wherever the daemon goes.
+    ///
+    /// # Errors
+    /// Protocols or ciphers of which none is known.
+    pub(crate) fn settings(&self) -> Result<tls::Settings, ArgsError> {
+        let file = |path: &Option<PathBuf>| {
+            path.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+        };
+        let refused = |option: &'static str| move |error| ArgsError::Other(format!("{option}: {error}"));
+        let mut ciphers = tls::Ciphers::default();
+        if let Some(list) = &self.ssl_ciphers {
+            ciphers.restrict_tls12(list).map_err(refused("--ssl-ciphers"))?;
+        }
+        if let Some(list) = &self.ssl_ciphersuites {
+            ciphers.restrict_tls13(list).map_err(refused("--ssl-ciphersuites"))?;
+        }
+        Ok(tls::Settings {
+            private_key: file(&self.private_key),
+            certificate: file(&self.certificate),
+            authority: match &self.ca_cert {
+                Some(path) if path.as_os_str() == "none" => tls::Authority::Anyone,
+                path => file(path).map_or(tls::Authority::Unknown, tls::Authority::File),
+            },
+            peer_authority: None,
+            protocols: match &self.ssl_protocols {
+                Some(range) => range.parse().map_err(refused("--ssl-protocols"))?,
+                None => tls::Protocols::default(),
+            },
+            ciphers,
+            server_name: self.ssl_server_name.clone(),
+        })
     }
 }

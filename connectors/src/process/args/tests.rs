@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::net::tls::Authority;
 
 fn dirs() -> Dirs {
     Dirs::from_vars(|name| match name {
@@ -91,6 +92,16 @@ fn threads_and_workers() {
 }
 
 #[test]
+fn tls_files_are_named_from_where_the_daemon_was_started() {
+    let tls = settings(&["-p", "/k", "-c", "c.pem", "-C", "none", "--ssl-server-name=db"]).tls;
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(tls.private_key, Some(PathBuf::from("/k")));
+    assert_eq!((tls.certificate, tls.authority), (Some(here.join("c.pem")), Authority::Anyone));
+    assert_eq!(settings(&["-C", "/ca"]).tls.authority, Authority::File("/ca".into()));
+    assert_eq!((tls.server_name.as_deref(), settings(&[]).tls), (Some("db"), Default::default()));
+}
+
+#[test]
 fn refusals_in_the_words_of_getopt() {
     for (args, text) in [
         (&["--foo"][..], "unrecognized option '--foo'"),
@@ -99,12 +110,7 @@ fn refusals_in_the_words_of_getopt() {
         (&["--n-thr"], "option '--n-threads' requires an argument"),
         (&["--no"], "option '--no' is ambiguous; possibilities: '--no-self-confinement' '--no-chdir'"),
         (&["-x"], "invalid option -- 'x'"),
-        (&["--private-key=k"], "--private-key: SSL/TLS is not yet supported, use unix: or tcp: connections"),
-        (&["-C", "none"], "--ca-cert: SSL/TLS is not yet supported, use unix: or tcp: connections"),
-        (
-            &["-d", "ssl:h:1"],
-            "--ovnsb-db=ssl:h:1: SSL/TLS is not yet supported, use unix: or tcp: connections",
-        ),
+        (&["--ssl-protocols=SSLv3"], "--ssl-protocols: SSLv3: not recognized in SSL/TLS settings"),
         (&["--process=1"], "argument '1' of option '--process' is not less than --processes"),
         (&["--workers=0"], "argument '0' of option '--workers' is not a number in range"),
     ] {
