@@ -4,10 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::row::{Kind, delete, insert, map, mutate, set, update, uuid};
-use crate::workload::{self, Change, Operations, Transactions, Workload};
-
-/// Switches that share a transaction while a network is loaded.
-const BATCH: usize = 200;
+use crate::workload::{self, Change, Operations, Transactions, Workload, in_batches};
 
 /// Chassis that are there from the start.
 const CHASSIS: usize = 4;
@@ -61,10 +58,7 @@ fn northbound(switches: usize, ports: usize) -> Transactions {
         insert("Address_Set", Kind::AddressSet, 0, json!({ "name": SET, "addresses": addresses })),
         insert("Port_Group", Kind::PortGroup, 0, json!({ "name": format!("{SET}_ports"), "ports": members })),
     ];
-    let batches = (0..switches).step_by(BATCH).map(move |from| {
-        (from..switches.min(from + BATCH)).flat_map(|at| switch(at, ports)).collect::<Vec<_>>()
-    });
-    Box::new(batches.chain([sets]))
+    Box::new(in_batches(0..switches, move |at| switch(at, ports)).chain([sets]))
 }
 
 impl Shape {
@@ -139,25 +133,15 @@ pub fn global_option(round: usize) -> Operations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workload::tests::{check_changes, count, identifiers_are_distinct};
 
     #[test]
     fn a_network_has_every_port_in_its_switch() {
-        let transactions: Vec<Vec<Value>> = northbound(401, 3).collect();
-        assert_eq!(transactions.len(), 4);
-        let operations: Vec<&Value> = transactions.iter().flatten().collect();
-        let of = |table: &str| operations.iter().filter(|op| op["table"] == table).count();
+        let workload = Shape { ports: 3 }.workload(401);
+        assert_eq!((workload.northbound)().count(), 4);
+        let operations = identifiers_are_distinct(&workload);
+        let of = |table| count(&operations, table);
         assert_eq!((of("Logical_Switch"), of("Logical_Switch_Port")), (401, 1203));
-        let mut names: Vec<String> = operations.iter().map(|op| op["uuid"].to_string()).collect();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), operations.len(), "identifiers are distinct");
-    }
-
-    #[test]
-    fn every_change_but_the_bare_sync_does_something() {
-        for change in changes(20, 10) {
-            let nothing = (change.make)(3) == Operations::default();
-            assert_eq!(nothing, change.name == "nb_cfg only", "{change:?}");
-        }
+        check_changes(&workload);
     }
 }

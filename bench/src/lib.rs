@@ -7,11 +7,16 @@
 #![deny(missing_docs)]
 
 pub mod build;
+pub mod cluster;
+pub mod cluster_density;
 pub mod compare;
 pub mod controller;
+pub mod density_light;
 pub mod heavy;
 pub mod lab;
 pub mod layer2;
+pub mod multitenant;
+pub mod openstack;
 pub mod process;
 pub mod routers;
 pub mod row;

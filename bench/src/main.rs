@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use northflow_bench::{Failure, build, compare, controller, heavy, layer2, routers, switches};
+use northflow_bench::{
+    Failure, build, cluster_density, compare, controller, density_light, heavy, layer2, multitenant,
+    openstack, routers, switches,
+};
 
 /// Measures northflow, side by side with ovn-northd and ovn-controller.
 #[derive(Debug, Parser)]
@@ -63,7 +66,48 @@ enum Command {
         #[command(flatten)]
         options: compare::Options,
     },
-    /// One chassis of such nodes: northflow's controller and ovn-controller.
+    /// Nodes with many pods of one namespace and no services (ovn-heater's density-light).
+    DensityLight {
+        /// Numbers of nodes, smallest first; growth is from the first to the last.
+        #[arg(long, value_delimiter = ',', default_value = "20,120", value_name = "N,...", value_parser = size)]
+        sizes: Vec<usize>,
+        #[command(flatten)]
+        shape: density_light::Shape,
+        #[command(flatten)]
+        options: compare::Options,
+    },
+    /// Nodes with small namespaces, a load balancer each (ovn-heater's cluster-density).
+    ClusterDensity {
+        /// Numbers of nodes, smallest first; growth is from the first to the last.
+        #[arg(long, value_delimiter = ',', default_value = "20,120", value_name = "N,...", value_parser = size)]
+        sizes: Vec<usize>,
+        #[command(flatten)]
+        shape: cluster_density::Shape,
+        #[command(flatten)]
+        options: compare::Options,
+    },
+    /// Nodes with namespaces that policies keep apart (ovn-heater's np-multitenant).
+    #[command(name = "np-multitenant")]
+    Multitenant {
+        /// Numbers of nodes, smallest first; growth is from the first to the last.
+        #[arg(long, value_delimiter = ',', default_value = "20,120", value_name = "N,...", value_parser = size)]
+        sizes: Vec<usize>,
+        #[command(flatten)]
+        shape: multitenant::Shape,
+        #[command(flatten)]
+        options: compare::Options,
+    },
+    /// Projects of an OpenStack cloud: routers, floating addresses, addresses given out.
+    Openstack {
+        /// Numbers of projects, smallest first; growth is from the first to the last.
+        #[arg(long, value_delimiter = ',', default_value = "20,200", value_name = "N,...", value_parser = size)]
+        sizes: Vec<usize>,
+        #[command(flatten)]
+        shape: openstack::Shape,
+        #[command(flatten)]
+        options: compare::Options,
+    },
+    /// One chassis of the nodes of `heavy`: northflow's controller and ovn-controller.
     Controller(controller::Options),
     /// How long the workspace takes to build.
     Build(build::Options),
@@ -85,6 +129,18 @@ fn run(options: &Options) -> Result<bool, Failure> {
         }
         Command::Heavy { sizes, shape, options } => {
             compare::run(options, sizes.iter().map(|nodes| shape.workload(*nodes)))
+        }
+        Command::DensityLight { sizes, shape, options } => {
+            compare::run(options, sizes.iter().map(|nodes| shape.workload(*nodes)))
+        }
+        Command::ClusterDensity { sizes, shape, options } => {
+            compare::run(options, sizes.iter().map(|nodes| shape.workload(*nodes)))
+        }
+        Command::Multitenant { sizes, shape, options } => {
+            compare::run(options, sizes.iter().map(|nodes| shape.workload(*nodes)))
+        }
+        Command::Openstack { sizes, shape, options } => {
+            compare::run(options, sizes.iter().map(|projects| shape.workload(*projects)))
         }
         Command::Switches { sizes, shape, options } => {
             compare::run(options, sizes.iter().map(|switches| shape.workload(*switches)))

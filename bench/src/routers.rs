@@ -7,7 +7,7 @@
 //! ```
 
 mod change;
-mod network;
+pub(crate) mod network;
 
 use clap::Args;
 
@@ -53,5 +53,22 @@ pub fn routes(routes: usize) -> Workload {
         northbound: Box::new(move || network.northbound()),
         southbound: workload::southbound(CHASSIS),
         changes: change::routing(network),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::tests::{check_changes, count, identifiers_are_distinct};
+
+    #[test]
+    fn a_network_has_its_rows_once() {
+        let workload = Shape { ports: 3, routes: 20 }.workload(20);
+        let operations = identifiers_are_distinct(&workload);
+        let of = |table| count(&operations, table);
+        assert_eq!((of("Logical_Switch"), of("Logical_Router")), (21, 20));
+        assert_eq!((of("Logical_Switch_Port"), of("Logical_Router_Port")), (101, 40));
+        assert_eq!(of("Logical_Router_Static_Route"), 419);
+        check_changes(&workload);
     }
 }

@@ -35,3 +35,19 @@ impl Shape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::tests::{check_changes, count, identifiers_are_distinct};
+
+    #[test]
+    fn a_network_has_its_rows_once() {
+        let workload = Shape { ports: 3, acls: 4 }.workload(21);
+        let operations = identifiers_are_distinct(&workload);
+        let of = |table| count(&operations, table);
+        assert_eq!((of("Logical_Switch"), of("Logical_Switch_Port")), (21, 63));
+        assert_eq!((of("Port_Group"), of("ACL"), of("DNS"), of("DHCP_Options")), (12, 44, 3, 3));
+        check_changes(&workload);
+    }
+}

@@ -51,6 +51,20 @@ impl fmt::Debug for Change {
 /// The northbound transactions that make a network, one after the other.
 pub type Transactions = Box<dyn Iterator<Item = Vec<Value>>>;
 
+/// Parts of a network that share a transaction while it is loaded.
+const BATCH: usize = 200;
+
+/// Transactions that make a network of these parts, some of them in each.
+pub fn in_batches<T: 'static>(
+    mut parts: impl Iterator<Item = T> + 'static,
+    operations: impl Fn(T) -> Vec<Value> + 'static,
+) -> Transactions {
+    Box::new(std::iter::from_fn(move || {
+        let batch: Vec<Value> = parts.by_ref().take(BATCH).flat_map(&operations).collect();
+        (!batch.is_empty()).then_some(batch)
+    }))
+}
+
 /// A network and its changes.
 pub struct Workload {
     /// Its size in tables, such as `200 x 10`.
@@ -108,8 +122,40 @@ pub fn southbound(count: usize) -> Vec<Value> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// The operations of a workload's network, whose rows have identifiers of their own.
+    pub fn identifiers_are_distinct(workload: &Workload) -> Vec<Value> {
+        let operations: Vec<Value> = (workload.northbound)().flatten().collect();
+        let mut names: Vec<&str> = operations.iter().filter_map(|op| op["uuid"].as_str()).collect();
+        let rows = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), rows, "identifiers are distinct");
+        operations
+    }
+
+    /// How many rows of `table` are inserted.
+    pub fn count(operations: &[Value], table: &str) -> usize {
+        operations.iter().filter(|op| op["op"] == "insert" && op["table"] == table).count()
+    }
+
+    /// Every change but the bare sync does something.
+    pub fn check_changes(workload: &Workload) {
+        for change in &workload.changes {
+            let nothing = (change.make)(3) == Operations::default();
+            assert_eq!(nothing, change.name == "nb_cfg only", "{change:?}");
+        }
+    }
+
+    #[test]
+    fn batches_hold_all_parts_in_order() {
+        let parts = in_batches(0..BATCH + 1, |n| vec![json!(n)]);
+        let batches: Vec<Vec<Value>> = parts.collect();
+        assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [BATCH, 1]);
+        assert_eq!(batches[1], [json!(BATCH)]);
+    }
 
     #[test]
     fn changes_are_kept_by_parts_of_their_names() {

@@ -3,18 +3,21 @@
 use serde_json::{Value, json};
 
 use super::CHASSIS;
-use crate::row::{Kind, insert, map, set, uuid};
-use crate::workload::{self, Transactions, chassis_name};
+use crate::row::{Kind, insert, map, mutate, set, uuid};
+use crate::workload::{self, Transactions, chassis_name, in_batches};
 
 /// The number of the provider's switch; a tenant's switch and router have the tenant's.
 pub const PROVIDER: usize = 1 << 20;
 
-/// Ports that a switch's or a router's number leaves room for.
-const ROOM: usize = 256;
+/// Ports and routes that a tenant's number leaves room for.
+pub const ROOM: usize = 1 << 10;
+
+/// Addresses of a tenant's network.
+const ADDRESSES: usize = 1 << 12;
 
 /// Ports of a tenant's router and the switch ports they are behind.
-pub const INSIDE: usize = 200;
-pub const OUTSIDE: usize = 201;
+pub const INSIDE: usize = 1000;
+pub const OUTSIDE: usize = 1001;
 
 /// How many tenants with how many switch ports there are, and how many static routes the first has.
 #[derive(Clone, Copy, Debug)]
@@ -34,13 +37,14 @@ pub fn router_port_name(tenant: usize, at: usize) -> String {
     format!("r{tenant}p{at}")
 }
 
-fn mac(role: u8, n: usize) -> String {
+pub fn mac(role: u8, n: usize) -> String {
     format!("0a:{role:02x}:{:02x}:{:02x}:{:02x}:{:02x}", n >> 24 & 255, n >> 16 & 255, n >> 8 & 255, n & 255)
 }
 
-/// An address of a tenant's network.
+/// An address of a tenant's network, which is a /20.
 pub fn inside(tenant: usize, host: usize) -> String {
-    format!("10.{}.{}.{host}", tenant >> 8 & 255, tenant & 255)
+    let n = tenant * ADDRESSES + host;
+    format!("10.{}.{}.{}", n >> 16 & 255, n >> 8 & 255, n & 255)
 }
 
 /// The address of a tenant's router in the provider's network.
@@ -90,57 +94,58 @@ impl Network {
         rows.push(insert("Logical_Switch", Kind::Switch, tenant, row));
         rows.push(switch_side(tenant, INSIDE));
         rows.push(switch_side(tenant, OUTSIDE));
-        rows.push(router_port(tenant, INSIDE, &format!("{}/24", inside(tenant, 1)), json!({})));
+        rows.push(router_port(tenant, INSIDE, &format!("{}/20", inside(tenant, 1)), json!({})));
         let gateway = json!({ "name": format!("g{tenant}"), "priority": 1, "chassis_name": chassis_name(tenant % CHASSIS) });
         rows.push(insert("Gateway_Chassis", Kind::GatewayChassis, tenant, gateway));
         let gateway = json!({ "gateway_chassis": uuid(Kind::GatewayChassis, tenant) });
         rows.push(router_port(tenant, OUTSIDE, &format!("{}/12", outside(tenant)), gateway));
-        let numbers = tenant * ROOM..tenant * ROOM + routes;
-        rows.extend(numbers.clone().enumerate().map(|(n, number)| {
-            let prefix = format!("{}.{}.{}.0/24", 192 + (n >> 16), n >> 8 & 255, n & 255);
-            route(if tenant == 0 { PROVIDER + n } else { number }, &prefix, json!({}))
-        }));
-        let routes = numbers.enumerate().map(|(n, number)| if tenant == 0 { PROVIDER + n } else { number });
+        rows.extend((0..routes).map(|n| self.route(tenant, n)));
         let ports = set([INSIDE, OUTSIDE].map(|at| uuid(Kind::RouterPort, port(tenant, at))));
         let row = json!({ "name": format!("r{tenant}"), "ports": ports,
-            "static_routes": set(routes.map(|number| uuid(Kind::Route, number))) });
+            "static_routes": set((0..routes).map(|n| uuid(Kind::Route, self.route_number(tenant, n)))) });
         rows.push(insert("Logical_Router", Kind::Router, tenant, row));
         rows
     }
 
+    /// The number of a tenant's n-th route; the first tenant may have more than a number leaves room for.
+    fn route_number(self, tenant: usize, n: usize) -> usize {
+        if tenant == 0 { PROVIDER * ROOM + n } else { tenant * ROOM + n }
+    }
+
+    fn route(self, tenant: usize, n: usize) -> Value {
+        let prefix = format!("{}.{}.{}.0/24", 192 + (n >> 16), n >> 8 & 255, n & 255);
+        route(self.route_number(tenant, n), &prefix, json!({}))
+    }
+
     /// The transactions that make the network.
     pub fn northbound(self) -> Transactions {
-        let tenants = (0..self.routers)
-            .flat_map(move |tenant| self.tenant(tenant, if tenant == 0 { self.routes } else { 1 }));
-        let outside = (0..self.routers).map(|tenant| port(tenant, OUTSIDE)).chain([PROVIDER * ROOM]);
-        let localnet = json!({ "name": "localnet", "type": "localnet", "addresses": "unknown",
-            "options": map(&[("network_name", "physnet")]) });
-        let provider =
-            json!({ "name": "provider", "ports": set(outside.map(|port| uuid(Kind::Port, port))) });
-        let provider = [
-            workload::global(),
-            insert("Logical_Switch_Port", Kind::Port, PROVIDER * ROOM, localnet),
-            insert("Logical_Switch", Kind::Switch, PROVIDER, provider),
-        ];
-        Box::new(std::iter::once(tenants.chain(provider).collect()))
+        let tenants = in_batches(0..self.routers, move |tenant| {
+            let rows = self.tenant(tenant, usize::from(tenant > 0));
+            rows.into_iter().chain([behind_provider(tenant, "insert")]).collect()
+        });
+        let routes = in_batches(0..self.routes, move |n| {
+            let number = uuid(Kind::Route, self.route_number(0, n));
+            let router = uuid(Kind::Router, 0);
+            vec![self.route(0, n), mutate("Logical_Router", router, "static_routes", "insert", number)]
+        });
+        Box::new(std::iter::once(provider()).chain(tenants).chain(routes))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The operation by which the provider's switch takes in a tenant's router, or lets go of it.
+pub fn behind_provider(tenant: usize, mutator: &str) -> Value {
+    let row = uuid(Kind::Port, port(tenant, OUTSIDE));
+    mutate("Logical_Switch", uuid(Kind::Switch, PROVIDER), "ports", mutator, row)
+}
 
-    #[test]
-    fn a_network_has_its_rows_once() {
-        let operations: Vec<Value> =
-            Network { routers: 20, ports: 3, routes: 400 }.northbound().flatten().collect();
-        let of = |table: &str| operations.iter().filter(|op| op["table"] == table).count();
-        assert_eq!((of("Logical_Switch"), of("Logical_Router")), (21, 20));
-        assert_eq!((of("Logical_Switch_Port"), of("Logical_Router_Port")), (101, 40));
-        assert_eq!(of("Logical_Router_Static_Route"), 419);
-        let mut names: Vec<String> = operations.iter().map(|op| op["uuid"].to_string()).collect();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), operations.len(), "identifiers are distinct");
-    }
+/// What is there without any tenant.
+pub fn provider() -> Vec<Value> {
+    let localnet = json!({ "name": "localnet", "type": "localnet", "addresses": "unknown",
+        "options": map(&[("network_name", "physnet")]) });
+    let switch = json!({ "name": "provider", "ports": uuid(Kind::Port, PROVIDER * ROOM) });
+    vec![
+        workload::global(),
+        insert("Logical_Switch_Port", Kind::Port, PROVIDER * ROOM, localnet),
+        insert("Logical_Switch", Kind::Switch, PROVIDER, switch),
+    ]
 }

@@ -300,17 +300,3 @@ fn of_packets(network: Network) -> [Change; 7] {
         }),
     ]
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_change_but_the_bare_sync_does_something() {
-        let network = Network { switches: 20, ports: 3, acls: 4 };
-        for change in changes(network) {
-            let nothing = (change.make)(3) == Operations::default();
-            assert_eq!(nothing, change.name == "nb_cfg only", "{change:?}");
-        }
-    }
-}

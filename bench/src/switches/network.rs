@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::layer2::{port_name, port_number};
 use crate::row::{Kind, insert, map, set, uuid};
-use crate::workload::{self, Transactions};
+use crate::workload::{self, Transactions, in_batches};
 
 /// Switches of a tenant, which share a port group.
 pub const TENANT: usize = 2;
@@ -91,60 +91,49 @@ impl Network {
         rows
     }
 
-    fn shared(self, n: usize) -> Vec<Value> {
-        let record = |at: usize| (format!("host{at}.group{n}.test"), format!("10.0.{n}.{at}"));
-        let records: Vec<(String, String)> = (0..100).map(record).collect();
-        let records: Vec<(&str, &str)> = records.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-        vec![dhcp_options(n, n * SHARED), insert("DNS", Kind::Dns, n, json!({ "records": map(&records) }))]
+    /// What other rows refer to.
+    fn shared(self) -> Vec<Value> {
+        let band = json!({ "action": "drop", "rate": 100 });
+        let meter = json!({ "name": "slow", "unit": "pktps", "bands": uuid(Kind::MeterBand, 0) });
+        let mirror =
+            json!({ "name": "tap", "filter": "both", "sink": "10.254.0.1", "type": "gre", "index": 1 });
+        let once = [
+            workload::global(),
+            insert("Meter_Band", Kind::MeterBand, 0, band),
+            insert("Meter", Kind::Meter, 0, meter),
+            insert("Copp", Kind::Copp, 0, json!({ "name": "guard", "meters": map(&[("arp", "slow")]) })),
+            insert("Mirror", Kind::Mirror, 0, mirror),
+        ];
+        once.into_iter().chain((0..self.switches.div_ceil(SHARED)).flat_map(services)).collect()
     }
 
-    /// What is there once for all.
-    fn global(self) -> Vec<Value> {
+    /// The sets that have every port.
+    fn everyone(self) -> Vec<Value> {
         let all = (0..self.switches).flat_map(|switch| (0..self.ports).map(move |port| (switch, port)));
         let ips = all.map(|(switch, port)| {
             let addresses = addresses(switch, port);
             json!(addresses.rsplit(' ').next())
         });
-        let everyone = json!({ "name": "everyone", "addresses": set(ips) });
+        let addresses = json!({ "name": "everyone", "addresses": set(ips) });
         let members = self.members(0..self.switches);
-        let band = json!({ "action": "drop", "rate": 100 });
-        let meter = json!({ "name": "slow", "unit": "pktps", "bands": uuid(Kind::MeterBand, 0) });
-        let mirror =
-            json!({ "name": "tap", "filter": "both", "sink": "10.254.0.1", "type": "gre", "index": 1 });
         vec![
-            workload::global(),
-            insert("Address_Set", Kind::AddressSet, EVERYONE, everyone),
+            insert("Address_Set", Kind::AddressSet, EVERYONE, addresses),
             insert("Port_Group", Kind::PortGroup, EVERYONE, json!({ "name": "everybody", "ports": members })),
-            insert("Meter_Band", Kind::MeterBand, 0, band),
-            insert("Meter", Kind::Meter, 0, meter),
-            insert("Copp", Kind::Copp, 0, json!({ "name": "guard", "meters": map(&[("arp", "slow")]) })),
-            insert("Mirror", Kind::Mirror, 0, mirror),
         ]
     }
 
     /// The transactions that make the network.
     pub fn northbound(self) -> Transactions {
-        let shared = (0..self.switches.div_ceil(SHARED)).flat_map(move |n| self.shared(n));
-        let tenants = (0..self.tenants()).flat_map(move |tenant| self.tenant(tenant));
-        // One transaction: rows that nothing refers to yet would not stay.
-        Box::new(std::iter::once(shared.chain(tenants).chain(self.global()).collect()))
+        let tenants = in_batches(0..self.tenants(), move |tenant| self.tenant(tenant));
+        let first = std::iter::once(self.shared());
+        Box::new(first.chain(tenants).chain(std::iter::once_with(move || self.everyone())))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_network_has_its_rows_once() {
-        let operations: Vec<Value> =
-            Network { switches: 21, ports: 3, acls: 4 }.northbound().flatten().collect();
-        let of = |table: &str| operations.iter().filter(|op| op["table"] == table).count();
-        assert_eq!((of("Logical_Switch"), of("Logical_Switch_Port")), (21, 63));
-        assert_eq!((of("Port_Group"), of("ACL"), of("DNS"), of("DHCP_Options")), (12, 44, 3, 3));
-        let mut names: Vec<String> = operations.iter().map(|op| op["uuid"].to_string()).collect();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), operations.len(), "identifiers are distinct");
-    }
+/// DHCP options and DNS records, which several switches share.
+fn services(n: usize) -> [Value; 2] {
+    let record = |at: usize| (format!("host{at}.group{n}.test"), format!("10.0.{n}.{at}"));
+    let records: Vec<(String, String)> = (0..100).map(record).collect();
+    let records: Vec<(&str, &str)> = records.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    [dhcp_options(n, n * SHARED), insert("DNS", Kind::Dns, n, json!({ "records": map(&records) }))]
 }

@@ -1,15 +1,12 @@
-//! The rows of a cluster.
+//! The rows of a cluster's nodes, and of what lies between them.
 
 use serde_json::{Value, json};
 
-use crate::row::{Kind, insert, map, set, uuid};
-use crate::workload::{self, Transactions, chassis_name};
+use crate::row::{Kind, delete, insert, map, mutate, set, uuid};
+use crate::workload::{self, Transactions, chassis_name, in_batches};
 
-/// Pods that a node's numbers leave room for.
-const ROOM: usize = 256;
-
-/// Pods of a namespace.
-const NAMESPACE: usize = 20;
+/// Pods that a node's numbers leave room for, and addresses that its network has.
+const ROOM: usize = 1 << 12;
 
 /// The router in the middle, the switch that joins it to the gateway routers, the group of all services.
 pub const CLUSTER_ROUTER: usize = 0;
@@ -19,7 +16,9 @@ pub const SERVICES: usize = 0;
 /// A cluster.
 #[derive(Clone, Copy, Debug)]
 pub struct Cluster {
+    /// Its nodes; at most 4,096.
     pub nodes: usize,
+    /// The pods of all nodes together; they are dealt out in turn.
     pub pods: usize,
 }
 
@@ -51,12 +50,17 @@ pub fn gateway_router(node: usize) -> usize {
 
 /// The networks: pods in 10.0.0.0/8, the join switch in 100.64.0.0/16, outside in 172.16.0.0/16 and services in
 /// 172.128.0.0/9.
+fn node_ip(node: usize, host: usize) -> String {
+    let n = node * ROOM + host;
+    format!("10.{}.{}.{}", n >> 16 & 255, n >> 8 & 255, n & 255)
+}
+
 fn subnet(node: usize) -> String {
-    format!("10.{}.{}", node >> 8 & 255, node & 255)
+    node_ip(node, 0) + "/20"
 }
 
 pub fn pod_ip(node: usize, at: usize) -> String {
-    format!("{}.{}", subnet(node), at + 10)
+    node_ip(node, at + 10)
 }
 
 pub fn join_ip(node: usize) -> String {
@@ -104,12 +108,11 @@ pub fn route(number: usize, prefix: &str, nexthop: &str, policy: &str) -> Value 
     insert("Logical_Router_Static_Route", Kind::Route, number, row)
 }
 
-/// The operation that inserts a service of two backends.
-pub fn service(number: usize, backends: &str) -> Value {
+/// The operation that inserts a load balancer with pairs of a VIP and its backends.
+pub fn load_balancer(number: usize, name: &str, vips: &[(&str, &str)]) -> Value {
     let options =
         map(&[("reject", "true"), ("neighbor_responder", "none"), ("hairpin_snat_ip", "169.254.0.5")]);
-    let row = json!({ "name": format!("service-{number}"), "protocol": "tcp", "options": options,
-        "vips": map(&[(&vip(number), backends)]) });
+    let row = json!({ "name": name, "protocol": "tcp", "options": options, "vips": map(vips) });
     insert("Load_Balancer", Kind::LoadBalancer, number, row)
 }
 
@@ -123,16 +126,18 @@ pub struct Node {
 }
 
 impl Cluster {
-    /// How many services there are before any change.
-    pub fn services(self) -> usize {
-        self.nodes * self.pods / 2
+    /// Where the n-th pod is: a node, and its place there.
+    pub fn place(self, n: usize) -> (usize, usize) {
+        (n % self.nodes, n / self.nodes)
     }
 
-    /// The backends of service `n`: two pods of neighbouring nodes.
-    pub fn backends(self, n: usize) -> String {
-        let (node, at) = (n % self.nodes, n / self.nodes % self.pods);
-        let other = (node + 1) % self.nodes;
-        format!("{}:8080,{}:8080", pod_ip(node, at), pod_ip(other, (at + 1) % self.pods))
+    /// How many pods the fullest node has.
+    pub fn most(self) -> usize {
+        self.pods.div_ceil(self.nodes)
+    }
+
+    fn pods_of(self, node: usize) -> usize {
+        (self.pods + self.nodes - 1 - node) / self.nodes
     }
 
     /// A node with `pods` pods.
@@ -149,7 +154,7 @@ impl Cluster {
             "chassis_name": chassis_name(node) });
         rows.push(insert("Gateway_Chassis", Kind::GatewayChassis, node, gateway));
         let gateway = json!({ "gateway_chassis": uuid(Kind::GatewayChassis, node) });
-        let network = format!("{}.1/24", subnet(node));
+        let network = node_ip(node, 1) + "/20";
         rows.push(router_port(port(1, node), format!("rtos-{node}"), mac(2, node), network, gateway));
         // The gateway router and the join switch.
         rows.push(router_port_of_switch(port(2, node), format!("jtor-{node}"), format!("rtoj-{node}")));
@@ -166,8 +171,7 @@ impl Cluster {
         let row = json!({ "name": format!("ext-{node}"), "ports": ports });
         rows.push(insert("Logical_Switch", Kind::Switch, outside_switch(node), row));
         rows.extend(self.gateway_router(node, &group));
-        let from = format!("{}.0/24", subnet(node));
-        rows.push(route(3 * node + 2, &from, &join_ip(node), "src-ip"));
+        rows.push(route(3 * node + 2, &subnet(node), &join_ip(node), "src-ip"));
         Node {
             rows,
             cluster_ports: vec![uuid(Kind::RouterPort, port(1, node))],
@@ -177,7 +181,7 @@ impl Cluster {
     }
 
     fn gateway_router(self, node: usize, services: &Value) -> Vec<Value> {
-        let nat = json!({ "type": "snat", "external_ip": outside_ip(node), "logical_ip": format!("{}.0/24", subnet(node)) });
+        let nat = json!({ "type": "snat", "external_ip": outside_ip(node), "logical_ip": subnet(node) });
         let options = map(&[
             ("chassis", &chassis_name(node)),
             ("always_learn_from_arp_request", "false"),
@@ -200,67 +204,41 @@ impl Cluster {
         ]
     }
 
-    /// A namespace: pods, which may speak to each other and to nobody else.
-    fn namespace(self, n: usize, members: &[(usize, usize)]) -> Vec<Value> {
-        let (group, addresses) = (format!("ns{n}"), format!("ns{n}_pods"));
-        let acl = |number: usize, priority: u16, matches: String, action: &str| {
-            let row =
-                json!({ "direction": "to-lport", "priority": priority, "match": matches, "action": action });
-            insert("ACL", Kind::Acl, number, row)
-        };
-        let ports = set(members.iter().map(|(node, at)| uuid(Kind::Port, pod(*node, *at))));
-        let ips = set(members.iter().map(|(node, at)| json!(pod_ip(*node, *at))));
-        let acls = set([2 * n, 2 * n + 1].map(|acl| uuid(Kind::Acl, acl)));
-        vec![
-            acl(2 * n, 1001, format!("outport == @{group} && ip4.src == ${addresses}"), "allow-related"),
-            acl(2 * n + 1, 1000, format!("outport == @{group} && ip4"), "drop"),
-            insert("Address_Set", Kind::AddressSet, n, json!({ "name": addresses, "addresses": ips })),
-            insert("Port_Group", Kind::PortGroup, n, json!({ "name": group, "ports": ports, "acls": acls })),
-        ]
+    /// The transactions that make the cluster with these load balancers, numbered from 0 and all in the one group,
+    /// and with its namespaces, of each its rows.
+    pub fn northbound(self, load_balancers: Vec<Value>, namespaces: Vec<Vec<Value>>) -> Transactions {
+        let services = in_batches(load_balancers.into_iter().enumerate(), |(n, row)| {
+            let group = uuid(Kind::LoadBalancerGroup, SERVICES);
+            let member = uuid(Kind::LoadBalancer, n);
+            vec![row, mutate("Load_Balancer_Group", group, "load_balancer", "insert", member)]
+        });
+        let nodes = in_batches(0..self.nodes, move |node| {
+            let node = self.node(node, self.pods_of(node));
+            let taken = take_in(&node, "insert");
+            node.rows.into_iter().chain(taken).collect()
+        });
+        let namespaces = in_batches(namespaces.into_iter(), |rows| rows);
+        Box::new(std::iter::once(middle()).chain(services).chain(nodes).chain(namespaces))
     }
+}
 
-    /// How many namespaces there are.
-    pub fn namespaces(self) -> usize {
-        (self.nodes * self.pods).div_ceil(NAMESPACE)
-    }
-
-    /// The transactions that make the cluster.
-    pub fn northbound(self) -> Transactions {
-        let services = (0..self.services()).map(move |n| service(n, &self.backends(n)));
-        let members = set((0..self.services()).map(|n| uuid(Kind::LoadBalancer, n)));
-        let row = json!({ "name": "services", "load_balancer": members });
-        let group = insert("Load_Balancer_Group", Kind::LoadBalancerGroup, SERVICES, row);
-        let mut middle: Vec<Value> = services.chain([workload::global(), group]).collect();
-        let nodes: Vec<Node> = (0..self.nodes).map(|node| self.node(node, self.pods)).collect();
-        let all = |part: fn(&Node) -> &Vec<Value>| nodes.iter().flat_map(move |node| part(node).clone());
-        let (to_join, to_cluster) = (port(5, 0), port(5, 0));
-        middle.push(router_port_of_switch(to_join, "jtor".into(), "rtoj".into()));
-        middle.push(router_port(to_cluster, "rtoj".into(), mac(5, 0), "100.64.0.1/16".into(), json!({})));
-        // One transaction for what refers to each other.
-        middle.extend(all(|node| &node.rows));
-        let ports = set(all(|node| &node.join_ports).chain([uuid(Kind::Port, to_join)]));
-        middle.push(insert(
-            "Logical_Switch",
-            Kind::Switch,
-            JOIN_SWITCH,
-            json!({ "name": "join", "ports": ports }),
-        ));
-        let ports = set(all(|node| &node.cluster_ports).chain([uuid(Kind::RouterPort, to_cluster)]));
-        let routes = set(all(|node| &node.cluster_routes));
-        let row = json!({ "name": "cluster", "ports": ports, "static_routes": routes });
-        middle.push(insert("Logical_Router", Kind::Router, CLUSTER_ROUTER, row));
-        // A namespace spreads over the nodes.
-        let pods: Vec<(usize, usize)> =
-            (0..self.pods).flat_map(|at| (0..self.nodes).map(move |node| (node, at))).collect();
-        let namespaces = pods.chunks(NAMESPACE).enumerate().flat_map(|(n, pods)| self.namespace(n, pods));
-        let namespaces: Vec<Value> = namespaces.collect();
-        Box::new([middle, namespaces].into_iter())
-    }
+/// What is there without any node.
+fn middle() -> Vec<Value> {
+    let number = port(5, 0);
+    let join = json!({ "name": "join", "ports": uuid(Kind::Port, number) });
+    let router = json!({ "name": "cluster", "ports": uuid(Kind::RouterPort, number) });
+    vec![
+        workload::global(),
+        insert("Load_Balancer_Group", Kind::LoadBalancerGroup, SERVICES, json!({ "name": "services" })),
+        router_port_of_switch(number, "jtor".into(), "rtoj".into()),
+        router_port(number, "rtoj".into(), mac(5, 0), "100.64.0.1/16".into(), json!({})),
+        insert("Logical_Switch", Kind::Switch, JOIN_SWITCH, join),
+        insert("Logical_Router", Kind::Router, CLUSTER_ROUTER, router),
+    ]
 }
 
 /// Where what a node brings is taken in by the cluster router and the join switch.
 pub fn take_in(node: &Node, mutator: &str) -> Vec<Value> {
-    let mutate = crate::row::mutate;
     let router = uuid(Kind::Router, CLUSTER_ROUTER);
     let switch = uuid(Kind::Switch, JOIN_SWITCH);
     vec![
@@ -273,34 +251,35 @@ pub fn take_in(node: &Node, mutator: &str) -> Vec<Value> {
 /// What a node's going takes away besides [`take_in`]'s undoing.
 pub fn of_node(node: usize) -> Vec<Value> {
     vec![
-        crate::row::delete("Logical_Switch", uuid(Kind::Switch, node_switch(node))),
-        crate::row::delete("Logical_Switch", uuid(Kind::Switch, outside_switch(node))),
-        crate::row::delete("Logical_Router", uuid(Kind::Router, gateway_router(node))),
+        delete("Logical_Switch", uuid(Kind::Switch, node_switch(node))),
+        delete("Logical_Switch", uuid(Kind::Switch, outside_switch(node))),
+        delete("Logical_Router", uuid(Kind::Router, gateway_router(node))),
     ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workload::tests::count;
 
     #[test]
-    fn a_cluster_has_its_rows_once() {
+    fn pods_are_dealt_out_in_turn() {
         let cluster = Cluster { nodes: 3, pods: 10 };
-        let operations: Vec<Value> = cluster.northbound().flatten().collect();
-        let of = |table: &str| operations.iter().filter(|op| op["table"] == table).count();
+        let operations: Vec<Value> = cluster.northbound(Vec::new(), Vec::new()).flatten().collect();
+        let of = |table| count(&operations, table);
         assert_eq!((of("Logical_Switch"), of("Logical_Router")), (7, 4));
-        assert_eq!(of("Logical_Switch_Port"), 30 + 4 * 3 + 1);
-        assert_eq!((of("Load_Balancer"), of("Port_Group"), of("ACL")), (15, 2, 4));
-        let mut names: Vec<String> = operations.iter().map(|op| op["uuid"].to_string()).collect();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), operations.len(), "identifiers are distinct");
+        assert_eq!(of("Logical_Switch_Port"), 10 + 4 * 3 + 1);
+        let names: Vec<&str> = operations.iter().filter_map(|op| op["row"]["name"].as_str()).collect();
+        for n in 0..10 {
+            let (node, at) = cluster.place(n);
+            assert!(names.contains(&&*pod_name(node, at)));
+        }
     }
 
     #[test]
     fn addresses_are_distinct() {
         let mut addresses: Vec<String> =
-            (0..1000).flat_map(|n| [join_ip(n), outside_ip(n), pod_ip(n, 0)]).collect();
+            (0..1000).flat_map(|n| [join_ip(n), outside_ip(n), pod_ip(n, 0), pod_ip(n, 1000)]).collect();
         addresses.extend((0..20_000).map(vip));
         let count = addresses.len();
         addresses.sort();
