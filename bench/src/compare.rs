@@ -1,9 +1,11 @@
 //! northflow and ovn-northd side by side in the same networks.
 
+mod plot;
 mod report;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use northflow_tests::reference::Reference;
@@ -13,7 +15,7 @@ use crate::Failure;
 use crate::lab::{Cost, Lab, Side};
 use crate::process::{Memory, memory};
 use crate::stats::Summary;
-use crate::workload::Workload;
+use crate::workload::{Change, Workload};
 
 /// What every comparison is told.
 ///
@@ -35,6 +37,12 @@ pub struct Options {
     /// Write every figure to this file too, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Draw the start and every kind of change over the size of the network, into this file as SVG.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// How long a daemon may take to start or to follow a change. Where ovn-northd takes longer northflow goes on alone.
+    #[arg(long, default_value_t = 600, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=3000))]
+    patience: u16,
     /// Fail if a target is missed.
     #[arg(long)]
     check: bool,
@@ -45,13 +53,21 @@ pub struct Options {
 struct Daemon {
     /// From its start with an empty southbound database until it rested.
     cold: Cost,
-    /// After the start, and at the end of the run.
+    /// After the start.
     memory: Memory,
-    memory_at_end: Memory,
-    /// Rows of the southbound tables after the start and at the end.
+    /// Rows of the southbound tables after the start.
     rows: BTreeMap<String, usize>,
-    rows_at_end: BTreeMap<String, usize>,
     changes: Vec<ChangeCost>,
+    /// None if it was given up before.
+    at_end: Option<AtEnd>,
+}
+
+/// What there is after all changes.
+#[derive(Clone, Debug, Serialize)]
+struct AtEnd {
+    memory: Memory,
+    /// Rows of the southbound tables.
+    rows: BTreeMap<String, usize>,
 }
 
 /// What one kind of change cost, over all rounds.
@@ -72,6 +88,8 @@ struct Size {
     northflow: Daemon,
     /// None if northflow ran alone.
     reference: Option<Daemon>,
+    /// Why ovn-northd was not measured, or not to the end.
+    given_up: Option<String>,
 }
 
 /// A whole run.
@@ -116,9 +134,14 @@ pub fn run(options: &Options, workloads: impl IntoIterator<Item = Workload>) -> 
         }
     }
     print!("{}", report::table(&run));
+    let write = |path: &Path, text: String| {
+        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+    };
     if let Some(path) = &options.json {
-        std::fs::write(path, serde_json::to_string_pretty(&run)?)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+        write(path, serde_json::to_string_pretty(&run)?)?;
+    }
+    if let Some(path) = &options.svg {
+        write(path, plot::svg(&run)?)?;
     }
     let missed = report::missed(&run);
     for target in &missed {
@@ -134,37 +157,74 @@ fn size(
     workload: &Workload,
     options: &Options,
 ) -> Result<Size, Failure> {
-    let sides: &[Side] = if options.alone { &[Side::Northflow] } else { &[Side::Northflow, Side::Reference] };
-    let mut labs = Vec::new();
-    for side in sides.iter().copied() {
-        let mut lab = Lab::new(reference, workload)?;
-        let cold = lab.start(side, northflow, reference)?;
-        let memory = memory(lab.pid()?)?;
-        let rows = lab.row_counts()?;
-        let memory_at_end = memory;
-        let daemon =
-            Daemon { cold, memory, memory_at_end, rows_at_end: rows.clone(), rows, changes: Vec::new() };
-        labs.push((lab, daemon));
+    let start = |side| Subject::start(side, reference, northflow, workload, options);
+    let mut ours = start(Side::Northflow)?;
+    let mut given_up = None;
+    let mut theirs = None;
+    if !options.alone {
+        match start(Side::Reference) {
+            Ok(subject) => theirs = Some(subject),
+            Err(error) => given_up = Some(format!("start: {error}")),
+        }
     }
+    let mut unfinished = None;
     for change in &workload.changes {
-        let mut samples = vec![Vec::new(); labs.len()];
         for round in 0..options.rounds.into() {
-            for ((lab, _), samples) in labs.iter_mut().zip(&mut samples) {
-                let cost = lab.measure((change.make)(round));
-                samples.push(cost.map_err(|error| format!("{}: {error}", change.name))?);
+            ours.measure(change, round)?;
+            if let Some(Err(error)) = theirs.as_mut().map(|theirs| theirs.measure(change, round)) {
+                given_up = Some(error.to_string());
+                unfinished = theirs.take().map(|theirs| theirs.daemon);
             }
         }
-        for ((_, daemon), samples) in labs.iter_mut().zip(samples) {
-            daemon.changes.push(summarise(change.name, samples));
+        ours.summarise(change.name);
+        if let Some(theirs) = &mut theirs {
+            theirs.summarise(change.name);
         }
     }
-    for (lab, daemon) in &mut labs {
-        daemon.memory_at_end = memory(lab.pid()?)?;
-        daemon.rows_at_end = lab.row_counts()?;
+    let theirs = theirs.map(Subject::finish).transpose()?;
+    let size = workload.size.clone();
+    Ok(Size { size, northflow: ours.finish()?, reference: theirs.or(unfinished), given_up })
+}
+
+/// A daemon while it is measured.
+struct Subject {
+    lab: Lab,
+    daemon: Daemon,
+    samples: Vec<Cost>,
+}
+
+impl Subject {
+    fn start(
+        side: Side,
+        reference: &'static Reference,
+        northflow: &Path,
+        workload: &Workload,
+        options: &Options,
+    ) -> Result<Subject, Failure> {
+        let patience = Duration::from_secs(options.patience.into());
+        let mut lab = Lab::new(reference, workload, patience)?;
+        let cold = lab.start(side, northflow, reference)?;
+        let (memory, rows) = (memory(lab.pid()?)?, lab.row_counts()?);
+        let daemon = Daemon { cold, memory, rows, changes: Vec::new(), at_end: None };
+        Ok(Subject { lab, daemon, samples: Vec::new() })
     }
-    let mut daemons = labs.into_iter().map(|(_, daemon)| daemon);
-    let northflow = daemons.next().ok_or("no daemon was measured")?;
-    Ok(Size { size: workload.size.clone(), northflow, reference: daemons.next() })
+
+    fn measure(&mut self, change: &Change, round: usize) -> Result<(), Failure> {
+        let cost = self.lab.measure((change.make)(round));
+        self.samples.push(cost.map_err(|error| format!("{}: {error}", change.name))?);
+        Ok(())
+    }
+
+    /// What was measured since the last call was this kind of change.
+    fn summarise(&mut self, change: &'static str) {
+        let samples = std::mem::take(&mut self.samples);
+        self.daemon.changes.push(summarise(change, samples));
+    }
+
+    fn finish(mut self) -> Result<Daemon, Failure> {
+        self.daemon.at_end = Some(AtEnd { memory: memory(self.lab.pid()?)?, rows: self.lab.row_counts()? });
+        Ok(self.daemon)
+    }
 }
 
 fn summarise(change: &'static str, samples: Vec<Cost>) -> ChangeCost {

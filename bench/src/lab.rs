@@ -58,6 +58,7 @@ pub struct Lab {
     log: Log,
     tables: Vec<String>,
     nb_cfg: i64,
+    patience: Duration,
 }
 
 /// Where the files of a lab are; it goes with the lab.
@@ -142,11 +143,15 @@ fn rows_of(record: &Value) -> u64 {
 }
 
 impl Lab {
-    /// Databases that hold a network, and no daemon yet.
+    /// Databases that hold a network, and no daemon yet, which may take so long for anything.
     ///
     /// # Errors
     /// When a server does not start or refuses a row.
-    pub fn new(reference: &'static Reference, workload: &Workload) -> Result<Lab, Failure> {
+    pub fn new(
+        reference: &'static Reference,
+        workload: &Workload,
+        patience: Duration,
+    ) -> Result<Lab, Failure> {
         let folder = Folder::new()?;
         let servers = [folder.serve(reference, "nb")?, folder.serve(reference, "sb")?];
         let mut northbound = Rpc::connect(&folder.path("nb.sock"), "OVN_Northbound")?;
@@ -158,7 +163,9 @@ impl Lab {
         let mut log = Log { path: folder.path("sb.db"), offset: 0 };
         log.read()?;
         let tables = tables(reference)?;
-        Ok(Lab { daemon: None, northbound, southbound, _servers: servers, folder, log, tables, nb_cfg: 1 })
+        let daemon = None;
+        let _servers = servers;
+        Ok(Lab { daemon, northbound, southbound, _servers, folder, log, tables, nb_cfg: 1, patience })
     }
 
     /// Starts a daemon, `northflow` being the program's path, and measures until it rests.
@@ -216,7 +223,7 @@ impl Lab {
     fn await_sb_cfg(&mut self) -> Result<(), Failure> {
         let rows = [json!({ "sb_cfg": self.nb_cfg })];
         let wait = json!({ "op": "wait", "table": "NB_Global", "where": [], "columns": ["sb_cfg"],
-            "until": "==", "rows": rows, "timeout": 240_000 });
+            "until": "==", "rows": rows, "timeout": self.patience.as_millis() as u64 });
         let outcome = self.northbound.transact(&[wait]);
         outcome.map(drop).map_err(|error| format!("sb_cfg {}: {error}", self.nb_cfg).into())
     }

@@ -17,9 +17,8 @@ use clap::Args;
 
 use crate::workload::{self, Workload};
 
-/// Chassis for each project, and the least that there are.
-const CHASSIS_PER_PROJECT: usize = 1;
-const CHASSIS: usize = 3;
+/// The least chassis that there are; otherwise there is one for each project.
+const CHASSIS: usize = 6;
 
 /// The shape of such a network.
 #[derive(Clone, Copy, Debug, Args)]
@@ -35,7 +34,7 @@ pub struct Shape {
 impl Shape {
     /// A network of so many projects.
     pub fn workload(self, projects: usize) -> Workload {
-        let chassis = CHASSIS.max(projects * CHASSIS_PER_PROJECT);
+        let chassis = CHASSIS.max(projects);
         let cloud = network::Cloud {
             projects,
             instances: usize::from(self.instances),

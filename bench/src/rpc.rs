@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// How long a server may take to answer, which includes waiting for a daemon.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a server may take to answer. That includes waiting for a daemon, for which a `wait` has a limit of its own.
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// A connection to one database.
 #[derive(Debug)]

@@ -15,16 +15,16 @@ const GROWTH: f64 = 1.5;
 /// A growth by less than so many milliseconds is noise.
 const NOISE_MS: f64 = 0.25;
 
-type Figure = fn(&Daemon) -> f64;
+type Figure = fn(&Daemon) -> Option<f64>;
 
 const START: &[(&str, Figure)] = &[
-    ("CPU ms", |daemon| daemon.cold.cpu_ms),
-    ("memory, MiB", |daemon| daemon.memory.now),
-    ("memory, MiB, peak", |daemon| daemon.memory.peak),
-    ("memory, MiB, after all changes", |daemon| daemon.memory_at_end.now),
-    ("wall ms", |daemon| daemon.cold.wall_ms),
-    ("logical flows", |daemon| daemon.rows.get("Logical_Flow").copied().unwrap_or(0) as f64),
-    ("SB bytes logged", |daemon| daemon.cold.bytes as f64),
+    ("CPU ms", |daemon| Some(daemon.cold.cpu_ms)),
+    ("memory, MiB", |daemon| Some(daemon.memory.now)),
+    ("memory, MiB, peak", |daemon| Some(daemon.memory.peak)),
+    ("memory, MiB, after all changes", |daemon| Some(daemon.at_end.as_ref()?.memory.now)),
+    ("wall ms", |daemon| Some(daemon.cold.wall_ms)),
+    ("logical flows", |daemon| Some(daemon.rows.get("Logical_Flow").copied().unwrap_or(0) as f64)),
+    ("SB bytes logged", |daemon| Some(daemon.cold.bytes as f64)),
 ];
 
 /// How many of [`START`], from its front, must not be above ovn-northd's.
@@ -44,15 +44,19 @@ fn write_tables(out: &mut String, run: &Run) -> std::fmt::Result {
     writeln!(out, "|---|---|---|---|---|")?;
     for size in &run.sizes {
         for (name, figure) in START {
-            let (ours, theirs) = (figure(&size.northflow), size.reference.as_ref().map(figure));
-            let ratio = or_dash(theirs.map(|theirs| format!("{:.2}", ratio(ours, theirs))));
-            let theirs = or_dash(theirs.map(|theirs| format!("{theirs:.0}")));
-            writeln!(out, "| {name} | {} | {ours:.0} | {theirs} | {ratio} |", size.size)?;
+            let (ours, theirs) = (figure(&size.northflow), size.reference.as_ref().and_then(figure));
+            let ratio = ours.zip(theirs).map(|(ours, theirs)| format!("{:.2}", ratio(ours, theirs)));
+            let whole = |figure: Option<f64>| or_dash(figure.map(|figure| format!("{figure:.0}")));
+            let (ours, theirs, ratio) = (whole(ours), whole(theirs), or_dash(ratio));
+            writeln!(out, "| {name} | {} | {ours} | {theirs} | {ratio} |", size.size)?;
         }
     }
     writeln!(out)?;
     for size in &run.sizes {
         write_changes(out, size)?;
+        if let Some(reason) = &size.given_up {
+            writeln!(out, "ovn-northd was given up in {}: {reason}\n", size.size)?;
+        }
     }
     if let [first, .., last] = &run.sizes[..] {
         writeln!(out, "| CPU, {} to {} | northflow | ovn-northd |", first.size, last.size)?;
@@ -124,13 +128,16 @@ pub(super) fn missed(run: &Run) -> Vec<String> {
         }
         let Some(theirs) = &size.reference else { continue };
         for (name, figure) in &START[..HELD_TO] {
-            let (a, b) = (figure(ours), figure(theirs));
-            if a > b {
+            if let (Some(a), Some(b)) = (figure(ours), figure(theirs))
+                && a > b
+            {
                 missed.push(format!("{network}: start: {name}: {a:.0}, ovn-northd {b:.0}"));
             }
         }
         missed.extend(differences(&network, "after the start", &ours.rows, &theirs.rows));
-        missed.extend(differences(&network, "at the end", &ours.rows_at_end, &theirs.rows_at_end));
+        if let (Some(ours), Some(theirs)) = (&ours.at_end, &theirs.at_end) {
+            missed.extend(differences(&network, "at the end", &ours.rows, &theirs.rows));
+        }
     }
     if let [first, .., last] = &run.sizes[..] {
         for (a, b) in first.northflow.changes.iter().zip(&last.northflow.changes) {
@@ -160,12 +167,13 @@ fn differences(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{ChangeCost, Daemon};
+pub(super) mod tests {
+    use super::super::{AtEnd, ChangeCost, Daemon};
     use super::*;
     use crate::lab::Cost;
+    use crate::process::Memory;
 
-    fn daemon(cpu_ms: f64, change_ms: f64, flows: usize) -> Daemon {
+    pub fn daemon(cpu_ms: f64, change_ms: f64, flows: usize) -> Daemon {
         let rows = BTreeMap::from([("Logical_Flow".to_owned(), flows)]);
         let cpu_ms_of_change = Summary::of([change_ms]);
         let change = ChangeCost {
@@ -178,19 +186,20 @@ mod tests {
         };
         Daemon {
             cold: Cost { cpu_ms, ..Cost::default() },
-            memory: Default::default(),
-            memory_at_end: Default::default(),
-            rows_at_end: rows.clone(),
+            memory: Memory { now: 30.0, peak: 40.0 },
+            at_end: Some(AtEnd { memory: Memory { now: 31.0, peak: 40.0 }, rows: rows.clone() }),
             rows,
             changes: vec![change],
         }
     }
 
-    fn run(small: Daemon, large: Daemon) -> Run {
+    /// Networks of two sizes.
+    pub fn run(small: Daemon, large: Daemon) -> Run {
         let size = |size: &str, northflow| Size {
             size: size.to_owned(),
             northflow,
             reference: Some(daemon(100.0, 50.0, 7)),
+            given_up: None,
         };
         let sizes = vec![size("2 x 10", small), size("20 x 10", large)];
         Run { reference_version: "26.03.1".into(), rounds: 1, sizes }
@@ -225,5 +234,31 @@ mod tests {
         assert!(text.contains("| port add | 2.50x | - |"), "{text}");
         // What a change may take is no ratio.
         assert_eq!(missed(&run).len(), 2);
+    }
+
+    #[test]
+    fn a_reference_that_was_given_up_is_said_and_not_compared() {
+        let mut run = run(daemon(90.0, 1.0, 7), daemon(90.0, 1.4, 7));
+        let last = &mut run.sizes[1];
+        let theirs = last.reference.as_mut().unwrap();
+        (theirs.at_end, theirs.changes) = (None, Vec::new());
+        last.given_up = Some("port add: sb_cfg 7: timed out".into());
+        let text = table(&run);
+        assert!(text.contains("ovn-northd was given up in 20 x 10: port add: sb_cfg 7: timed out"), "{text}");
+        assert!(text.contains("| memory, MiB, after all changes | 20 x 10 | 31 | - | - |"), "{text}");
+        assert!(text.contains("| port add | 1.40 (1.40-1.40) | - | - | 0.0 / - |"), "{text}");
+        assert_eq!(missed(&run), Vec::<String>::new());
+    }
+
+    #[test]
+    fn json_has_every_sample() {
+        let text = serde_json::to_value(run(daemon(90.0, 1.0, 7), daemon(90.0, 1.4, 7))).unwrap();
+        let northflow = &text["sizes"][1]["northflow"];
+        assert_eq!(northflow["changes"][0]["cpu_ms"]["median"], 1.4);
+        assert_eq!(
+            (&northflow["cold"]["cpu_ms"], &northflow["rows"]["Logical_Flow"]),
+            (&90.0.into(), &7.into())
+        );
+        assert_eq!(text["sizes"][0]["reference"]["at_end"]["memory"]["now"], 31.0);
     }
 }

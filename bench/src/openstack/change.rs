@@ -1,11 +1,11 @@
 //! The changes that are made to such a cloud.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::network::{Cloud, GATEWAYS, fixed_ip, instance_name, rule};
 use crate::cluster::ADDED;
 use crate::layer2::chassis_column;
-use crate::routers::network::{behind_provider, inside, port};
+use crate::routers::network::{INSIDE, behind_provider, inside, port};
 use crate::row::{Kind, delete, map, mutate, update, uuid};
 use crate::workload::{self, Change, Operations, chassis_name};
 
@@ -65,7 +65,7 @@ fn of_floating_addresses(cloud: Cloud) -> [Change; 6] {
         let row = uuid(Kind::Nat, port(project, at));
         mutate("Logical_Router", uuid(Kind::Router, project), "nat", mutator, row)
     };
-    let columns = |project: usize, at: usize, columns: serde_json::Value| {
+    let columns = |project: usize, at: usize, columns: Value| {
         update("NAT", json!([["_uuid", "==", uuid(Kind::Nat, port(project, at))]]), columns)
     };
     [
@@ -135,13 +135,9 @@ fn of_networks(cloud: Cloud) -> [Change; 5] {
             ])
         }),
         Change::new("router port disabled", move |round| {
-            let row = json!([[
-                "_uuid",
-                "==",
-                uuid(Kind::RouterPort, port(place(cloud, round), crate::routers::network::INSIDE))
-            ]]);
-            let enabled = json!({ "enabled": round % 2 == 1 });
-            Operations::northbound([update("Logical_Router_Port", row, enabled)])
+            let row = uuid(Kind::RouterPort, port(place(cloud, round), INSIDE));
+            let disabled = json!({ "enabled": false });
+            Operations::northbound([update("Logical_Router_Port", json!([["_uuid", "==", row]]), disabled)])
         }),
     ]
 }
@@ -156,7 +152,9 @@ fn of_gateways(cloud: Cloud) -> [Change; 4] {
             Operations::northbound([update("Gateway_Chassis", row, json!({ "priority": 10 + round }))])
         }),
         Change::new("gateway moved", move |round| {
-            let chassis = cloud.chassis_of(place(cloud, round), GATEWAYS + round);
+            // One that is no gateway of the router yet.
+            let others = cloud.chassis - GATEWAYS;
+            let chassis = cloud.chassis_of(place(cloud, round), GATEWAYS + round % others);
             let row = json!({ "chassis_name": chassis_name(chassis) });
             Operations::northbound([update("Gateway_Chassis", gateway(round, 1), row)])
         }),

@@ -7,7 +7,7 @@ use crate::row::{Kind, insert, map, mutate, set, uuid};
 use crate::workload::{self, Transactions, chassis_name, in_batches};
 
 /// The number of the provider's switch; a tenant's switch and router have the tenant's.
-pub const PROVIDER: usize = 1 << 20;
+pub const PROVIDER: usize = 1 << 21;
 
 /// Ports and routes that a tenant's number leaves room for.
 pub const ROOM: usize = 1 << 10;
