@@ -11,6 +11,7 @@ mod outgoing;
 mod progress;
 mod side;
 pub(crate) mod stats;
+mod trimmer;
 mod tuning;
 pub mod verify;
 
@@ -132,7 +133,8 @@ fn serve(program: &str, settings: &Settings, mut daemon: daemon::Daemon) -> Resu
     let (southbound, sb_events) = connect(Database::Southbound, &settings.sb_db, &dirs, &tls, &replica)?;
     let engine = Engine::start(config, northd::program)?;
     let results = engine.results().clone();
-    let mut core = Core::new(engine, northbound, southbound, replica, settings.dry_run, stopwatch);
+    let helped = settings.workers > 1;
+    let mut core = Core::new(engine, northbound, southbound, replica, settings.dry_run, stopwatch, helped);
     let mut counters = Stats::default();
     core.want_lock();
     daemon.ready()?;

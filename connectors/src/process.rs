@@ -7,7 +7,7 @@
 //! 2. [`vlog`] takes the log levels and patterns; every module of the program logs through it from then on.
 //! 3. [`daemon`] goes to the background, watches the daemon if asked to, opens the log file and holds the pidfile.
 //! 4. [`unixctl`] serves `ovn-appctl`; [`coverage`], [`stopwatch`], [`memory`] and [`vlog`] each bring their commands.
-//! 5. [`signals`] reports the signals that ask for an orderly end.
+//! 5. [`signals`] reports the signals that ask for an orderly end, and [`heap`] gives memory back that is not needed.
 //!
 //! Nothing here knows OVSDB or the rules, and nothing here polls: an idle daemon does not wake up.
 
@@ -15,6 +15,7 @@ pub mod args;
 pub mod coverage;
 pub mod daemon;
 pub mod dirs;
+pub mod heap;
 pub mod memory;
 pub mod signals;
 pub mod stopwatch;

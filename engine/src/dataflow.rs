@@ -1,4 +1,4 @@
-//! The timely dataflow around the graph.
+//! The timely dataflow around the graph, where several workers share it.
 //!
 //! ```text
 //!   input ──► graph ──► results ──► (worker 0)
@@ -56,7 +56,7 @@ fn round_of(time: Time) -> u32 {
 type ResultRows = (usize, Delta);
 
 /// A row on its way into a region.
-type Entry = (Rec, Time, Weight);
+pub(crate) type Entry = (Rec, Time, Weight);
 
 // The outputs of the graph operator, in order.
 const OUTGOING: usize = 0;

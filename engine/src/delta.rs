@@ -20,27 +20,14 @@ pub(crate) fn consolidate(delta: &mut Delta) {
 /// Adds up the weights of equal records, whatever they are.
 pub(crate) fn add_up(delta: &mut Delta) {
     delta.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    merge_runs(delta);
-}
-
-/// Adds up neighbours that are equal.
-fn merge_runs(delta: &mut Delta) {
-    let mut merged: Delta = Vec::with_capacity(delta.len());
-    for (rec, weight) in delta.drain(..) {
-        match merged.last_mut() {
-            Some(last) if last.0 == rec => last.1 += weight,
-            _ => {
-                if merged.last().is_some_and(|last| last.1 == 0) {
-                    merged.pop();
-                }
-                merged.push((rec, weight));
-            }
+    delta.dedup_by(|later, first| {
+        let same = later.0 == first.0;
+        if same {
+            first.1 += later.1;
         }
-    }
-    if merged.last().is_some_and(|last| last.1 == 0) {
-        merged.pop();
-    }
-    *delta = merged;
+        same
+    });
+    delta.retain(|(_, weight)| *weight != 0);
 }
 
 #[cfg(test)]

@@ -132,6 +132,16 @@ impl EpochResult {
         EpochResult { epoch, outputs }
     }
 
+    /// How many changed rows there are in all outputs.
+    pub fn len(&self) -> usize {
+        self.outputs.values().map(Vec::len).sum()
+    }
+
+    /// Whether no output changed.
+    pub fn is_empty(&self) -> bool {
+        self.outputs.is_empty()
+    }
+
     /// The changed rows of the output with this number (see [`Engine::output_names`]), each row
     /// once unless it only came; in no promised order.
     pub fn output(&self, output: usize) -> &[(Rec, Weight)] {
@@ -213,6 +223,15 @@ impl Engine {
         }
         self.next += 1;
         Ok(epoch)
+    }
+
+    /// Has each worker of this process call `job` after the epochs that were committed, and does not wait for it.
+    ///
+    /// # Errors
+    /// [`EngineError::WorkerLost`].
+    pub fn on_each_worker(&self, job: fn()) -> Result<(), EngineError> {
+        let told = self.commands.iter().map(|sender| sender.send(Command::Call(job)));
+        told.collect::<Result<(), _>>().map_err(|_| EngineError::WorkerLost)
     }
 
     /// Where finished epochs arrive, in order, each as soon as the frontier has passed it.

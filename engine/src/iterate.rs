@@ -9,8 +9,8 @@
 //! have the same operators as those outside, and [`Scope::enter`] brings relations in.
 //!
 //! What leaves a recursion takes part in the rest of the program as any other relation. All
-//! recursive relations together cost an idle epoch some time, since their operators have to hear of
-//! every epoch: prefer few of them to many.
+//! recursive relations together cost some time in an epoch that concerns any of them, and with several workers
+//! in every epoch, since their operators have to hear of it: prefer few of them to many.
 
 mod library;
 pub(crate) mod plan;

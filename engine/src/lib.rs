@@ -29,13 +29,14 @@
 //! What it does not do: it knows nothing of OVN or OVSDB, keeps nothing on disk, and has no clock.
 //!
 //! Files: `record` (the one stored form of a row), `relation` (the typed face), `allocate` (stable
-//! numbers), `graph` (operators, indexes and their execution), `dataflow` (timely around it),
-//! `iterate` (recursion, on differential dataflow), `worker`, `engine` and `progress` (threads,
-//! transactions, results, what is finished).
+//! numbers), `graph` (operators, indexes and their execution), `dataflow` (timely around it, for
+//! several workers), `alone` (a single one), `iterate` (recursion, on differential dataflow), `worker`, `engine`
+//! and `progress` (threads, transactions, results, what is finished).
 
 #![deny(missing_docs)]
 
 mod allocate;
+mod alone;
 mod dataflow;
 mod delta;
 mod engine;

@@ -9,6 +9,7 @@ use timely::CommunicationConfig;
 use timely::WorkerConfig;
 use timely::worker::Worker;
 
+use crate::alone::{self, Regions};
 use crate::dataflow::{self, Running, start_of};
 use crate::delta::{Delta, Weight};
 use crate::engine::{Config, Epoch, EpochResult};
@@ -21,6 +22,7 @@ use crate::relation::Builder;
 /// What a worker is asked to do.
 pub(crate) enum Command {
     Epoch { epoch: Epoch, rows: Vec<(NodeId, Rec, Weight)> },
+    Call(fn()),
     Metrics { reply: Sender<Vec<NodeMetrics>> },
     Rows { relation: String, reply: Sender<Result<Delta, bool>> },
 }
@@ -91,11 +93,17 @@ pub(crate) fn run(
                 }
                 _ => None,
             };
-            let running = dataflow::build(worker, executor, results);
-            match commands.get(worker.index()) {
-                Some(commands) => lead(worker, running, commands, &lost),
-                None => {
-                    drop(running);
+            match (commands.get(worker.index()), results) {
+                (Some(commands), Some((results, progress))) if worker.peers() == 1 => {
+                    lead_alone(worker, executor, commands, &results, &progress);
+                    finish(worker, &lost);
+                }
+                (Some(commands), results) => {
+                    let running = dataflow::build(worker, executor, results);
+                    lead(worker, running, commands, &lost);
+                }
+                (None, results) => {
+                    drop(dataflow::build(worker, executor, results));
                     finish(worker, &lost);
                 }
             }
@@ -141,7 +149,33 @@ fn abandon(worker: &mut Worker) {
     }
 }
 
-/// Works for an engine in this process until it is dropped.
+/// Works for an engine in this process, as its only worker, until it is dropped.
+fn lead_alone(
+    worker: &mut Worker,
+    mut executor: Executor,
+    commands: &Receiver<Command>,
+    results: &Sender<EpochResult>,
+    progress: &Progress,
+) {
+    let mut regions = Regions::build(worker, executor.take_regions());
+    for command in commands {
+        match command {
+            Command::Epoch { epoch, rows } => {
+                let packets = packets(worker.index(), rows);
+                let result = alone::compute(worker, &mut executor, &mut regions, epoch, packets);
+                // Nobody listening any more means that the engine is being dropped.
+                let _ = results.send(result);
+                progress.complete(epoch);
+            }
+            Command::Call(job) => job(),
+            // The asker may have given up.
+            Command::Metrics { reply } => drop(reply.send(executor.metrics())),
+            Command::Rows { relation, reply } => drop(reply.send(executor.rows(&relation))),
+        }
+    }
+}
+
+/// Works for an engine in this process, beside other workers, until it is dropped.
 fn lead(worker: &mut Worker, mut running: Running, commands: &Receiver<Command>, lost: &Receiver<()>) {
     let index = worker.index();
     let mut fed: Option<Epoch> = None;
@@ -179,6 +213,7 @@ fn lead(worker: &mut Worker, mut running: Running, commands: &Receiver<Command>,
                 fed = Some(epoch);
                 worker.step();
             }
+            Command::Call(job) => job(),
             // The asker may have given up.
             Command::Metrics { reply } => drop(reply.send(running.executor.borrow().metrics())),
             Command::Rows { relation, reply } => drop(reply.send(running.executor.borrow().rows(&relation))),

@@ -28,10 +28,12 @@ use super::held;
 use super::outgoing::{LOCK, Outgoing};
 use super::progress::Progress;
 use super::side::{Contents, Open, Side};
+use super::trimmer::Trimmer;
 use super::tuning::Tuning;
 use crate::memory::MemoryDatabase;
 use crate::ovsdb::client::{Command, Event, OperationResult, Operations, Outcome};
 use crate::process::coverage;
+use crate::process::heap;
 use crate::process::stopwatch::Stopwatch;
 use crate::process::vlog::modules::{NORTHD, OVN_NORTHD as LOG, OVSDB_CS};
 use crate::process::vlog::{Level, RateLimit};
@@ -79,6 +81,9 @@ pub(super) struct Core {
     started: Instant,
     /// When the next epoch may begin.
     next: Instant,
+    trimmer: Trimmer,
+    /// Whether large transactions are made by two threads.
+    helped: bool,
 }
 
 /// The `nb_cfg` that a southbound database holds.
@@ -105,6 +110,7 @@ impl Core {
         replica: Replica,
         paused: bool,
         stopwatch: Stopwatch,
+        helped: bool,
     ) -> Core {
         let writer = Writer::new(OUTPUTS, engine.output_names());
         Core {
@@ -130,6 +136,8 @@ impl Core {
             stopwatch,
             started: Instant::now(),
             next: Instant::now(),
+            trimmer: Trimmer::default(),
+            helped,
         }
     }
 
@@ -398,8 +406,8 @@ impl Core {
     }
 
     fn reconcile(&mut self, database: Database, existing: &MemoryDatabase) {
-        let mut outgoing = Outgoing::new(database);
-        self.writer.reconcile(database, existing, &mut |change| outgoing.push(change));
+        let outgoing =
+            Outgoing::gather(database, self.helped, |push| self.writer.reconcile(database, existing, push));
         let side = self.side(database);
         side.outgoing = outgoing;
         side.contents = Contents::Known;
@@ -422,6 +430,7 @@ impl Core {
         let took = self.started.elapsed();
         self.stopwatch.record(took);
         self.next = Instant::now() + took.min(self.tuning.backoff);
+        self.trimmer.worked(result.len(), self.tuning.trim_timeout);
         self.computing = false;
         self.computed = true;
         self.progress.computed();
@@ -474,7 +483,17 @@ impl Core {
             self.advance_southbound();
             self.advance_northbound();
         }
+        if self.is_idle() && self.trimmer.take() {
+            self.engine.on_each_worker(heap::trim)?;
+            heap::trim();
+        }
         Ok(())
+    }
+
+    /// Whether nothing is computed, nor under way to a database.
+    fn is_idle(&self) -> bool {
+        let rests = |side: &Side| side.open.is_none() && side.outgoing.is_empty();
+        !self.computing && !self.has_work() && rests(&self.northbound) && rests(&self.southbound)
     }
 
     /// Whether an epoch can be computed, now or as soon as pacing allows.
@@ -492,7 +511,8 @@ impl Core {
     pub fn pause_left(&self) -> Option<Duration> {
         let epoch = self.has_work().then_some(self.next);
         let held = [&self.northbound, &self.southbound].into_iter().filter(|side| side.is_held_back());
-        let next = held.map(|side| side.retry).chain(epoch).min();
+        let trim = self.trimmer.next().filter(|_| self.is_idle());
+        let next = held.map(|side| side.retry).chain(epoch).chain(trim).min();
         let next = next.map(|next| next.saturating_duration_since(Instant::now()));
         let over = self.aging.next().filter(|_| self.computed && self.active());
         let over = over.map(|at| Duration::from_millis(at.saturating_sub(now_ms()).max(0).unsigned_abs()));
@@ -535,7 +555,9 @@ impl Core {
             self.northbound.open = Some(Open { id, changes: Some(Vec::new()), nb_cfg: 0 });
             return;
         }
-        if self.northbound.outgoing.is_empty() && !self.progress.is_new() {
+        // What the open southbound transaction will have to say goes along with what is said of its beginning.
+        let more_follows = self.computing || self.southbound.open.is_some();
+        if self.northbound.outgoing.is_empty() && !self.progress.is_new(more_follows) {
             return;
         }
         let (mut operations, changes) = self.northbound.outgoing.take();

@@ -1,5 +1,8 @@
 //! Row changes on their way to a database, which become one transaction.
 
+use std::thread;
+
+use crossbeam_channel::bounded;
 use northflow_rules::schema::Database;
 
 use crate::change::{self, RowChange};
@@ -11,6 +14,9 @@ pub(super) const LOCK: &str = "ovn_northd";
 /// Changes up to which a transaction is kept until it is acknowledged, to be sent again. A larger one is
 /// not: comparing with what is there costs no more.
 const KEPT: usize = 10_000;
+
+/// Changes that go from one thread to another together.
+const BATCH: usize = 512;
 
 /// Changes that wait for their transaction.
 #[derive(Debug)]
@@ -26,6 +32,32 @@ impl Outgoing {
     /// Nothing yet.
     pub fn new(database: Database) -> Outgoing {
         Outgoing { database, changes: Vec::new(), operations: None }
+    }
+
+    /// The changes that `say` says. With `helped` a second thread takes them in while they are being made, which
+    /// is worth its while where they are many.
+    pub fn gather(database: Database, helped: bool, say: impl FnOnce(&mut dyn FnMut(RowChange))) -> Outgoing {
+        let mut outgoing = Outgoing::new(database);
+        if !helped {
+            say(&mut |change| outgoing.push(change));
+            return outgoing;
+        }
+        let (sender, receiver) = bounded::<Vec<RowChange>>(8);
+        thread::scope(|scope| {
+            let gathering =
+                scope.spawn(|| receiver.iter().flatten().for_each(|change| outgoing.push(change)));
+            let mut batch = Vec::with_capacity(BATCH);
+            // Who cannot be reached has panicked, and the scope says so.
+            say(&mut |change| {
+                batch.push(change);
+                if batch.len() == BATCH {
+                    let _ = sender.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+                }
+            });
+            let _ = sender.send(batch);
+            drop((sender, gathering));
+        });
+        outgoing
     }
 
     pub fn is_empty(&self) -> bool {
@@ -102,6 +134,16 @@ mod tests {
             assert_eq!(operations.len(), count + 1);
             assert_eq!(changes.map(|changes| changes.len()), kept.then_some(count));
         }
+    }
+
+    #[test]
+    fn changes_are_the_same_with_help() {
+        let gather = |helped| {
+            let say = |push: &mut dyn FnMut(RowChange)| (0..3 * BATCH + 1).for_each(|row| push(change(row)));
+            Outgoing::gather(Database::Southbound, helped, say).take().1
+        };
+        assert_eq!(gather(true), gather(false));
+        assert_eq!(gather(true).map(|changes| changes.len()), Some(3 * BATCH + 1));
     }
 
     #[test]

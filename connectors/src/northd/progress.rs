@@ -34,8 +34,6 @@ impl Progress {
     pub fn started(&mut self, now: i64) {
         self.started = Some(now);
         self.dirty.started = true;
-        // Somebody else may have written it in the meantime.
-        self.dirty.hv_cfg = self.hv_cfg.is_some();
     }
 
     /// The southbound server has acknowledged everything that `nb_cfg` asked for. What it told before that
@@ -106,7 +104,8 @@ impl Progress {
         if sb_cfg {
             set("sb_cfg", self.sb_cfg, "sb_cfg_timestamp", now);
         }
-        if let Some((value, time)) = self.hv_cfg.filter(|_| hv_cfg) {
+        // With a new `nb_cfg` it is said again: somebody else may have written it in the meantime.
+        if let Some((value, time)) = self.hv_cfg.filter(|_| hv_cfg || started) {
             set("hv_cfg", value, "hv_cfg_timestamp", time);
         }
         if let Some(time) = self.started.filter(|_| started) {
@@ -116,9 +115,9 @@ impl Progress {
         }
     }
 
-    /// Whether there is anything to report.
-    pub fn is_new(&self) -> bool {
-        self.dirty.sb_cfg || self.dirty.hv_cfg || self.dirty.started
+    /// Whether there is anything to report. That an `nb_cfg` was taken over can wait if `more_follows`.
+    pub fn is_new(&self, more_follows: bool) -> bool {
+        self.dirty.sb_cfg || self.dirty.hv_cfg || (self.dirty.started && !more_follows)
     }
 }
 

@@ -11,7 +11,12 @@ pub(super) struct Tuning {
     pub probe_interval: Option<Duration>,
     /// `northd-backoff-interval-ms`: the most time between two computations, so that several changes become one.
     pub backoff: Duration,
+    /// `northd_trim_timeout`: after how long a time without work memory is given back to the system.
+    pub trim_timeout: Duration,
 }
+
+/// The least `northd_trim_timeout`.
+const LEAST_TRIM_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Tuning {
     /// What the row asks for; numbers that are none count as not set.
@@ -23,6 +28,8 @@ impl Tuning {
                 if interval.is_zero() { interval } else { interval.max(Duration::from_secs(1)) }
             }),
             backoff: milliseconds("northd-backoff-interval-ms").unwrap_or_default(),
+            trim_timeout: milliseconds("northd_trim_timeout")
+                .map_or(Duration::from_secs(30), |timeout| timeout.max(LEAST_TRIM_TIMEOUT)),
         }
     }
 }

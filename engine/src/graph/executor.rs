@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::delta::Delta;
 use crate::graph::{Graph, NodeId, Outcome, Region, SharedIndex};
 
-/// Rows for which an inbox keeps room from one epoch to the next.
-const INBOX_KEPT: usize = 64;
+/// Rows for which an inbox keeps room from one epoch to the next. There are thousands of inboxes.
+const INBOX_KEPT: usize = 4;
 
 /// Rows on their way to a port of a node on some worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -6,7 +6,7 @@
 //! the change is folded in.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 
 use hashbrown::HashMap;
 
@@ -153,6 +153,16 @@ impl Group {
     }
 }
 
+/// Changes for which an index keeps room from one epoch to the next. There are many indexes.
+const CHANGE_KEPT: usize = 8;
+
+/// Memory follows the network down as well as up: a table of which most is free becomes a smaller one.
+pub(crate) fn follow_down<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) {
+    if table.capacity() > 32 && table.len() < table.capacity() / 4 {
+        table.shrink_to(table.len() * 2);
+    }
+}
+
 /// A change of one row under one key.
 pub(crate) type Keyed = (u128, Rec, Weight);
 
@@ -196,11 +206,8 @@ impl IndexState {
                 }
             }
         }
-        self.change.shrink_to(64);
-        // Memory follows the network down as well as up.
-        if self.before.capacity() > 1024 && self.before.len() < self.before.capacity() / 4 {
-            self.before.shrink_to(self.before.len() * 2);
-        }
+        self.change.shrink_to(CHANGE_KEPT);
+        follow_down(&mut self.before);
     }
 
     /// This epoch's change, a slice for each key, in key order.
@@ -384,7 +391,7 @@ mod tests {
         index.stage(rows(-1));
         index.commit();
         assert_eq!(index.keys(), 0);
-        assert!(index.before.capacity() <= 1024 && index.change.capacity() <= 1024);
+        assert!(index.before.capacity() <= 32 && index.change.capacity() <= CHANGE_KEPT);
     }
 
     #[test]

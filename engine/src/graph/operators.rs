@@ -10,7 +10,7 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use crate::delta::{Delta, Weight, consolidate};
-use crate::graph::index::{IndexState, Keyed};
+use crate::graph::index::{IndexState, Keyed, follow_down};
 use crate::graph::{Operator, Outcome, SharedIndex};
 use crate::record::Rec;
 
@@ -271,6 +271,7 @@ impl Operator for Tally {
                 self.groups.insert(key, now);
             }
         }
+        follow_down(&mut self.groups);
         rows(out)
     }
 }

@@ -8,7 +8,7 @@ use super::chassis::MaxDatapathKey;
 use super::{identity, single};
 use crate::ovsdb::Text;
 use crate::schema::nb::{NbGlobal, NbGlobalOptions};
-use crate::schema::sb::SbGlobal;
+use crate::schema::sb::{SbGlobal, SbGlobalOptions};
 use crate::schema::{Table, key_uuid};
 
 /// What northbound and southbound name as the version of the writer. Chassis that are told to wait
@@ -72,7 +72,7 @@ struct Copied {
 pub fn southbound(
     nb: &Relation<NbGlobal>,
     completed: &Relation<NbGlobalOptions>,
-    sb: &Relation<SbGlobal>,
+    sb: &Relation<SbGlobalOptions>,
 ) -> Relation<SbGlobal> {
     let probe = sb.flat_map(|row| row.options.get(PROBE_INTERVAL).cloned());
     let options = single(completed).join_optional(&single(&probe), |completed, probe: Option<&Text>| {
@@ -162,9 +162,8 @@ mod tests {
         let row = |nb_cfg, options: &Map, ipsec| SbGlobal { uuid, nb_cfg, options: options.clone(), ipsec };
         assert_eq!(scenario.row::<SbGlobal>("sb"), row(1, &expected, false));
 
-        let set_there =
-            SbGlobal { uuid: Uuid(4), ..row(1, &map(&[(PROBE_INTERVAL, "7"), ("foo", "bar")]), false) };
-        scenario.insert("sb", set_there).step();
+        let set_there = map(&[(PROBE_INTERVAL, "7"), ("foo", "bar")]);
+        scenario.insert("sb", SbGlobalOptions { uuid: Uuid(4), options: set_there }).step();
         expected.insert(PROBE_INTERVAL, "7".into());
         assert_eq!(scenario.row::<SbGlobal>("sb"), row(1, &expected, false));
 

@@ -129,7 +129,7 @@ pub struct Northbound {
 #[derive(Clone, Debug)]
 pub struct Southbound {
     /// The one row of global settings.
-    pub global: Relation<sb::SbGlobal>,
+    pub global: Relation<sb::SbGlobalOptions>,
     /// Datapaths and the keys they have.
     pub datapath: Relation<sb::DatapathBindingState>,
     /// Ports, the keys they have, and where they are bound.

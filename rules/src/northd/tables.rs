@@ -64,7 +64,7 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::links::<nb::LoadBalancerGroup>("nb.Load_Balancer_Group.load_balancer", &["load_balancer"]),
     InputTable::entries::<nb::LoadBalancer>("nb.Load_Balancer.vips", &["vips"]),
     InputTable::entries::<nb::LoadBalancer>("nb.Load_Balancer.ip_port_mappings", &["ip_port_mappings"]),
-    InputTable::of::<sb::SbGlobal>("sb.SB_Global"),
+    InputTable::of::<sb::SbGlobalOptions>("sb.SB_Global"),
     InputTable::of::<sb::DatapathBindingState>("sb.Datapath_Binding"),
     InputTable::of::<sb::PortBindingState>("sb.Port_Binding"),
     InputTable::of::<sb::Chassis>("sb.Chassis"),

@@ -502,6 +502,12 @@ table! {
         status: Option<Text> = "status",
     }
 
+    /// What the rules read back of the network's settings: an option of others among them.
+    pub struct SbGlobalOptions in Southbound "SB_Global" {
+        /// The options.
+        options: Map = "options",
+    }
+
     /// The column that northflow sets once, to false, and the chassis from then on.
     pub struct PortBindingUp in Southbound "Port_Binding" {
         /// Whether the chassis has all flows of the port.

@@ -1,0 +1,49 @@
+//! When memory is given back to the system: after a time without work (ovn-nb(5), NB_Global
+//! `options:northd_trim_timeout`), and once what a large epoch led to is done, as after the start.
+
+use std::time::{Duration, Instant};
+
+/// Rows of outputs from which on an epoch is a large one.
+const LARGE: usize = 1000;
+
+/// What is still to be given back, and when.
+#[derive(Debug, Default)]
+pub(super) struct Trimmer {
+    due: Option<Instant>,
+}
+
+impl Trimmer {
+    /// An epoch that changed so many `rows` of outputs is over.
+    pub fn worked(&mut self, rows: usize, timeout: Duration) {
+        let now = Instant::now();
+        let overdue = self.due.is_some_and(|due| due <= now);
+        self.due = Some(if overdue || rows >= LARGE { now } else { now + timeout });
+    }
+
+    /// When memory is to be given back, if there is nothing to do then.
+    pub fn next(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Whether it is to be given back now, if there is nothing to do; it is taken to be done.
+    pub fn take(&mut self) -> bool {
+        self.due.take_if(|due| *due <= Instant::now()).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_epoch_waits_and_a_large_one_does_not() {
+        let mut trimmer = Trimmer::default();
+        assert!(!trimmer.take());
+        trimmer.worked(1, Duration::from_secs(30));
+        assert!(trimmer.next().is_some() && !trimmer.take());
+        trimmer.worked(LARGE, Duration::from_secs(30));
+        trimmer.worked(1, Duration::from_secs(30));
+        assert!(trimmer.take());
+        assert!(!trimmer.take() && trimmer.next().is_none());
+    }
+}
