@@ -9,6 +9,8 @@
 //! MAC addresses of translations in a list of senders are put in order.
 //! Nothing else is ignored.
 
+mod keys;
+mod northbound;
 mod queue;
 mod route_ids;
 
@@ -18,6 +20,8 @@ use northflow_rules::ovsdb::{Atom, Datum, Uuid};
 
 use crate::chassis::identifiers;
 use crate::dump::{Dump, Row};
+pub use keys::{Keys, compare_keys};
+pub use northbound::northbound;
 
 /// Tables that controllers write, or that are nobody's.
 const NOT_COMPARED: &[&str] = &["Chassis", "Chassis_Private", "Encap", "Connection", "SSL"];
@@ -31,15 +35,6 @@ pub struct Normal {
     pub keys: Keys,
     /// The stage hints of flows on one datapath, by the flow's line.
     pub hints: BTreeMap<String, String>,
-}
-
-/// Tunnel keys: those of datapaths under the empty space, those of ports and of learned multicast groups
-/// under their datapath. Numbers
-/// of ACLs are under the name of their table, and queues of ports under "queue".
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keys {
-    /// Number by space and owner.
-    pub numbers: BTreeMap<(String, String), i64>,
 }
 
 /// Brings a southbound database into comparable form.
@@ -351,62 +346,6 @@ fn is_learned(row: &Row) -> bool {
     !text_of(row, "name").starts_with("_MC_")
 }
 
-/// Columns that northflow writes back to the northbound database, in comparable form: one line for
-/// each row that has any of them.
-pub fn northbound(dump: &Dump) -> Vec<String> {
-    let names = Names::default();
-    let mut lines = Vec::new();
-    for (table, columns) in [
-        ("NB_Global", &["options"][..]),
-        ("BFD", &["status"]),
-        ("Network_Function_Group", &["network_function_active"]),
-        ("Logical_Switch_Port_Health_Check", &["status"]),
-        ("Logical_Switch_Port", &["dynamic_addresses", "tag", "up"]),
-        ("Logical_Router_Port", &["ipv6_prefix", "status"]),
-    ] {
-        for (uuid, row) in dump.get(table).into_iter().flatten() {
-            let wanted: BTreeSet<&str> = columns.iter().copied().collect();
-            let held = row.iter().filter(|(name, datum)| wanted.contains(&***name) && !datum_is_empty(datum));
-            let shown: Vec<String> =
-                held.map(|(name, datum)| format!("{name}={}", names.show(name, datum))).collect();
-            if !shown.is_empty() {
-                lines.push(format!("{table} {uuid} {}", shown.join(" ")));
-            }
-        }
-    }
-    lines.sort();
-    lines
-}
-
-/// What is wrong with `ours` where `theirs` is right: an owner without a key or with one too many,
-/// two owners of one key, or a key that moved though the reference kept it.
-pub fn compare_keys(theirs: &Keys, ours: &Keys, before: Option<(&Keys, &Keys)>) -> Vec<String> {
-    let mut faults = Vec::new();
-    let owners = |keys: &Keys| keys.numbers.keys().cloned().collect::<BTreeSet<_>>();
-    for owner in owners(theirs).symmetric_difference(&owners(ours)) {
-        faults.push(format!("tunnel key of {owner:?}: only one side has one"));
-    }
-    let mut taken: BTreeMap<(&str, i64), &str> = BTreeMap::new();
-    for ((space, owner), number) in &ours.numbers {
-        if let Some(other) = taken.insert((space, *number), owner) {
-            faults.push(format!("tunnel key {number} of {space:?}: both {other:?} and {owner:?} have it"));
-        }
-    }
-    if let Some((theirs_before, ours_before)) = before {
-        for (owner, number) in &ours.numbers {
-            let kept = |before: &Keys, now: &Keys| before.numbers.get(owner) == now.numbers.get(owner);
-            if ours_before.numbers.contains_key(owner)
-                && theirs_before.numbers.contains_key(owner)
-                && kept(theirs_before, theirs)
-                && !kept(ours_before, ours)
-            {
-                faults.push(format!("tunnel key of {owner:?} became {number} though the reference kept it"));
-            }
-        }
-    }
-    faults
-}
-
 /// Lines that only one of two sorted lists has, as `-` and `+`.
 pub fn difference(theirs: &[String], ours: &[String]) -> Vec<String> {
     let count = |lines: &[String]| {
@@ -426,13 +365,6 @@ pub fn difference(theirs: &[String], ours: &[String]) -> Vec<String> {
         .filter(|(_, more)| **more != 0)
         .map(|(line, more)| format!("{} {line}", sign(more)))
         .collect()
-}
-
-fn datum_is_empty(datum: &Datum) -> bool {
-    match datum {
-        Datum::Set(atoms) => atoms.is_empty(),
-        Datum::Map(pairs) => pairs.is_empty(),
-    }
 }
 
 /// Whether a column holds what it holds when nobody writes it. An optional value is never a default
