@@ -9,7 +9,7 @@ use northflow_rules::schema::Database;
 
 use crate::chassis::{self, Reference, References};
 use crate::dump;
-use crate::normalize::{self, Keys, Normal, compare_keys, difference};
+use crate::normalize::{self, Keys, Normal, compare_keys, compare_requested, difference};
 use crate::recording::{Check, Item, Recording, Step};
 
 /// Plays a recording on northflow and says in what it differs; nothing if it agrees everywhere.
@@ -32,6 +32,9 @@ pub fn judge(recording: &Recording, workers: usize) -> Result<Vec<String>, Strin
                 let kept = before.as_ref().map(|(theirs, ours)| (theirs, ours));
                 let keys = compare_keys(&check.southbound.keys, &ours.southbound.keys, kept);
                 report(&mut faults, "step by step", keys);
+                let northbound = dump::of_memory(stepwise.northbound());
+                let requested = compare_requested(&northbound, &check.southbound.keys, &ours.southbound.keys);
+                report(&mut faults, "step by step", requested);
                 let once = state(&at_once(&stepwise, Config { workers, cluster: None })?);
                 report(&mut faults, "at once", compare(check, &once));
                 report(

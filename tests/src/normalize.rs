@@ -16,12 +16,14 @@ mod route_ids;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use northflow_rules::northd;
 use northflow_rules::ovsdb::{Atom, Datum, Uuid};
+use northflow_rules::schema::Database;
 
 use crate::chassis::identifiers;
 use crate::dump::{Dump, Row};
-pub use keys::{Keys, compare_keys};
-pub use northbound::northbound;
+pub use keys::{Keys, compare_keys, compare_requested};
+pub use northbound::{northbound, unseen};
 
 /// Tables that controllers write, or that are nobody's.
 const NOT_COMPARED: &[&str] = &["Chassis", "Chassis_Private", "Encap", "Connection", "SSL"];
@@ -191,7 +193,7 @@ impl Names {
     fn line(&self, table: &str, row: &Row) -> String {
         let mut line = table.to_owned();
         for (column, datum) in row {
-            if is_default(datum)
+            if is_unwritten(table, column, datum)
                 || matches!((table, &**column), ("Datapath_Binding" | "Port_Binding", "tunnel_key"))
                 || matches!((table, &**column), ("BFD", "disc" | "src_port"))
                 || matches!((table, &**column), ("Multicast_Group", "tunnel_key") if is_learned(row))
@@ -367,8 +369,25 @@ pub fn difference(theirs: &[String], ours: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Whether a column holds what it holds when nobody writes it. An optional value is never a default
-/// if it is there, but the two cannot be told apart without the schema only for `false`, 0 and "".
+/// Whether a southbound column holds what it holds when nobody writes it: nothing, if it may hold that. (A set with
+/// an empty text is the one in RBAC_Permission, which the test of a takeover compares.)
+fn is_unwritten(table: &str, column: &str, datum: &Datum) -> bool {
+    let infos = northd::INPUTS.iter().map(|input| &input.info);
+    let mut infos = infos
+        .chain(northd::OUTPUTS.iter().map(|output| &output.info))
+        .filter(|info| info.database == Database::Southbound && info.name == table);
+    let kind = infos.find_map(|info| {
+        let mut columns = info.columns.iter().zip(info.kinds);
+        columns.find(|(name, _)| **name == column).map(|(_, kind)| *kind)
+    });
+    match kind {
+        Some(kind) if kind.optional && !kind.many => datum_is_empty(datum),
+        _ => is_default(datum),
+    }
+}
+
+/// Whether a column holds what it holds when nobody writes it, as far as that can be told without the schema: an
+/// optional 0 is taken for one that nobody has written.
 pub(crate) fn is_default(datum: &Datum) -> bool {
     match datum {
         Datum::Set(atoms) => match &atoms[..] {
@@ -378,6 +397,13 @@ pub(crate) fn is_default(datum: &Datum) -> bool {
             [Atom::Uuid(uuid)] => *uuid == Uuid::ZERO,
             _ => false,
         },
+        Datum::Map(pairs) => pairs.is_empty(),
+    }
+}
+
+fn datum_is_empty(datum: &Datum) -> bool {
+    match datum {
+        Datum::Set(atoms) => atoms.is_empty(),
         Datum::Map(pairs) => pairs.is_empty(),
     }
 }

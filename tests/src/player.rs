@@ -169,6 +169,9 @@ impl Player {
         self.follow()?;
         let mut step = Step { line: SYNC.to_owned(), changes: Vec::new(), references: References::default() };
         for mut change in dump::difference(Database::Northbound, &before, &self.northbound) {
+            if let Some(unseen) = normalize::unseen(&change) {
+                return Err(format!("the reference wrote what is not compared: {unseen}"));
+            }
             if let Edit::Update(columns) = &mut change.edit {
                 columns.retain(|(name, _)| &**name == "nb_cfg");
                 if !columns.is_empty() {
