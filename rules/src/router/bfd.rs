@@ -138,7 +138,7 @@ pub struct Bfd {
     pub rows: Relation<sb::Bfd>,
     /// Southbound status that is another: a session is switched on or off.
     pub switched: Relation<sb::BfdStatus>,
-    /// The northbound status.
+    /// The northbound status, where it is to be written.
     pub status: Relation<nb::BfdStatus>,
     /// Flows.
     pub placed: Relation<Placed>,
@@ -170,10 +170,16 @@ pub fn bfd(
         let held = held.map(|(_, held)| held.clone());
         Some((row.clone(), *watched, held))
     });
-    let status = judged.map(|(row, watched, held)| nb::BfdStatus {
-        uuid: row.uuid,
-        status: Some(settled(*watched, held.as_ref().map(|(_, _, status)| status))),
+    let status = judged.map(|(row, watched, held)| {
+        (row.uuid, settled(*watched, held.as_ref().map(|(_, _, status)| status)))
     });
+    let status = status.index_by(|(row, _): &(Uuid, Text)| *row).join_flat(
+        &nb.bfd.map(|row| (row.uuid, row.status.clone())).index_by(|(row, _)| *row),
+        |(row, status), (_, written)| {
+            let status = Some(status.clone());
+            (*written != status).then_some(nb::BfdStatus { uuid: *row, status })
+        },
+    );
     let switched = judged.flat_map(|(_, watched, held)| {
         let (_, uuid, status) = held.as_ref()?;
         let settled = settled(*watched, Some(status));

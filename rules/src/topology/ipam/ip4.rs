@@ -81,6 +81,8 @@ struct Progress {
     before: BTreeMap<Uuid, Option<u32>>,
     /// What ports had that are to be looked at again.
     had: BTreeMap<Uuid, u32>,
+    /// Ports for which the database held an address.
+    held: BTreeSet<Uuid>,
     unsettled: BTreeSet<Turn>,
     freed: BTreeSet<u32>,
     /// Whether there may be room for those that wait.
@@ -145,6 +147,7 @@ impl Addresses {
             }
             Part::Want(want) => {
                 let turn = (want.name.clone(), want.owner);
+                progress.held.extend(want.kept.map(|_| want.owner));
                 self.unsettle(progress, want.owner);
                 self.wants.remove(&want.owner);
                 self.waiting.remove(&turn);
@@ -176,6 +179,10 @@ impl Addresses {
                 let turn = (want.name.clone(), want.owner);
                 if let Some(address) = want.requested {
                     self.wishes.entry(address).or_default().insert(turn.clone());
+                }
+                if want.kept.is_none() && progress.held.contains(&want.owner) {
+                    // It was taken out of the database.
+                    progress.had.remove(&want.owner);
                 }
                 progress.unsettled.insert(turn);
                 self.wants.insert(want.owner, want);
@@ -354,6 +361,16 @@ mod tests {
             change(&mut space, &[], &[want(owner, Some(low), None)]);
         }
         assert_eq!(space.given.values().map(|address| address - NET).max(), Some(6));
+    }
+
+    #[test]
+    fn what_the_database_forgets_is_forgotten() {
+        let mut space = Addresses::default();
+        change(&mut space, &[], &[range(&[]), claim(2), want(1, None, None)]);
+        // Nothing is said of it yet.
+        assert_eq!(change(&mut space, &[want(1, None, None), claim(2)], &[want(1, Some(9), None)]), [(1, 3)]);
+        change(&mut space, &[want(1, Some(9), None)], &[want(1, Some(9), Some(3))]);
+        assert_eq!(change(&mut space, &[want(1, Some(9), Some(3))], &[want(1, Some(9), None)]), [(1, 2)]);
     }
 
     #[test]

@@ -101,12 +101,15 @@ impl Allocator for Macs {
 
     fn change(&mut self, removed: Vec<Request>, added: Vec<Request>, emit: &mut dyn FnMut(Assigned, Weight)) {
         let mut before: BTreeMap<Uuid, u64> = BTreeMap::new();
+        // Those of whom the database has said something: it counts more than what they had.
+        let mut said: BTreeSet<Uuid> = BTreeSet::new();
         for request in removed {
             match request {
                 Request::Claim(mac) => self.taken.release(mac),
                 Request::Want(want) => {
                     self.wants -= 1;
                     self.waiting.remove(&want.owner);
+                    said.extend(want.kept.map(|_| want.owner));
                     if let Some(mac) = self.given.remove(&want.owner) {
                         self.taken.release(mac);
                         before.insert(want.owner, mac);
@@ -122,9 +125,9 @@ impl Allocator for Macs {
                 Request::Want(want) => {
                     self.wants += 1;
                     touched.insert(want.owner);
-                    let kept = want.kept.into_iter().chain(before.get(&want.owner).copied());
-                    let kept = want.fixed.or(kept.into_iter().find(|mac| want.fits(*mac)));
-                    match kept {
+                    let had = before.get(&want.owner).copied().filter(|_| !said.contains(&want.owner));
+                    let kept = want.kept.or(had).filter(|mac| want.fits(*mac));
+                    match want.fixed.or(kept) {
                         Some(mac) => self.give(want.owner, mac),
                         None => fresh.push(want),
                     }
@@ -210,6 +213,22 @@ mod tests {
         (other.prefix, other.fixed) = (PREFIX + (1 << 24), None);
         let given = change(&mut macs, &[named], &[Request::Want(other)]);
         assert_eq!(given, [(1, (1 << 24) + 10)]);
+    }
+
+    #[test]
+    fn what_the_database_forgets_is_forgotten() {
+        let mut macs = Macs::default();
+        let first = want(1, None, None, 7);
+        change(&mut macs, &[], std::slice::from_ref(&first));
+        // Nothing is said of it yet.
+        let moved = want(1, None, None, 9);
+        assert_eq!(change(&mut macs, &[first], std::slice::from_ref(&moved)), [(1, 8)]);
+        let echo = want(1, None, Some(PREFIX + 8), 9);
+        assert_eq!(change(&mut macs, &[moved], std::slice::from_ref(&echo)), [(1, 8)]);
+        let cleared = want(1, None, None, 9);
+        assert_eq!(change(&mut macs, std::slice::from_ref(&echo), std::slice::from_ref(&cleared)), [(1, 10)]);
+        let odd = want(1, None, Some(1), 7);
+        assert_eq!(change(&mut macs, &[cleared], &[odd]), [(1, 8)]);
     }
 
     #[test]
