@@ -64,6 +64,8 @@ table! {
         requested_additional_chassis: Vec<Uuid> = "requested_additional_chassis",
         /// The chassis that stand in for the port.
         ha_chassis_group: Option<Uuid> = "ha_chassis_group",
+        /// What older versions named these by; empty.
+        gateway_chassis: Vec<Uuid> = "gateway_chassis",
         /// Addresses that chassis announce for the router behind the port.
         nat_addresses: Vec<Text> = "nat_addresses",
         /// Whether the port is up: false for a new row, and then the chassis' business.
@@ -219,6 +221,8 @@ table! {
         vips: Map = "vips",
         /// `tcp`, `udp` or `sctp`.
         protocol: Option<Text> = "protocol",
+        /// The datapaths that older versions said have it; empty.
+        datapaths: Vec<Uuid> = "datapaths",
         /// The switches that have it, where some chassis knows no other column.
         datapath_group: Option<Uuid> = "datapath_group",
         /// The switches that have it.

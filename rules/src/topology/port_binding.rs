@@ -314,7 +314,6 @@ fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option
         tunnel_key: i64::from(keyed.key),
         parent_port: row.parent_name.clone(),
         tag: keyed.tag,
-        mirror_port: None,
         mirror_rules: row.mirror_rules.clone(),
         mac: row.addresses.clone(),
         port_security: row.port_security.clone(),
@@ -322,8 +321,8 @@ fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option
         requested_chassis: requested.first.filter(|_| asks),
         requested_additional_chassis: if asks { requested.others.clone() } else { Vec::new() },
         ha_chassis_group: keyed.ha_chassis_group,
-        nat_addresses: Vec::new(),
         up: Some(false),
+        ..sb::PortBinding::default()
     }
 }
 

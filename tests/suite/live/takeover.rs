@@ -167,5 +167,16 @@ pub fn takeover(reference: &'static Reference) -> Result<(), Failed> {
     std::thread::sleep(Duration::from_millis(300));
     no_faults(changed(&left, &world::raw(reference, &databases)?))?;
     drop(ours);
+
+    // What older versions said in columns of their own is emptied.
+    let port = ["--", "set", "Port_Binding", "s1p0", "gateway_chassis=@g"];
+    databases.sbctl(&[&["--id=@g", "create", "Gateway_Chassis", "name=old"][..], &port].concat())?;
+    let datapath = ["--id=@d", "get", "Datapath_Binding", "s1", "--"];
+    databases.sbctl(&[&datapath[..], &["set", "Load_Balancer", "grouped", "datapaths=@d"]].concat())?;
+    let ours = Daemon::ours(reference, &databases, "ours-after-old", &[])?;
+    databases.sync()?;
+    std::thread::sleep(Duration::from_millis(300));
+    no_faults(changed(&left, &world::raw(reference, &databases)?))?;
+    drop(ours);
     Ok(())
 }
