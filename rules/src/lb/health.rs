@@ -41,6 +41,9 @@ struct Backend {
     /// Its place in the list of the CMS.
     number: usize,
     endpoint: Endpoint,
+    /// Whether the key of its mapping has brackets: unless the VIP is an IPv4 address, which that of a template never
+    /// is for ovn-northd.
+    bracketed: bool,
     family: Family,
     protocol: Protocol,
     distributed: bool,
@@ -119,6 +122,7 @@ pub fn checked(services: &Relation<Service>, inputs: Inputs<'_>) -> Checked {
             service: service.id(),
             number,
             endpoint: endpoint.clone(),
+            bracketed: !service.vip.front.address.is_some_and(|address| address.is_ipv4()),
             family: service.vip.family,
             protocol: service.lb.protocol,
             distributed: service.lb.distributed,
@@ -272,10 +276,7 @@ impl Checked {
 impl Backend {
     /// The key of its mapping.
     fn key(&self) -> Text {
-        match self.endpoint.address {
-            Some(address) if address.is_ipv4() => self.endpoint.ip.clone(),
-            _ => format!("[{}]", self.endpoint.ip).into(),
-        }
+        if self.bracketed { format!("[{}]", self.endpoint.ip).into() } else { self.endpoint.ip.clone() }
     }
 }
 

@@ -93,7 +93,7 @@ pub fn vips(
         lb: service.lb.row,
         text: service.vip.front.ip.clone(),
         address: service.vip.front.address,
-        // ovn-northd takes any variable for one of IPv6 here.
+        // ovn-northd takes whatever a template has for an address of IPv6 here.
         family: service.vip.front.address.map_or(Family::Ip6, |_| service.vip.family),
         mode: service.lb.neighbors,
     });
@@ -125,11 +125,12 @@ pub fn vips(
         let ip6 = ip6.map(|ip| (port.router, Text::from(crate::value::ip::text6(ip))));
         ip4.chain(ip6).collect::<Vec<_>>()
     });
+    let known = fronts.filter(|front| front.address.is_some());
     let shared = own
         .concat(addresses)
         .distinct()
         .index_by(|(_, address)| address.clone())
-        .join(&fronts.index_by(|front| front.text.clone()), |(router, _), front| {
+        .join(&known.index_by(|front| front.text.clone()), |(router, _), front| {
             (front.lb, answer(*router, front))
         });
     let shared = having(&shared, &held, &referred)
