@@ -245,8 +245,9 @@ impl Model {
             10..=12 => {
                 let name = self.switch(random)?;
                 self.switches.remove(&name);
+                let outlives = self.ports.iter().any(|(port, on)| *on == name && self.functions.have(port));
                 self.ports.retain(|_, switch| *switch != name);
-                format!("nbctl ls-del {name}")
+                format!("{}nbctl ls-del {name}", seen(outlives))
             }
             13..=34 => {
                 let switch = self.switch(random)?;
@@ -261,7 +262,7 @@ impl Model {
             35..=41 => {
                 let port = self.port(random)?;
                 self.ports.remove(&port);
-                format!("nbctl lsp-del {port}")
+                format!("{}nbctl lsp-del {port}", seen(self.functions.have(&port)))
             }
             42..=50 => format!("nbctl set Logical_Switch_Port {} {}", self.port(random)?, addresses(random)),
             51..=53 => {
@@ -396,6 +397,12 @@ impl Model {
             self.ports.keys().filter(|_| random.below(4) == 0).map(String::as_str).collect();
         wanted.join(" ")
     }
+}
+
+/// A check before a port goes that its network function keeps in the database, with what was last written there: the
+/// reference has to have written it too.
+fn seen(outlives: bool) -> &'static str {
+    if outlives { "check\n" } else { "" }
 }
 
 /// The column `addresses` of a port: few enough that ports share them now and then.

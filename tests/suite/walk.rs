@@ -14,10 +14,6 @@ use northflow_tests::walk::scenario;
 /// Seeds that failed once, one a line.
 const SEEDS: &str = include_str!("../scenarios/seeds.txt");
 
-/// Seeds that still differ, shown as ignored: in 3 ports that a network function names outlive their switch, and are
-/// `up` here alone.
-const OPEN: &[u64] = &[3];
-
 /// One trial for each seed.
 pub fn trials() -> Vec<Trial> {
     let number = |text: &str| text.trim().parse::<u64>().ok();
@@ -40,7 +36,6 @@ pub fn trials() -> Vec<Trial> {
                     Player::start(reference)?.record(&scenario(seed, steps)).map_err(Failed::from)?;
                 no_faults(judge(&recording, 1 + (seed % 2) as usize)?)
             })
-            .with_ignored_flag(OPEN.contains(&seed))
         })
         .collect()
 }

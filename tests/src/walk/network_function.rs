@@ -35,6 +35,7 @@ fn group(number: usize) -> String {
 impl Model {
     /// One command about network functions; `None` if what it needs is not there.
     pub(super) fn function_command(&mut self, random: &mut Random) -> Option<String> {
+        self.acls.retain(|acl| acl.is_there(&self.switches, &self.groups));
         let groups = self.functions.groups.len();
         Some(match random.below(12) {
             0..=2 if self.functions.functions < 200 => {

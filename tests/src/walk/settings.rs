@@ -67,9 +67,11 @@ impl Model {
     /// One command that sets or removes a few keys; `None` if what these need is not there.
     pub(super) fn settings(&mut self, random: &mut Random) -> Option<String> {
         let settings: Vec<String> = (0..4).filter_map(|_| self.setting(random)).collect();
-        // Where a gateway goes and comes back unseen, the reference keeps what its chassis said.
-        let check =
-            if settings.iter().any(|one| one.contains("options:\"chassis\"")) { "\ncheck" } else { "" };
+        // Where a gateway goes and comes back unseen, the reference keeps what its chassis said; a key that was asked
+        // for unseen it has never given.
+        let lasting = ["options:\"chassis\"", "requested-tnl-key"];
+        let lasts = |setting: &String| lasting.iter().any(|key| setting.contains(key));
+        let check = if settings.iter().any(lasts) { "\ncheck" } else { "" };
         (!settings.is_empty()).then(|| format!("nbctl {}{check}", settings.join(" -- ")))
     }
 

@@ -1,6 +1,8 @@
-//! The keys of ovn-nb(5). Left out are those that other programs read, identities that the reference would draw
-//! at random if they were malformed, and those whose effect depends on what the reference did before
-//! (`ignore_chassis_features`), and what crashes it: relays to ports whose address it does not know, and switches
+//! The keys of ovn-nb(5) and some that only the code knows. Left out are most of those that other programs read,
+//! identities that the reference would draw at random if they were malformed, those that say how the daemon itself
+//! behaves (`northd_probe_interval`, `northd-backoff-interval-ms`, `northd_trim_timeout`), those whose effect depends on
+//! what the reference did before (`ignore_chassis_features`), one of which the southbound database has a say of its own
+//! (`sbctl_probe_interval`), and what crashes it: relays to ports whose address it does not know, and switches
 //! of EVPN networks that advertise the addresses of ports that have any.
 
 use super::Row::{self, *};
@@ -78,6 +80,8 @@ pub(super) const KEYS: &[Key] = &[
     option(Global, "fdb_removal_limit", Number),
     option(Global, "use_logical_dp_groups", Flag),
     option(Global, "bfd-min-rx", Number),
+    option(Global, "install_ls_lb_from_router", Flag),
+    option(Global, "use_parallel_build", Flag),
     option(Global, "ic-route-adv", Flag),
     option(Global, "arp_ns_explicit_output", Flag),
     option(Global, "register_consolidation", Flag),
@@ -135,6 +139,7 @@ pub(super) const KEYS: &[Key] = &[
     other("mcast_ip6_src", IP6),
     other("interconn-ts", Texts(&["ts1", ""])),
     other("ic-vxlan_mode", Flag),
+    other("dhcp_relay_port", Port),
     other("vlan-passthru", Flag),
     other("broadcast-arps-to-all-routers", Flag),
     key(Switch, "external_ids", "neutron:network_name", Texts(&["net", "net \\\"a\\\"", ""])),
@@ -145,6 +150,7 @@ pub(super) const KEYS: &[Key] = &[
         Texts(&["router", "0a:00:00:00:aa:01 10.0.0.7", "0a:00:00:00:aa:01 10.0.0.7 10.0.0.8", "odd", ""]),
     ),
     option(SwitchPort, "exclude-router-ips-from-garp", Flag),
+    option(SwitchPort, "exclude-lb-vips-from-garp", Flag),
     option(
         SwitchPort,
         "arp_proxy",
@@ -180,6 +186,8 @@ pub(super) const KEYS: &[Key] = &[
     option(SwitchPort, "disable_arp_nd_rsp", Flag),
     option(SwitchPort, "receive_multicast", Flag),
     option(SwitchPort, "is-nf", Flag),
+    option(SwitchPort, "nf-linked-port", Port),
+    option(SwitchPort, "vif-plug-type", Texts(&["representor", ""])),
     option(SwitchPort, "virtual-ip", IP4),
     option(SwitchPort, "virtual-parents", Port),
     option(SwitchPort, "mcast_flood", Flag),
