@@ -293,7 +293,7 @@ impl PlacedBackend {
     fn probe(&self, mac: &Text) -> Probe {
         let mut options = self.backend.check.clone().unwrap_or_default();
         if let Some(zone) = &self.mapping.zone {
-            options.insert("az-name", zone.clone());
+            options.insert_beside("az-name", zone.clone());
         }
         Probe {
             target: self.target(),

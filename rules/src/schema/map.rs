@@ -45,6 +45,18 @@ impl<V> Map<V> {
         }
     }
 
+    /// Puts `value` under `key` in a copy of what the CMS wrote. Of two values ovn-northd has both, and the database
+    /// takes the lesser.
+    pub fn insert_beside(&mut self, key: impl Into<Text>, value: V)
+    where
+        V: Ord,
+    {
+        let key = key.into();
+        if self.get(&key).is_none_or(|there| value < *there) {
+            self.insert(key, value);
+        }
+    }
+
     /// Takes `key` and its value out.
     pub fn remove(&mut self, key: &str) -> Option<V> {
         self.find(key).ok().map(|at| self.0.remove(at).1)
@@ -189,6 +201,10 @@ mod tests {
         let mut options = map(&[("a", "1"), ("c", "3")]);
         assert_eq!(options.insert("b", "2".into()), None);
         assert_eq!(options.insert("c", "4".into()), Some("3".into()));
+        options.insert_beside("c", "5".into());
+        assert_eq!(options.text("c"), "4");
+        options.insert_beside("c", "10".into());
+        assert_eq!(options.insert("c", "4".into()), Some("10".into()));
         assert_eq!(options.remove("a"), Some("1".into()));
         assert_eq!(options.remove("a"), None);
         assert_eq!(options, map(&[("b", "2"), ("c", "4")]));

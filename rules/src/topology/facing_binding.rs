@@ -67,7 +67,7 @@ pub fn connected(
         |row, beyond| {
             let mut row = row.clone();
             for (key, value) in beyond.map_or(&[][..], |beyond| &beyond.options) {
-                row.options.insert(key.clone(), value.clone());
+                row.options.insert_beside(key.clone(), value.clone());
             }
             if beyond.is_some_and(|beyond| beyond.chassis.is_some()) {
                 row.type_ = "l3gateway".into();

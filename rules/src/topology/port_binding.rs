@@ -303,7 +303,7 @@ fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option
     let mut external_ids = row.external_ids.clone();
     let name = row.external_ids.text("neutron:port_name");
     if !name.is_empty() {
-        external_ids.insert("name", name.into());
+        external_ids.insert_beside("name", Text::from(name));
     }
     sb::PortBinding {
         uuid: keyed.port.binding,
@@ -341,16 +341,16 @@ fn plain_options(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: 
     if let Some(shaped) = &keyed.shaped {
         options.insert(qos_queue::QUEUE, shaped.queue.to_string().into());
         if let Some(network) = &shaped.network {
-            options.insert(qos_queue::NETWORK, network.clone());
+            options.insert_beside(qos_queue::NETWORK, network.clone());
         }
     }
     if keyed.vlan_passthru {
-        options.insert("vlan-passthru", "true".into());
+        options.insert_beside("vlan-passthru", Text::from("true"));
     }
     let had = |key: &str| kept.and_then(|kept| kept.options.get(key)).cloned();
     let mut keep = |key: &'static str| {
         if let Some(value) = had(key) {
-            options.insert(key, value);
+            options.insert_beside(key, value);
         }
     };
     if !requested.others.is_empty() {
@@ -362,9 +362,9 @@ fn plain_options(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: 
     }
     if keyed.port.kind == PortKind::Remote || !requested.others.is_empty() {
         if requested.first_is_remote {
-            options.insert("is-remote-nb-bound", "true".into());
+            options.insert_beside("is-remote-nb-bound", Text::from("true"));
         } else if had("is-remote-nb-bound").as_deref() == Some("true") {
-            options.insert("is-remote-nb-bound", "false".into());
+            options.insert_beside("is-remote-nb-bound", Text::from("false"));
         }
     }
     options
