@@ -85,6 +85,8 @@ pub enum Order<R> {
     Nothing,
     /// Closes the connection and makes another.
     Close(R),
+    /// The same, with another peer, which takes the place of [`Settings::remotes`].
+    Move(R, Remote),
     /// Changes [`Settings::probe`].
     Probe(Option<Duration>),
     /// Ends.

@@ -89,6 +89,8 @@ pub enum Command {
     SetProbeInterval(Option<Duration>),
     /// Closes the connection and makes a new one.
     Reconnect,
+    /// Goes to another switch, which is to hold what is wanted by now.
+    Move(Remote),
 }
 
 /// How a connection is doing.
@@ -164,6 +166,7 @@ impl Protocol for Session {
             }
             Command::SetProbeInterval(interval) => Order::Probe(interval),
             Command::Reconnect => Order::Close(Lost::Requested.into()),
+            Command::Move(remote) => Order::Move(Lost::Requested.into(), remote),
         }
     }
 

@@ -45,6 +45,7 @@ pub fn trials() -> Vec<Trial> {
         ("controller_handed_over", controller::handed_over),
         ("controller_restart", controller::restart),
         ("controller_exit", controller::exit),
+        ("controller_settings", controller::settings),
         ("verify", tools::verified),
         ("record", tools::recorded),
     ];

@@ -26,7 +26,8 @@ pub(super) struct Connection {
     probe: Option<Duration>,
     /// What the switch can do, once it has said so.
     pub features: Option<Features>,
-    /// What is wanted, until all of it can be told at once: what is told first stands for everything.
+    /// What is wanted and not told yet: what is told first stands for everything, and what is incomplete waits for the
+    /// rest.
     gathered: Option<Delta>,
     told: bool,
     /// The last epoch that the switch has reached.
@@ -34,25 +35,25 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Whether the switch is another one than the one that has been told.
-    pub fn is_elsewhere(&self, remote: &Remote) -> bool {
-        self.remote.as_ref().is_some_and(|known| known != remote)
-    }
-
-    /// Connects with the switch, once.
+    /// Connects with the switch, or goes to another one.
     pub fn connect(&mut self, remote: Remote, probe: Option<Duration>) -> io::Result<()> {
+        if self.remote.as_ref() != Some(&remote) {
+            OFCTRL.info(format_args!("connecting to switch: \"{remote}\""));
+            if self.link.is_some() {
+                self.send(Command::Move(remote.clone()));
+            }
+            self.remote = Some(remote.clone());
+        }
         if self.link.is_none() {
-            OFCTRL.info(format_args!("{remote}: connecting to switch"));
             let config = Config {
                 name: "switch".into(),
-                remote: remote.clone(),
+                remote,
                 probe_interval: probe,
                 learned_tables: LEARNED.to_vec(),
                 tunnel_option: Some(TUNNEL_OPTION),
                 queue: 64,
             };
             self.link = Some(openflow::spawn(config)?);
-            self.remote = Some(remote);
         } else if self.probe != probe {
             self.send(Command::SetProbeInterval(probe));
         }
@@ -82,28 +83,31 @@ impl Connection {
         self.told
     }
 
-    /// Something else is wanted.
-    pub fn apply(&mut self, delta: Delta) {
-        if self.told {
-            self.send(Command::Apply(delta));
-            return;
-        }
+    /// Something else is wanted. If `more` is about to follow that belongs to it, they are told together.
+    pub fn apply(&mut self, delta: Delta, more: bool) {
         let gathered = self.gathered.get_or_insert_default();
         gathered.epoch = delta.epoch;
         gathered.flows.extend(delta.flows);
         gathered.groups.extend(delta.groups);
         gathered.meters.extend(delta.meters);
         gathered.flush_zones.extend(delta.flush_zones);
+        if self.told && !more {
+            self.tell_gathered();
+        }
+    }
+
+    fn tell_gathered(&mut self) {
+        let mut all = self.gathered.take().unwrap_or_default();
+        all.flush_zones.sort_unstable();
+        all.flush_zones.dedup();
+        self.send(Command::Apply(all));
     }
 
     /// What is wanted by now is everything: the switch is told.
     pub fn tell(&mut self) {
         if !self.told && self.link.is_some() {
             self.told = true;
-            let mut all = self.gathered.take().unwrap_or_default();
-            all.flush_zones.sort_unstable();
-            all.flush_zones.dedup();
-            self.send(Command::Apply(all));
+            self.tell_gathered();
         }
     }
 
@@ -111,7 +115,7 @@ impl Connection {
     pub fn event(&mut self, event: Event) -> bool {
         match event {
             Event::Connected { remote, features } => {
-                OFCTRL.info(format_args!("{remote}: connected to switch"));
+                OFCTRL.info(format_args!("{remote}: connected"));
                 if features.tunnel_field.is_none() {
                     OFCTRL.warn(
                         "the switch has no field for Geneve options: no packet will come through tunnels",
@@ -120,7 +124,7 @@ impl Connection {
                 return self.features.replace(features) != Some(features);
             }
             Event::Disconnected { remote, reason } => {
-                OFCTRL.info(format_args!("{remote}: connection to switch: {reason}"));
+                OFCTRL.info(format_args!("{remote}: {reason}"));
             }
             Event::Reconciled { right, wrong } => {
                 OFCTRL.info(format_args!("switch has {right} rows as wanted, {wrong} are to be changed"));

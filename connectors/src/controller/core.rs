@@ -234,7 +234,8 @@ impl Core {
         delta.epoch = result.epoch;
         let changes = self.zones.assign(names, self.range);
         delta.flush_zones = self.follow_zones(&changes);
-        self.connection.apply(delta);
+        // Flows that show a zone without its number are not for the switch: those with it follow.
+        self.connection.apply(delta, !changes.come.is_empty());
     }
 
     /// Tells the program of zones that have other numbers; gives the numbers whose connections are to be

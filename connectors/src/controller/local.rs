@@ -52,18 +52,23 @@ impl Plug {
 }
 
 impl<'a> Local<'a> {
-    /// The contents; `None` while there is no chassis. `name` is that of the chassis, if it was given.
+    /// The contents; `None` while there are none. `name` is that of the chassis, if it was given.
     pub fn new(replica: &'a Replica, name: Option<&'a str>) -> Option<Local<'a>> {
         let row: &ovs::OpenVswitch = replica.rows().next()?;
         let name = match name {
             Some(name) => name,
-            None => row.external_ids.get("system-id").filter(|name| !name.is_empty())?,
+            None => row.external_ids.text("system-id"),
         };
         let settings = Settings::new(&row.external_ids, name);
         let wanted = settings.bridge();
         let bridge = row.bridges.iter().filter_map(|uuid| replica.row::<ovs::Bridge>(*uuid));
         let bridge = bridge.into_iter().find(|bridge| &*bridge.name == wanted);
         Some(Local { row, settings, replica, bridge })
+    }
+
+    /// Whether it is said which chassis it is; else there is only a bridge.
+    pub fn is_chassis(&self) -> bool {
+        !self.settings.chassis().is_empty()
     }
 
     /// A bridge by its name.

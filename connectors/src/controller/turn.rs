@@ -17,6 +17,7 @@ use super::local::Local;
 use super::told::Row;
 use super::tunnels::Tunnels;
 use super::writes::Writes;
+use super::zones::Changes;
 use super::{bridge, ha, installed, options, patches, registration as registered, zones};
 use crate::net::Remote;
 use crate::openflow::Delta;
@@ -78,7 +79,8 @@ impl Core {
         if !std::mem::take(&mut self.dirty.rows) {
             return;
         }
-        let Some(local) = Local::new(self.switch.mirror.own(), self.name.as_deref()) else {
+        let local = Local::new(self.switch.mirror.own(), self.name.as_deref());
+        let Some(local) = local.filter(Local::is_chassis) else {
             if self.switch.ready {
                 let text = "'system-id' in Open_vSwitch database is missing.";
                 CHASSIS.warn_limited(&UNCONFIGURED, text);
@@ -124,7 +126,8 @@ impl Core {
             // Another name is another chassis, and what was bound under the old one is another's.
             self.index.dirty.private = true;
         }
-        self.range = zones::range(&local.settings);
+        let range = zones::range(&local.settings);
+        let moved = std::mem::replace(&mut self.range, range) != range;
         let me = self.index.chassis.get(local.settings.chassis()).copied();
         if self.me != me {
             self.me = me;
@@ -141,6 +144,7 @@ impl Core {
                 self.told.tell_zone(me, &name, Some(number), &mut self.pending);
             }
         }
+        let changes = if moved { self.zones.assign(self.zones.known(), range) } else { Changes::default() };
         let mut rows = BTreeSet::new();
         if let Some(me) = me {
             self.describe(me, &local, &mut rows);
@@ -150,6 +154,10 @@ impl Core {
         let (remote, connection) = (remote(&local, &self.switch_run), connection(&local, &self.switch_run));
         self.told.tell(rows, &mut self.pending);
         self.connect(remote, connection);
+        let flush_zones = self.follow_zones(&changes);
+        if let (Some(epoch), false) = (self.last, flush_zones.is_empty()) {
+            self.connection.apply(Delta { epoch, flush_zones, ..Delta::default() }, true);
+        }
     }
 
     /// What the program is to know of the chassis.
@@ -196,11 +204,6 @@ impl Core {
             None => self.southbound.disconnect(),
         }
         let Some(Endpoint { at, probe }) = switch else { return };
-        if self.connection.is_elsewhere(&at) {
-            // All that was told was told to another switch. Whoever starts the program anew tells this one.
-            MAIN.err(format_args!("the integration bridge is another one now, at {at}: restart to go there"));
-            return;
-        }
         if let Err(error) = self.connection.connect(at, probe) {
             MAIN.err(format_args!("switch: {error}"));
         }
@@ -244,7 +247,7 @@ impl Core {
             let meters = self.flows.renamed(names, &|name| index.meter(rows, name));
             if !meters.is_empty() {
                 let epoch = self.last.unwrap_or(0);
-                self.connection.apply(Delta { epoch, meters, ..Delta::default() });
+                self.connection.apply(Delta { epoch, meters, ..Delta::default() }, false);
             }
         }
     }
@@ -362,7 +365,7 @@ impl Core {
                 // Zones of before that nobody has asked for by now.
                 let changes = self.zones.assign(self.zones.known(), self.range);
                 let flush_zones = self.follow_zones(&changes);
-                self.connection.apply(Delta { epoch: last, flush_zones, ..Delta::default() });
+                self.connection.apply(Delta { epoch: last, flush_zones, ..Delta::default() }, false);
             }
             self.connection.tell();
             self.dirty.switch = true;

@@ -90,9 +90,9 @@ impl Zones {
         touched
     }
 
-    /// The names of all zones that have a number.
+    /// The names of all zones that are wanted or have a number.
     pub fn known(&self) -> BTreeSet<Text> {
-        self.numbers.keys().cloned().collect()
+        self.wanted.keys().chain(self.numbers.keys()).cloned().collect()
     }
 
     /// Gives numbers from `range` to those of `names` that are wanted, and takes them from the others. Who
@@ -240,6 +240,18 @@ mod tests {
         assert_eq!(zones.to_keep(&ids), (Vec::new(), vec![Text::from("ct-zone-old")]));
         want(&mut zones, "b", None, 1);
         assert_eq!(zones.to_keep(&ids).0, [("ct-zone-b".into(), "1".into())]);
+    }
+
+    #[test]
+    fn another_range_moves_what_is_outside() {
+        let mut zones = Zones::default();
+        for (name, number) in [("a", None), ("b", None), ("c", None), ("r_snat", Some(9))] {
+            want(&mut zones, name, number, 1);
+        }
+        let changes = zones.assign(zones.known(), (2, 3));
+        assert_eq!((changes.gone, changes.come), (vec![("a".into(), 1)], Vec::new()), "no number is left");
+        assert_eq!(zones.assign(zones.known(), (2, 4)).come, [("a".into(), 4)]);
+        assert_eq!(numbers(&zones)[3], ("r_snat".into(), 9), "who asks for a number has it anywhere");
     }
 
     #[test]

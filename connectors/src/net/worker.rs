@@ -99,6 +99,11 @@ impl<P: Protocol> Running<P> {
                 Ok(Some(command)) => match self.worker.protocol.command(command) {
                     Order::Nothing => {}
                     Order::Close(reason) => self.close(reason),
+                    Order::Move(reason, remote) => {
+                        self.worker.remotes = vec![remote];
+                        self.next_remote = 0;
+                        self.close(reason);
+                    }
                     Order::Probe(interval) => {
                         self.worker.probe = interval;
                         self.set_probe();

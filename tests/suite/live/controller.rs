@@ -1,6 +1,7 @@
 //! The controller of a chassis in ovn-controller's place, on switches with their dummy datapath.
 
 use std::collections::BTreeSet;
+use std::net::TcpListener;
 use std::process::Command;
 
 use libtest_mimic::Failed;
@@ -31,7 +32,7 @@ impl Host {
     ) -> Result<Host, String> {
         let switch = Switch::start(reference, &databases.folder().join(name))?;
         let remote = format!("external_ids:ovn-remote={}", databases.remote("sb"));
-        let id = format!("external_ids:system-id={name}");
+        let id = format!("external_ids:system-id=\"{name}\"");
         let encap = format!("external_ids:ovn-encap-ip={ip}");
         let (geneve, dummy) =
             ("external_ids:ovn-encap-type=geneve", "external_ids:ovn-bridge-datapath-type=dummy");
@@ -334,5 +335,47 @@ pub fn exit(reference: &'static Reference) -> Result<(), Failed> {
     until("the tunnel is gone", || Ok(tunnels(&host)?.trim().is_empty()))?;
     let bound = databases.sbctl(&["--bare", "--columns=chassis", "list", "Port_Binding", "p1"])?;
     assert_eq!(bound.trim(), "");
+    Ok(())
+}
+
+/// Settings of the chassis that change while it runs: its name, the numbers of zones, where the bridge listens.
+pub fn settings(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let _northd = Daemon::ours(reference, &databases, "northd", &[])?;
+    databases.nbctl(NETWORK)?;
+    // Without a name it is no chassis, and makes the bridge all the same.
+    let host = Host::start(reference, &databases, "", "127.0.0.1")?;
+    let set = |key: &str, value: &str| {
+        host.switch.vsctl(&["set", "Open_vSwitch", ".", &format!("external_ids:{key}=\"{value}\"")])
+    };
+    assert_eq!(databases.sbctl(&["--bare", "list", "Chassis"])?.trim(), "");
+    set("system-id", "c1")?;
+    host.plug("v1", "p1")?;
+    databases.nbctl(&["--timeout=30", "wait-until", "Logical_Switch_Port", "p1", "up=true"])?;
+    databases.nbctl(&["--timeout=30", "--wait=hv", "sync"])?;
+
+    set("ct-zone-range", "100-200")?;
+    let numbers = || -> Result<Vec<u16>, String> {
+        let list = host.appctl(&["ct-zone-list"])?;
+        Ok(list.lines().filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect())
+    };
+    until("zones within the range", || Ok(numbers()?.iter().all(|number| (100..=200).contains(number))))?;
+    assert!(numbers()?.len() >= 3, "{:?}", numbers()?);
+    databases.nbctl(&["--timeout=30", "--wait=hv", "sync"])?;
+    let kept = host.zones()?;
+    assert!(numbers()?.iter().all(|number| kept.contains(&format!("\"{number}\""))), "{kept}");
+
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr())?.port();
+    host.switch.vsctl(&["set-controller", "br-int", &format!("ptcp:{free}:127.0.0.1")])?;
+    let elsewhere = format!("tcp:127.0.0.1:{free}");
+    set("ovn-bridge-remote", &elsewhere)?;
+    let log = || std::fs::read_to_string(host.switch.path("controller.log")).unwrap_or_default();
+    until("a connection there", || Ok(log().contains(&format!("{elsewhere}: connected"))))?;
+    let before = host.flows()?.len();
+    databases.nbctl(&["--timeout=30", "--wait=hv", "lsp-add", "s", "another"])?;
+    host.plug("v9", "another")?;
+    databases.nbctl(&["--timeout=30", "wait-until", "Logical_Switch_Port", "another", "up=true"])?;
+    databases.nbctl(&["--timeout=30", "--wait=hv", "sync"])?;
+    assert!(host.flows()?.len() > before, "{before} flows as before");
     Ok(())
 }
