@@ -3,14 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
 use northflow_connectors::northd::verify;
 use northflow_connectors::process::print;
 use northflow_connectors::{controller, northd, record, replay};
-
-/// The first epoch takes a multiple of what stays. This allocator gives it back to the system.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 const USAGE: &str = "\
 northflow: OVN's control plane as one incremental dataflow

@@ -187,7 +187,7 @@ fn connect(
         tables: feed.requests().into(),
         leader_only: true,
         probe_interval: None,
-        queue: 1024,
+        queue: 256,
         tls: tls.clone(),
     };
     let (handle, events) = client::spawn(config)?;

@@ -225,15 +225,6 @@ impl Engine {
         Ok(epoch)
     }
 
-    /// Has each worker of this process call `job` after the epochs that were committed, and does not wait for it.
-    ///
-    /// # Errors
-    /// [`EngineError::WorkerLost`].
-    pub fn on_each_worker(&self, job: fn()) -> Result<(), EngineError> {
-        let told = self.commands.iter().map(|sender| sender.send(Command::Call(job)));
-        told.collect::<Result<(), _>>().map_err(|_| EngineError::WorkerLost)
-    }
-
     /// Where finished epochs arrive, in order, each as soon as the frontier has passed it.
     ///
     /// It disconnects when a worker is gone.

@@ -22,7 +22,6 @@ use crate::relation::Builder;
 /// What a worker is asked to do.
 pub(crate) enum Command {
     Epoch { epoch: Epoch, rows: Vec<(NodeId, Rec, Weight)> },
-    Call(fn()),
     Metrics { reply: Sender<Vec<NodeMetrics>> },
     Rows { relation: String, reply: Sender<Result<Delta, bool>> },
 }
@@ -167,7 +166,6 @@ fn lead_alone(
                 let _ = results.send(result);
                 progress.complete(epoch);
             }
-            Command::Call(job) => job(),
             // The asker may have given up.
             Command::Metrics { reply } => drop(reply.send(executor.metrics())),
             Command::Rows { relation, reply } => drop(reply.send(executor.rows(&relation))),
@@ -213,7 +211,6 @@ fn lead(worker: &mut Worker, mut running: Running, commands: &Receiver<Command>,
                 fed = Some(epoch);
                 worker.step();
             }
-            Command::Call(job) => job(),
             // The asker may have given up.
             Command::Metrics { reply } => drop(reply.send(running.executor.borrow().metrics())),
             Command::Rows { relation, reply } => drop(reply.send(running.executor.borrow().rows(&relation))),

@@ -25,6 +25,8 @@ const REDELIVER: Duration = Duration::from_millis(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 /// How much is read before commands and timers have their turn.
 const READ_TURN: usize = 1 << 20;
+/// Memory kept for what is sent next; a larger buffer is given back once it is empty.
+const KEEP: usize = 1 << 16;
 
 /// Whether the thread goes on.
 enum Flow {
@@ -304,7 +306,7 @@ impl<P: Protocol> Running<P> {
                 break;
             }
             out.clear();
-            out.shrink_to(READ_TURN);
+            out.shrink_to(KEEP);
             connection.written = 0;
         }
         // What is encrypted has left `output` before it has left us.

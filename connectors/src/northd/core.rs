@@ -484,7 +484,6 @@ impl Core {
             self.advance_northbound();
         }
         if self.is_idle() && self.trimmer.take() {
-            self.engine.on_each_worker(heap::trim)?;
             heap::trim();
         }
         Ok(())

@@ -23,7 +23,7 @@ impl fmt::Display for FramingError {
 impl std::error::Error for FramingError {}
 
 /// Memory kept for the next message; a larger buffer is given back once it is empty.
-const KEEP: usize = 1 << 20;
+const KEEP: usize = 1 << 16;
 
 /// The bytes received and not yet consumed. Every byte is looked at once.
 #[derive(Debug, Default)]
