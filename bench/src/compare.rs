@@ -34,6 +34,9 @@ pub struct Options {
     /// Only northflow: there are no ratios then.
     #[arg(long)]
     alone: bool,
+    /// Worker threads of northflow.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: u16,
     /// Write every figure to this file too, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -51,6 +54,8 @@ pub struct Options {
 /// What was measured of one daemon in one network.
 #[derive(Clone, Debug, Serialize)]
 struct Daemon {
+    /// Of one that was started where there is no network.
+    memory_of_nothing: Memory,
     /// From its start with an empty southbound database until it rested.
     cold: Cost,
     /// After the start.
@@ -66,6 +71,8 @@ struct Daemon {
 #[derive(Clone, Debug, Serialize)]
 struct AtEnd {
     memory: Memory,
+    /// Once the whole network has been deleted.
+    memory_deleted: Memory,
     /// Rows of the southbound tables.
     rows: BTreeMap<String, usize>,
 }
@@ -158,7 +165,7 @@ fn size(
     options: &Options,
 ) -> Result<Size, Failure> {
     let start = |side| Subject::start(side, reference, northflow, workload, options);
-    let mut ours = start(Side::Northflow)?;
+    let mut ours = start(Side::Northflow { workers: options.workers })?;
     let mut given_up = None;
     let mut theirs = None;
     if !options.alone {
@@ -202,10 +209,14 @@ impl Subject {
         options: &Options,
     ) -> Result<Subject, Failure> {
         let patience = Duration::from_secs(options.patience.into());
+        let mut nothing = Lab::new(reference, &Workload::nothing(), patience)?;
+        nothing.start(side, northflow, reference)?;
+        let memory_of_nothing = memory(nothing.pid()?)?;
+        drop(nothing);
         let mut lab = Lab::new(reference, workload, patience)?;
         let cold = lab.start(side, northflow, reference)?;
         let (memory, rows) = (memory(lab.pid()?)?, lab.row_counts()?);
-        let daemon = Daemon { cold, memory, rows, changes: Vec::new(), at_end: None };
+        let daemon = Daemon { memory_of_nothing, cold, memory, rows, changes: Vec::new(), at_end: None };
         Ok(Subject { lab, daemon, samples: Vec::new() })
     }
 
@@ -222,7 +233,10 @@ impl Subject {
     }
 
     fn finish(mut self) -> Result<Daemon, Failure> {
-        self.daemon.at_end = Some(AtEnd { memory: memory(self.lab.pid()?)?, rows: self.lab.row_counts()? });
+        let (memory_before, rows) = (memory(self.lab.pid()?)?, self.lab.row_counts()?);
+        self.lab.delete_all()?;
+        let memory_deleted = memory(self.lab.pid()?)?;
+        self.daemon.at_end = Some(AtEnd { memory: memory_before, memory_deleted, rows });
         Ok(self.daemon)
     }
 }

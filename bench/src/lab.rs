@@ -26,8 +26,11 @@ const LINGER: Duration = Duration::from_secs(20);
 /// Which daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// northflow.
-    Northflow,
+    /// northflow, with so many worker threads.
+    Northflow {
+        /// `--workers`.
+        workers: u16,
+    },
     /// The reference's ovn-northd.
     Reference,
 }
@@ -57,6 +60,8 @@ pub struct Lab {
     folder: Folder,
     log: Log,
     tables: Vec<String>,
+    /// The northbound tables whose rows stay until they are deleted, but for the settings of the network.
+    roots: Vec<String>,
     nb_cfg: i64,
     patience: Duration,
 }
@@ -162,10 +167,12 @@ impl Lab {
         }
         let mut log = Log { path: folder.path("sb.db"), offset: 0 };
         log.read()?;
-        let tables = tables(reference)?;
+        // How flows are spread over groups of datapaths is a daemon's own choice.
+        let tables = tables(reference, "sb", |name, _| name != "Logical_DP_Group")?;
+        let roots = tables_of_network(reference)?;
         let daemon = None;
         let _servers = servers;
-        Ok(Lab { daemon, northbound, southbound, _servers, folder, log, tables, nb_cfg: 1, patience })
+        Ok(Lab { daemon, northbound, southbound, _servers, folder, log, tables, roots, nb_cfg: 1, patience })
     }
 
     /// Starts a daemon, `northflow` being the program's path, and measures until it rests.
@@ -174,9 +181,9 @@ impl Lab {
     /// When it does not start, or does not finish.
     pub fn start(&mut self, side: Side, northflow: &Path, reference: &Reference) -> Result<Cost, Failure> {
         let mut command = match side {
-            Side::Northflow => {
+            Side::Northflow { workers } => {
                 let mut command = Command::new(northflow);
-                command.arg("northd");
+                command.args(["northd", &format!("--workers={workers}")]);
                 command
             }
             Side::Reference => reference.command("ovn-northd"),
@@ -220,6 +227,16 @@ impl Lab {
         Ok(Cost { cpu_ms, wall_ms, rows, bytes })
     }
 
+    /// Deletes the network, all at once, and measures until the daemon rests.
+    ///
+    /// # Errors
+    /// As [`Lab::measure`].
+    pub fn delete_all(&mut self) -> Result<Cost, Failure> {
+        let delete = |table: &String| json!({ "op": "delete", "table": table, "where": [] });
+        let operations: Vec<Value> = self.roots.iter().map(delete).collect();
+        self.measure(Operations::northbound(operations))
+    }
+
     fn await_sb_cfg(&mut self) -> Result<(), Failure> {
         let rows = [json!({ "sb_cfg": self.nb_cfg })];
         let wait = json!({ "op": "wait", "table": "NB_Global", "where": [], "columns": ["sb_cfg"],
@@ -250,12 +267,22 @@ impl Lab {
     }
 }
 
-/// The southbound tables whose sizes are compared.
-fn tables(reference: &Reference) -> Result<Vec<String>, Failure> {
-    let path = reference.schema("ovn-sb.ovsschema").ok_or("no ovn-sb.ovsschema")?;
+/// The northbound tables that [`Lab::delete_all`] empties: the others' rows go with those that refer to them.
+fn tables_of_network(reference: &Reference) -> Result<Vec<String>, Failure> {
+    tables(reference, "nb", |name, table| table["isRoot"] == true && name != "NB_Global")
+}
+
+/// The tables of a database, `nb` or `sb`, that are `wanted` by name and description in the schema.
+fn tables(
+    reference: &Reference,
+    database: &str,
+    wanted: fn(&str, &Value) -> bool,
+) -> Result<Vec<String>, Failure> {
+    let schema = format!("ovn-{database}.ovsschema");
+    let path = reference.schema(&schema).ok_or_else(|| format!("no {schema}"))?;
     let schema: Value = serde_json::from_reader(BufReader::new(File::open(path)?))?;
-    let names = schema["tables"].as_object().into_iter().flatten().map(|(name, _)| name.clone());
-    Ok(names.filter(|name| name != "Logical_DP_Group").collect())
+    let tables = schema["tables"].as_object().into_iter().flatten();
+    Ok(tables.filter(|(name, table)| wanted(name, table)).map(|(name, _)| name.clone()).collect())
 }
 
 #[cfg(test)]

@@ -78,6 +78,16 @@ pub struct Workload {
 }
 
 impl Workload {
+    /// Where there is no network.
+    pub fn nothing() -> Workload {
+        Workload {
+            size: "nothing".into(),
+            northbound: Box::new(|| Box::new(std::iter::once(vec![global()]))),
+            southbound: southbound(0),
+            changes: Vec::new(),
+        }
+    }
+
     /// Keeps the changes whose name holds one of `parts`; all if there are none.
     pub fn keep_only(&mut self, parts: &[String]) {
         let wanted = |change: &Change| parts.iter().any(|part| change.name.contains(part.as_str()));

@@ -12,6 +12,9 @@ const CHANGE_MS: f64 = 2.0;
 /// How much more a change may take in the largest network than in the smallest.
 const GROWTH: f64 = 1.5;
 
+/// How much more memory may be held when all is deleted than where there never was a network.
+const RETURN: f64 = 1.2;
+
 /// A growth by less than so many milliseconds is noise.
 const NOISE_MS: f64 = 0.25;
 
@@ -22,6 +25,8 @@ const START: &[(&str, Figure)] = &[
     ("memory, MiB", |daemon| Some(daemon.memory.now)),
     ("memory, MiB, peak", |daemon| Some(daemon.memory.peak)),
     ("memory, MiB, after all changes", |daemon| Some(daemon.at_end.as_ref()?.memory.now)),
+    ("memory, MiB, all deleted", |daemon| Some(daemon.at_end.as_ref()?.memory_deleted.now)),
+    ("memory, MiB, of nothing", |daemon| Some(daemon.memory_of_nothing.now)),
     ("wall ms", |daemon| Some(daemon.cold.wall_ms)),
     ("logical flows", |daemon| Some(daemon.rows.get("Logical_Flow").copied().unwrap_or(0) as f64)),
     ("SB bytes logged", |daemon| Some(daemon.cold.bytes as f64)),
@@ -126,6 +131,11 @@ pub(super) fn missed(run: &Run) -> Vec<String> {
             let (name, median) = (change.change, change.cpu_ms.median);
             missed.push(format!("{network}: {name}: {median:.2} ms, at most {CHANGE_MS} wanted"));
         }
+        let nothing = ours.memory_of_nothing.now;
+        let deleted = ours.at_end.as_ref().map(|at_end| at_end.memory_deleted.now);
+        if let Some(deleted) = deleted.filter(|deleted| *deleted > nothing * RETURN) {
+            missed.push(format!("{network}: all deleted: {deleted:.0} MiB, {nothing:.0} of nothing"));
+        }
         let Some(theirs) = &size.reference else { continue };
         for (name, figure) in &START[..HELD_TO] {
             if let (Some(a), Some(b)) = (figure(ours), figure(theirs))
@@ -187,7 +197,12 @@ pub(super) mod tests {
         Daemon {
             cold: Cost { cpu_ms, ..Cost::default() },
             memory: Memory { now: 30.0, peak: 40.0 },
-            at_end: Some(AtEnd { memory: Memory { now: 31.0, peak: 40.0 }, rows: rows.clone() }),
+            memory_of_nothing: Memory { now: 10.0, peak: 10.0 },
+            at_end: Some(AtEnd {
+                memory: Memory { now: 31.0, peak: 40.0 },
+                memory_deleted: Memory { now: 11.0, peak: 40.0 },
+                rows: rows.clone(),
+            }),
             rows,
             changes: vec![change],
         }
@@ -212,9 +227,11 @@ pub(super) mod tests {
 
     #[test]
     fn every_target_can_be_missed() {
-        let missed = missed(&run(daemon(90.0, 1.0, 7), daemon(101.0, 2.5, 8)));
-        assert_eq!(missed.len(), 5, "{missed:#?}");
-        assert!(missed[4].contains("grows from 1.00 to 2.50 ms"), "{missed:#?}");
+        let mut large = daemon(101.0, 2.5, 8);
+        large.memory_of_nothing.now = 9.0;
+        let missed = missed(&run(daemon(90.0, 1.0, 7), large));
+        assert_eq!(missed.len(), 6, "{missed:#?}");
+        assert!(missed[5].contains("grows from 1.00 to 2.50 ms"), "{missed:#?}");
     }
 
     #[test]

@@ -9,9 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::delta::Delta;
 use crate::graph::{Graph, NodeId, Outcome, Region, SharedIndex};
 
-/// Rows for which an inbox keeps room from one epoch to the next. There are thousands of inboxes.
-const INBOX_KEPT: usize = 4;
-
 /// Rows on their way to a port of a node on some worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Packet {
@@ -121,11 +118,9 @@ impl Executor {
         metrics.runs += 1;
         metrics.rows_in += inbox.iter().map(|rows| rows.len() as u64).sum::<u64>();
         let outcome = node.operator.run(inbox);
-        for rows in inbox {
-            rows.clear();
-            // What the first epoch needed is not held for ever.
-            rows.shrink_to(INBOX_KEPT);
-        }
+        // There are thousands of inboxes: room that each kept would lie between what comes and goes, and keep
+        // whole pages of it.
+        inbox.iter_mut().for_each(|rows| *rows = Delta::new());
         metrics.time += started.elapsed();
         match outcome {
             Outcome::Quiet => {}

@@ -153,12 +153,9 @@ impl Group {
     }
 }
 
-/// Changes for which an index keeps room from one epoch to the next. There are many indexes.
-const CHANGE_KEPT: usize = 8;
-
 /// Memory follows the network down as well as up: a table of which most is free becomes a smaller one.
 pub(crate) fn follow_down<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) {
-    if table.capacity() > 32 && table.len() < table.capacity() / 4 {
+    if table.len() * 4 < table.capacity() {
         table.shrink_to(table.len() * 2);
     }
 }
@@ -194,7 +191,7 @@ impl IndexState {
     /// Folds this epoch's change in.
     pub fn commit(&mut self) {
         use hashbrown::hash_map::Entry;
-        for (key, rec, weight) in self.change.drain(..) {
+        for (key, rec, weight) in std::mem::take(&mut self.change) {
             match self.before.entry(key) {
                 Entry::Vacant(slot) => {
                     slot.insert(Bucket::One(rec, weight));
@@ -206,7 +203,6 @@ impl IndexState {
                 }
             }
         }
-        self.change.shrink_to(CHANGE_KEPT);
         follow_down(&mut self.before);
     }
 
@@ -391,7 +387,7 @@ mod tests {
         index.stage(rows(-1));
         index.commit();
         assert_eq!(index.keys(), 0);
-        assert!(index.before.capacity() <= 32 && index.change.capacity() <= CHANGE_KEPT);
+        assert_eq!((index.before.capacity(), index.change.capacity()), (0, 0));
     }
 
     #[test]
