@@ -129,7 +129,7 @@ fn serve(program: &str, options: Options, mut daemon: daemon::Daemon) -> Result<
             recv(results) -> result => core.result(&result?),
             recv(waiting) -> request => {
                 if let Then::Exit { restart } = commands::answer(request?, &mut core, &mut counters) {
-                    leave::exit(&mut core, restart);
+                    leave::leave(&mut core, restart);
                     break;
                 }
             }

@@ -32,7 +32,7 @@ pub(super) struct Here<'a> {
 /// What is remembered of ports.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
-    /// When ports were taken from other chassis.
+    /// When this run bound ports that were not bound here.
     taken: HashMap<Text, Instant>,
     /// Ports whose flows are there.
     pub ready: BTreeSet<Text>,
@@ -162,9 +162,9 @@ impl Claims {
                 }
                 let is_up = port.up != Some(false);
                 let is_installed = here.plugs.get(name).is_none_or(Plug::is_installed);
-                if is_up && is_installed {
+                // What an earlier run has said holds for a port that has been bound here ever since.
+                if is_up && is_installed && !self.taken.contains_key(name) {
                     self.ready.insert(name.clone());
-                    return seen;
                 }
                 if !self.ready.contains(name) {
                     return Seen::Waits;
@@ -188,8 +188,10 @@ impl Claims {
                     }
                     return Seen::Written;
                 }
-                let is_installed = here.plugs.get(name).is_none_or(Plug::is_installed);
-                if is_installed || self.ready.contains(name) { Seen::Right } else { Seen::Waits }
+                if here.plugs.get(name).is_none_or(Plug::is_installed) {
+                    self.ready.insert(name.clone());
+                }
+                if self.ready.contains(name) { Seen::Right } else { Seen::Waits }
             }
             None => {
                 self.ready.remove(name);
@@ -320,6 +322,22 @@ mod tests {
         let (seen, text) = world.look("p");
         assert!(seen == Seen::Written && text.contains("\"chassis\":[\"set\",[]]"), "{text}");
         assert!(text.contains("\"up\":false") && world.claims.ready.is_empty());
+    }
+
+    #[test]
+    fn what_an_earlier_run_said_holds_for_ports_that_stayed() {
+        let mut world = World::new();
+        let up = ("up", Some(true).to_datum());
+        let mut ids = world.plugs["p"].plugged.external_ids.clone();
+        ids.insert("ovn-installed", "true".into());
+        world.plugs.get_mut("p").unwrap().plugged.external_ids = ids;
+        world.port(10, "p", &[chassis(1), up.clone()]);
+        assert!(world.look("p").0 == Seen::Right && world.claims.ready.contains("p"));
+        // Somebody else has unbound it meanwhile: its flows have to come first.
+        world.port(10, "p", &[up.clone()]);
+        assert_eq!(world.look("p").0, Seen::Written);
+        world.port(10, "p", &[chassis(1), up]);
+        assert!(world.look("p").0 == Seen::Waits && world.claims.ready.is_empty());
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub(crate) struct Index {
     pub chassis: HashMap<Text, Uuid>,
     /// Rows of Chassis_Private by name.
     pub private: HashMap<Text, Uuid>,
-    /// Rows of Encap by the name of their chassis.
-    pub encaps: HashMap<Text, BTreeSet<Uuid>>,
+    /// Rows of Encap by type and address, of which no two have the same.
+    pub ends: HashMap<(Text, Text), Uuid>,
     /// Ports by name.
     pub ports: HashMap<Text, Uuid>,
     /// Ports that go where another one goes, by the name of that.
@@ -63,11 +63,11 @@ fn put<K: Eq + Hash, V: Ord>(map: &mut HashMap<K, BTreeSet<V>>, key: K, value: V
     }
 }
 
-fn name(map: &mut HashMap<Text, Uuid>, name: &Text, row: Uuid, comes: bool) {
+fn name<K: Eq + Hash>(map: &mut HashMap<K, Uuid>, name: K, row: Uuid, comes: bool) {
     if comes {
-        map.insert(name.clone(), row);
-    } else if map.get(name) == Some(&row) {
-        map.remove(name);
+        map.insert(name, row);
+    } else if map.get(&name) == Some(&row) {
+        map.remove(&name);
     }
 }
 
@@ -89,13 +89,13 @@ impl Index {
             if let Some(row) = rec.try_get::<own::Port>() {
                 self.port(row, *weight);
             } else if let Some(row) = rec.try_get::<own::Chassis>() {
-                name(&mut self.chassis, &row.name, row.uuid, *weight > 0);
+                name(&mut self.chassis, row.name.clone(), row.uuid, *weight > 0);
                 self.dirty.chassis.insert(row.name.clone());
             } else if let Some(row) = rec.try_get::<own::Encap>() {
-                put(&mut self.encaps, row.chassis_name.clone(), row.uuid, *weight > 0);
+                name(&mut self.ends, (row.type_.clone(), row.ip.clone()), row.uuid, *weight > 0);
                 self.dirty.chassis.insert(row.chassis_name.clone());
             } else if let Some(row) = rec.try_get::<own::ChassisPrivate>() {
-                name(&mut self.private, &row.name, row.uuid, *weight > 0);
+                name(&mut self.private, row.name.clone(), row.uuid, *weight > 0);
                 self.dirty.private = true;
             } else if let Some(row) = rec.try_get::<own::HaChassisGroup>() {
                 for member in &row.ha_chassis {
@@ -107,7 +107,7 @@ impl Index {
                     self.group(group);
                 }
             } else if let Some(row) = rec.try_get::<own::Meter>() {
-                name(&mut self.meters, &row.name, row.uuid, *weight > 0);
+                name(&mut self.meters, row.name.clone(), row.uuid, *weight > 0);
                 for band in &row.bands {
                     put(&mut self.meters_of, *band, row.name.clone(), *weight > 0);
                 }
@@ -122,7 +122,7 @@ impl Index {
 
     fn port(&mut self, row: &own::Port, weight: Weight) {
         let comes = weight > 0;
-        name(&mut self.ports, &row.logical_port, row.uuid, comes);
+        name(&mut self.ports, row.logical_port.clone(), row.uuid, comes);
         if let Some(parent) = parent(row) {
             put(&mut self.children, parent.clone(), row.logical_port.clone(), comes);
         }

@@ -13,8 +13,8 @@ use crate::process::vlog::modules::IF_STATUS;
 const INSTALLED: &str = "ovn-installed";
 const TIME: &str = "ovn-installed-ts";
 
-/// Writes what interfaces are to be told: of ports whose flows are there that this is so, of others that
-/// this chassis does not bind that it is not. `bound` are the ports that it binds.
+/// Writes what interfaces are to be told: of ports that this chassis binds and whose flows are there that this is so, of
+/// others that it is not, which an earlier run may have said. `bound` are the ports that it binds.
 ///
 /// Cost: the ports that are plugged.
 pub(super) fn tell(
@@ -30,7 +30,7 @@ pub(super) fn tell(
             let pairs =
                 [(Text::from(INSTALLED), Text::from("true")), (Text::from(TIME), now.to_string().into())];
             switch.change_keys::<ovs::Interface>(plug.row, "external_ids", &pairs, &[]);
-        } else if plug.is_installed() && !bound(port) {
+        } else if plug.is_installed() && !(ready.contains(port) && bound(port)) {
             IF_STATUS.info(format_args!("Removing lport {port} ovn-installed in OVS"));
             switch.change_keys::<ovs::Interface>(plug.row, "external_ids", &[], &[INSTALLED.into()]);
         }

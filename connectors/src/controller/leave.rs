@@ -15,21 +15,16 @@ use crate::process::vlog::modules::MAIN;
 /// How long the databases are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The daemon ends, to be started anew or for good: by the command `exit`, or because the chassis is set up to come
-/// back (`ovn-cleanup-on-exit`).
-pub(super) fn exit(core: &mut Core, restart: bool) {
+/// Takes the chassis' rows out of the southbound database and its tunnels out of its bridge, unless it is to come back:
+/// `restart` says so, or `ovn-cleanup-on-exit` in its settings. Flows stay, as they do with ovn-controller.
+pub(super) fn leave(core: &mut Core, restart: bool) {
     let local = Local::new(core.switch.mirror.own(), core.name.as_deref());
-    let stays = restart || local.is_some_and(|local| !local.settings.get_bool("ovn-cleanup-on-exit", true));
-    let cleanup = if stays { "False (--restart)" } else { "True" };
-    MAIN.info(format_args!("Exiting ovn-controller, resource cleanup: {cleanup}"));
-    if !stays {
-        leave(core);
+    let goes = !restart && local.is_none_or(|local| local.settings.get_bool("ovn-cleanup-on-exit", true));
+    let text = if goes { "True" } else { "False (--restart)" };
+    MAIN.info(format_args!("Exiting ovn-controller, resource cleanup: {text}"));
+    if !goes {
+        return;
     }
-}
-
-/// Takes the chassis' rows out of the southbound database and its tunnels out of its bridge. Flows stay, as
-/// they do with ovn-controller.
-fn leave(core: &mut Core) {
     let deadline = Instant::now() + PATIENCE;
     let mut is_left = [!core.southbound.is_connected(), !core.switch.is_connected()];
     while is_left != [true, true] {

@@ -77,6 +77,11 @@ impl<'a> Local<'a> {
         bridges.into_iter().find(|bridge| &*bridge.name == name)
     }
 
+    /// Settings of OpenFlow tables.
+    pub fn flow_table(&self, row: Uuid) -> Option<&'a ovs::FlowTable> {
+        self.replica.row(row)
+    }
+
     /// All bridges.
     pub fn bridges(&self) -> impl Iterator<Item = &'a ovs::Bridge> {
         self.row.bridges.iter().filter_map(|uuid| self.replica.row::<ovs::Bridge>(*uuid))

@@ -2,6 +2,7 @@
 //! goes by.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use northflow_engine::{Rec, Transaction, Weight};
 use northflow_rules::binding::InputTable;
@@ -21,6 +22,8 @@ pub(super) struct Mirror {
     program: Replica,
     own: Replica,
     tables: Vec<MirrorTable>,
+    /// What the server has of the tables, once it has been told.
+    layout: Option<Arc<Layout>>,
 }
 
 /// A table that is asked for.
@@ -127,12 +130,20 @@ impl Mirror {
                 *(if is_program { &mut table.program } else { &mut table.own }) = Some(reader);
             }
         }
-        Mirror { program, own, tables }
+        Mirror { program, own, tables, layout: None }
     }
 
     /// The tables to ask the client for.
     pub fn requests(&self) -> Vec<TableRequest> {
         self.tables.iter().map(|table| table.request.clone()).collect()
+    }
+
+    /// How many elements the server takes in a column; 0 if it has no such column, or is not known yet.
+    pub fn capacity(&self, table: &str, column: &str) -> usize {
+        let tables = self.layout.iter().flat_map(|layout| &layout.tables);
+        let columns = tables.filter(|has| *has.name == *table).flat_map(|has| &has.columns);
+        let types = columns.filter(|(name, _)| **name == *column).filter_map(|(_, ty)| ty.as_ref());
+        types.map(|ty| ty.max as usize).next().unwrap_or(0)
     }
 
     /// The rows that the controller goes by.
@@ -141,7 +152,8 @@ impl Mirror {
     }
 
     /// Becomes equal to a snapshot; what that means to the program is added to `transaction`.
-    pub fn snapshot(&mut self, update: Update, layout: &Layout, transaction: &mut Transaction) -> Taken {
+    pub fn snapshot(&mut self, update: Update, layout: &Arc<Layout>, transaction: &mut Transaction) -> Taken {
+        self.layout = Some(Arc::clone(layout));
         let mut taken = Taken::default();
         let mut own = Transaction::new();
         let mut there: Vec<HashSet<Uuid>> = self.tables.iter().map(|_| HashSet::new()).collect();

@@ -8,17 +8,24 @@ use northflow_rules::schema::{key_uuid, own};
 
 use super::index::Index;
 use super::writes::Writes;
+use crate::process::vlog::RateLimit;
 use crate::process::vlog::modules::CHASSIS;
 use crate::replica::Replica;
 
-/// Writes what differs between what is registered and what is to be.
+static TAKEN: RateLimit = RateLimit::new(1, 5);
+
+/// Writes what differs between what is registered and what is to be. A chassis whose tunnel ends are all those of others
+/// is not registered.
 ///
-/// Cost: the chassis' own rows; where another chassis has an address of this one, all tunnel ends.
+/// Cost: the chassis' own rows.
 pub(super) fn register(wanted: &Registration, index: &Index, rows: &Replica, southbound: &mut Writes) {
     let known = index.chassis.get(&wanted.name).and_then(|uuid| rows.row::<own::Chassis>(*uuid));
-    let known = known.or_else(|| renamed(wanted, index, rows));
     let uuid = known.map_or_else(|| key_uuid("Chassis", &[&wanted.name, &stamp()]), |row| row.uuid);
-    let encaps = encaps(wanted, known, index, rows, southbound);
+    let encaps = encaps(wanted, index, rows, southbound);
+    if encaps.is_empty() {
+        unregister(&wanted.name, index, southbound);
+        return;
+    }
     match known {
         None => {
             CHASSIS.info(format_args!("registering chassis '{}'", wanted.name));
@@ -32,9 +39,6 @@ pub(super) fn register(wanted: &Registration, index: &Index, rows: &Replica, sou
             });
         }
         Some(row) => {
-            if row.name != wanted.name {
-                southbound.set::<own::Chassis>(uuid, "name", &wanted.name);
-            }
             if row.hostname != wanted.hostname {
                 southbound.set::<own::Chassis>(uuid, "hostname", &wanted.hostname);
             }
@@ -49,6 +53,9 @@ pub(super) fn register(wanted: &Registration, index: &Index, rows: &Replica, sou
                 .collect();
             let gone: Vec<Text> =
                 row.other_config.iter().map(|(key, _)| key).filter(|key| !is_known(key)).cloned().collect();
+            for key in &gone {
+                CHASSIS.warn(format_args!("Removing unsupported key \"{key}\" from chassis record."));
+            }
             southbound.change_keys::<own::Chassis>(uuid, "other_config", &put, &gone);
             let held: BTreeSet<Uuid> = row.encaps.iter().copied().collect();
             if held != encaps.iter().copied().collect() {
@@ -70,41 +77,23 @@ pub(super) fn register(wanted: &Registration, index: &Index, rows: &Replica, sou
     }
 }
 
-/// A row that was this chassis' under another name: one with the same tunnel end.
-fn renamed<'a>(wanted: &Registration, index: &Index, rows: &'a Replica) -> Option<&'a own::Chassis> {
-    let is_own = |row: &&own::Encap| {
-        wanted.encaps.iter().any(|encap| (&encap.type_, &encap.ip) == (&row.type_, &row.ip))
-    };
-    let name = rows.rows::<own::Encap>().find(is_own)?.chassis_name.clone();
-    let row = rows.row::<own::Chassis>(*index.chassis.get(&name)?)?;
-    CHASSIS
-        .warn(format_args!("'{name}' has a tunnel end of this chassis; it is renamed to '{}'", wanted.name));
-    Some(row)
-}
-
-/// The tunnel ends that the chassis is to have; inserts and changes what differs.
-fn encaps(
-    wanted: &Registration,
-    known: Option<&own::Chassis>,
-    index: &Index,
-    rows: &Replica,
-    southbound: &mut Writes,
-) -> Vec<Uuid> {
-    let of = known.map_or(&wanted.name, |row| &row.name);
-    let held = index.encaps.get(of).into_iter().flatten();
-    let mut held: BTreeMap<(&str, &str), &own::Encap> = held
-        .filter_map(|uuid| rows.row::<own::Encap>(*uuid))
-        .map(|row| ((&*row.type_, &*row.ip), row))
-        .collect();
+/// The tunnel ends that the chassis is to have, without those that another chassis has; inserts and changes what
+/// differs.
+fn encaps(wanted: &Registration, index: &Index, rows: &Replica, southbound: &mut Writes) -> Vec<Uuid> {
     let mut uuids = Vec::new();
-    for EndPoint { type_, ip, options } in &wanted.encaps {
-        match held.remove(&(&**type_, &**ip)) {
+    for end in &wanted.encaps {
+        let EndPoint { type_, ip, options } = end;
+        match holder(end, index, rows) {
+            Some(row) if row.chassis_name != wanted.name => CHASSIS.warn_limited(
+                &TAKEN,
+                format_args!(
+                    "'{}' already has encap ip '{ip}' and type '{type_}', cannot duplicate on '{}'",
+                    row.chassis_name, wanted.name
+                ),
+            ),
             Some(row) => {
                 if row.options != *options {
                     southbound.set::<own::Encap>(row.uuid, "options", options);
-                }
-                if row.chassis_name != wanted.name {
-                    southbound.set::<own::Encap>(row.uuid, "chassis_name", &wanted.name);
                 }
                 uuids.push(row.uuid);
             }
@@ -123,6 +112,18 @@ fn encaps(
     }
     uuids.sort_unstable();
     uuids
+}
+
+/// What is registered, without tunnel ends that another chassis has.
+pub(super) fn with_own_ends(wanted: &Registration, index: &Index, rows: &Replica) -> Registration {
+    let mut own = wanted.clone();
+    own.encaps.retain(|end| holder(end, index, rows).is_none_or(|row| row.chassis_name == wanted.name));
+    own
+}
+
+/// The row of a tunnel end, whosever it is.
+fn holder<'a>(end: &EndPoint, index: &Index, rows: &'a Replica) -> Option<&'a own::Encap> {
+    rows.row(*index.ends.get(&(end.type_.clone(), end.ip.clone()))?)
 }
 
 /// What keeps apart rows that are made one after the other.
@@ -151,5 +152,54 @@ pub(super) fn unregister(name: &str, index: &Index, southbound: &mut Writes) {
     }
     if let Some(row) = index.private.get(name) {
         southbound.delete::<own::ChassisPrivate>(*row);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use northflow_engine::Transaction;
+    use northflow_rules::schema::{Column, Database};
+
+    use super::super::tables;
+    use super::*;
+    use crate::change::{Edit, RowChange};
+
+    /// What is written to register `c1` with two tunnel ends, where `other` has the first of them.
+    fn written(other: &str) -> (String, usize) {
+        let mut rows = Replica::new(tables::SOUTHBOUND);
+        let mut index = Index::default();
+        let text = |text: &str| Text::from(text).to_datum();
+        let columns = [("type", text("geneve")), ("ip", text("10.0.0.1")), ("chassis_name", text(other))];
+        let change = RowChange {
+            database: Database::Southbound,
+            table: "Encap".into(),
+            uuid: Uuid(5),
+            edit: Edit::Insert(columns.into_iter().map(|(name, datum)| (name.into(), datum)).collect()),
+        };
+        let mut told = Transaction::new();
+        rows.apply(&change, &mut told).unwrap();
+        index.follow(&told.into_changes().collect::<Vec<_>>());
+        let end = |ip: &str| EndPoint { type_: "geneve".into(), ip: ip.into(), options: Default::default() };
+        let wanted = Registration {
+            name: "c1".into(),
+            encaps: vec![end("10.0.0.1"), end("10.0.0.2")],
+            hostname: Text::default(),
+            other_config: Default::default(),
+            transport_zones: Vec::new(),
+        };
+        let mut writes = Writes::default();
+        register(&wanted, &index, &rows, &mut writes);
+        let text = String::from_utf8_lossy(writes.finish("").members()).into_owned();
+        (text, with_own_ends(&wanted, &index, &rows).encaps.len())
+    }
+
+    #[test]
+    fn tunnel_ends_of_others_are_left_to_them() {
+        let (text, tunnels) = written("c2");
+        assert!(text.contains("10.0.0.2") && !text.contains(&Uuid(5).to_string()), "{text}");
+        assert_eq!(tunnels, 1);
+        let (text, tunnels) = written("c1");
+        assert!(text.contains("10.0.0.2") && text.contains(&Uuid(5).to_string()), "{text}");
+        assert_eq!(tunnels, 2);
     }
 }

@@ -21,6 +21,7 @@ pub(crate) const SOUTHBOUND: &[InputTable] = &[
 pub(super) const SWITCH: &[InputTable] = &[
     InputTable::of::<ovs::OpenVswitch>("ovs.Open_vSwitch"),
     InputTable::of::<ovs::Bridge>("ovs.Bridge"),
+    InputTable::of::<ovs::FlowTable>("ovs.Flow_Table"),
     InputTable::of::<ovs::Port>("ovs.Port"),
     InputTable::of::<ovs::Interface>("ovs.Interface"),
     InputTable::of::<ovs::Datapath>("ovs.Datapath"),

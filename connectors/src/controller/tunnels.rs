@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use northflow_rules::chassis::registration::Registration;
 use northflow_rules::chassis::settings::Settings;
 use northflow_rules::chassis::tunnel::{
-    self, Ipsec, Peer, TUNNEL_ID, Tunnel, are_flow_based, flow_based_tunnels, port_name,
+    self, FLOW, Ipsec, Peer, TUNNEL_ID, Tunnel, are_flow_based, flow_based_tunnels, port_name,
 };
 use northflow_rules::ovsdb::Text;
 use northflow_rules::schema::{Map, key_uuid, ovs, own};
@@ -59,26 +59,40 @@ impl Tunnels {
         let flow_based = flow_based_tunnels(own, &local.settings, index);
         if are_flow_based(&local.settings) {
             for (name, tunnel) in &flow_based {
-                wanted.insert((&tunnel.id, &tunnel.type_), (tunnel, name));
+                wanted.insert(key(&tunnel.id, &tunnel.type_), (tunnel, name));
             }
         }
         for (chassis, tunnels) in &self.peers {
             for tunnel in tunnels {
-                wanted.insert((&tunnel.id, &tunnel.type_), (tunnel, chassis));
+                wanted.insert(key(&tunnel.id, &tunnel.type_), (tunnel, chassis));
             }
         }
+        let tunnels =
+            local.ports(bridge).filter_map(|port| Some((port.port.external_ids.get(TUNNEL_ID)?, port)));
+        // A port with an identifier of older programs is the tunnel of its addresses that has no other port.
+        let (current, old): (Vec<_>, Vec<_>) =
+            tunnels.partition(|(id, _)| !matches!(tunnel::parse_id(id), Some((_, _, None))));
         let mut gone = Vec::new();
-        for Port { port, interface } in local.ports(bridge) {
-            let Some(id) = port.external_ids.get(TUNNEL_ID) else { continue };
-            match wanted.remove(&(&**id, &*interface.type_)) {
-                Some((tunnel, _)) if interface.options == tunnel.options => {}
-                Some((tunnel, _)) => {
-                    switch.set::<ovs::Interface>(interface.uuid, "options", &tunnel.options);
-                }
-                None => {
-                    ENCAPS.info(format_args!("deleting tunnel {id}"));
-                    gone.push(port.uuid);
-                }
+        for (id, Port { port, interface }) in current.into_iter().chain(old) {
+            let found = wanted.remove(&key(id, &interface.type_)).or_else(|| {
+                let is_of = |of: &str| of.strip_prefix(&**id).is_some_and(|local| local.starts_with('%'));
+                let place = wanted.keys().find(|(of, _)| is_of(of)).copied()?;
+                wanted.remove(&place)
+            });
+            let Some((tunnel, _)) = found else {
+                ENCAPS.info(format_args!("deleting tunnel {id}"));
+                gone.push(port.uuid);
+                continue;
+            };
+            if **id != *tunnel.id {
+                let id = (TUNNEL_ID.into(), Text::from(&*tunnel.id));
+                switch.change_keys::<ovs::Port>(port.uuid, "external_ids", &[id], &[]);
+            }
+            if interface.type_ != tunnel.type_ {
+                switch.set::<ovs::Interface>(interface.uuid, "type", &tunnel.type_);
+            }
+            if interface.options != tunnel.options {
+                switch.set::<ovs::Interface>(interface.uuid, "options", &tunnel.options);
             }
         }
         if !gone.is_empty() {
@@ -87,7 +101,7 @@ impl Tunnels {
         let mut made = BTreeSet::new();
         for (tunnel, towards) in wanted.into_values() {
             let name = match &*tunnel.id {
-                "flow" => Some(towards.to_owned()),
+                FLOW => Some(towards.to_owned()),
                 _ => port_name(towards, index, |name| made.contains(name) || local.has_port(name)),
             };
             let Some(name) = name else {
@@ -139,6 +153,12 @@ impl Tunnels {
             switch.take::<ovs::Bridge>(bridge.uuid, "ports", gone);
         }
     }
+}
+
+/// What a tunnel is told apart by: there is one between two addresses, whatever its type, and one of each type where
+/// flows say the addresses.
+fn key<'a>(id: &'a str, type_: &'a str) -> (&'a str, &'a str) {
+    (id, if id == FLOW { type_ } else { "" })
 }
 
 fn peer(chassis: &own::Chassis, rows: &Replica) -> Peer {

@@ -17,7 +17,6 @@ use super::local::Local;
 use super::told::Row;
 use super::tunnels::Tunnels;
 use super::writes::Writes;
-use super::zones::Changes;
 use super::{bridge, ha, installed, options, patches, registration as registered, zones};
 use crate::net::Remote;
 use crate::openflow::Delta;
@@ -62,12 +61,18 @@ impl Core {
         if self.index.dirty.chassis.is_empty() {
             return;
         }
-        let names = std::mem::take(&mut self.index.dirty.chassis);
+        let mut names = std::mem::take(&mut self.index.dirty.chassis);
         let local = Local::new(self.switch.mirror.own(), self.name.as_deref());
         if let (Some(local), Some(own)) = (local, &self.registration) {
             let rows = self.southbound.mirror.own();
-            self.tunnels.look(names.iter(), own, &local.settings, &self.index, rows);
-            self.dirty.southbound |= names.contains(&own.name);
+            if names.contains(&own.name) {
+                // All tunnels begin at its ends.
+                names.extend(self.index.chassis.keys().cloned());
+            }
+            let own = registered::with_own_ends(own, &self.index, rows);
+            self.tunnels.look(names.iter(), &own, &local.settings, &self.index, rows);
+            // Others may have given back a tunnel end that this chassis is to have.
+            self.dirty.southbound = true;
         }
         self.dirty.rows = true;
         self.dirty.switch = true;
@@ -127,7 +132,7 @@ impl Core {
             self.index.dirty.private = true;
         }
         let range = zones::range(&local.settings);
-        let moved = std::mem::replace(&mut self.range, range) != range;
+        let has_other_range = std::mem::replace(&mut self.range, range) != range;
         let me = self.index.chassis.get(local.settings.chassis()).copied();
         if self.me != me {
             self.me = me;
@@ -144,7 +149,6 @@ impl Core {
                 self.told.tell_zone(me, &name, Some(number), &mut self.pending);
             }
         }
-        let changes = if moved { self.zones.assign(self.zones.known(), range) } else { Changes::default() };
         let mut rows = BTreeSet::new();
         if let Some(me) = me {
             self.describe(me, &local, &mut rows);
@@ -154,9 +158,8 @@ impl Core {
         let (remote, connection) = (remote(&local, &self.switch_run), connection(&local, &self.switch_run));
         self.told.tell(rows, &mut self.pending);
         self.connect(remote, connection);
-        let flush_zones = self.follow_zones(&changes);
-        if let (Some(epoch), false) = (self.last, flush_zones.is_empty()) {
-            self.connection.apply(Delta { epoch, flush_zones, ..Delta::default() }, true);
+        if has_other_range && self.cleaned {
+            self.assign_zones();
         }
     }
 
@@ -307,10 +310,12 @@ impl Core {
         self.dirty.switch = false;
         let Some(local) = Local::new(self.switch.mirror.own(), self.name.as_deref()) else { return };
         let mut writes = Writes::default();
-        bridge::set_up(&local, &mut writes);
+        let prefixes = self.switch.mirror.capacity("Flow_Table", "prefixes");
+        bridge::set_up(&local, prefixes, &mut writes);
         let rows = self.southbound.mirror.own();
         if let (Some(bridge), Some(own), true) = (local.bridge, &self.registration, self.southbound.ready) {
-            self.tunnels.set_up(own, &local, &mut writes);
+            let own = registered::with_own_ends(own, &self.index, rows);
+            self.tunnels.set_up(&own, &local, &mut writes);
             let global: Option<&own::Global> = rows.rows().next();
             Tunnels::watch(&self.watched, &ha::watch(global), &local, &mut writes);
             // What is not known yet may be what keeps a port or a zone.
@@ -363,9 +368,7 @@ impl Core {
         if is_quiet && !self.connection.is_told() && self.connection.features.is_some() {
             if !std::mem::replace(&mut self.cleaned, true) {
                 // Zones of before that nobody has asked for by now.
-                let changes = self.zones.assign(self.zones.known(), self.range);
-                let flush_zones = self.follow_zones(&changes);
-                self.connection.apply(Delta { epoch: last, flush_zones, ..Delta::default() }, false);
+                self.assign_zones();
             }
             self.connection.tell();
             self.dirty.switch = true;
@@ -388,6 +391,14 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// Looks at the numbers of all zones.
+    fn assign_zones(&mut self) {
+        let changes = self.zones.assign(self.zones.known(), self.range);
+        let flush_zones = self.follow_zones(&changes);
+        let delta = Delta { epoch: self.last.unwrap_or(0), flush_zones, ..Delta::default() };
+        self.connection.apply(delta, !changes.come.is_empty());
     }
 
     /// Whether [`Core::advance`] would do more at once.

@@ -62,7 +62,6 @@ impl Zones {
         for (key, value) in external_ids.iter() {
             if let (Some(name), Ok(number)) = (key.strip_prefix(KEY), value.parse::<u16>())
                 && !name.is_empty()
-                && number > 0
             {
                 self.numbers.insert(name.into(), number);
             }
@@ -90,9 +89,9 @@ impl Zones {
         touched
     }
 
-    /// The names of all zones that are wanted or have a number.
+    /// The names of all zones that have a number or are to have one.
     pub fn known(&self) -> BTreeSet<Text> {
-        self.wanted.keys().chain(self.numbers.keys()).cloned().collect()
+        self.numbers.keys().chain(self.wanted.keys()).cloned().collect()
     }
 
     /// Gives numbers from `range` to those of `names` that are wanted, and takes them from the others. Who

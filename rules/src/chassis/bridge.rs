@@ -12,6 +12,10 @@ use crate::schema::Map;
 const DEFAULT_DATAPATH: &str = "system";
 /// What a bridge does without a controller: nothing by itself.
 pub const FAIL_MODE: &str = "secure";
+/// How many OpenFlow tables of the bridge have settings: all that there are.
+pub const TABLES: i64 = 255;
+/// Fields of all tables whose prefixes are looked up in a trie, the most useful first.
+pub const PREFIXES: [&str; 4] = ["ip_src", "ip_dst", "ipv6_src", "ipv6_dst"];
 
 /// The integration bridge as it has to be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,9 @@ use crate::schema::Map;
 /// The key of `Port.external_ids` that says which tunnel a port is.
 pub const TUNNEL_ID: &str = "ovn-chassis-id";
 
+/// The identifier of tunnels whose addresses flows say.
+pub const FLOW: &str = "flow";
+
 /// How tunnels are encrypted, from the row of `SB_Global`; there is none of it unless `ipsec` is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ipsec {
@@ -135,7 +138,7 @@ pub fn flow_based_tunnels(own: &Registration, settings: &Settings<'_>, index: &s
         let keys = ["remote_ip", "local_ip", "key"];
         let mut options: Map = keys.into_iter().map(|key| (key, Text::from("flow"))).collect();
         add_settings(settings, &mut options);
-        (format!("ovn{index}-{type_}"), Tunnel { id: "flow".into(), type_: type_.into(), options })
+        (format!("ovn{index}-{type_}"), Tunnel { id: FLOW.into(), type_: type_.into(), options })
     };
     TUNNEL_TYPES.into_iter().filter(used).map(tunnel).collect()
 }

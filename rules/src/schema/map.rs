@@ -1,4 +1,4 @@
-//! Map columns. Every map in the OVN databases has text keys.
+//! Map columns. Every map in the OVN databases has text keys, and those of a chassis' own database one with numbers.
 
 use serde::{Deserialize, Serialize};
 
@@ -152,6 +152,32 @@ impl<V: Scalar> Column for Map<V> {
     }
 }
 
+/// A map of numbers to rows, in the order of the numbers.
+impl Column for Vec<(i64, Uuid)> {
+    const KIND: Kind = Kind { key: i64::TYPE, value: Some(Uuid::TYPE), optional: true, many: true };
+
+    fn from_datum(datum: &Datum) -> Result<Self, ColumnProblem> {
+        let pairs = match datum {
+            Datum::Map(pairs) => pairs
+                .iter()
+                .map(|(key, value)| Some((i64::from_atom(key)?, Uuid::from_atom(value)?)))
+                .collect::<Option<Self>>(),
+            Datum::Set(_) => None,
+        };
+        let mut pairs = pairs.ok_or_else(|| mismatch::<Self>(datum))?;
+        pairs.sort_unstable();
+        Ok(pairs)
+    }
+
+    fn to_datum(&self) -> Datum {
+        Datum::map(self.iter().map(|(key, value)| (key.to_atom(), value.to_atom())))
+    }
+
+    fn unset() -> Self {
+        Vec::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -194,6 +220,13 @@ mod tests {
             prop_assert_eq!(pairs, Vec::from_iter(model));
             prop_assert_eq!(IntMap::from_datum(&map.to_datum()), Ok(map));
         }
+    }
+
+    #[test]
+    fn rows_by_number_come_back_as_they_were() {
+        let rows = vec![(0, Uuid(9)), (254, Uuid(3))];
+        assert_eq!(Vec::<(i64, Uuid)>::from_datum(&rows.to_datum()), Ok(rows));
+        assert!(Vec::<(i64, Uuid)>::from_datum(&map(&[("a", "1")]).to_datum()).is_err());
     }
 
     #[test]

@@ -43,6 +43,14 @@ table! {
         external_ids: Map = "external_ids",
         /// Settings.
         other_config: Map = "other_config",
+        /// Settings of its OpenFlow tables, rows of [`FlowTable`] by number.
+        flow_tables: Vec<(i64, Uuid)> = "flow_tables",
+    }
+
+    /// Settings of OpenFlow tables.
+    pub struct FlowTable in Switch "Flow_Table" {
+        /// Fields whose prefixes are looked up in a trie, so that fewer of their bits tell cached flows apart.
+        prefixes: Vec<Text> = "prefixes",
     }
 
     /// How to connect to databases with TLS; the table has at most one row.
@@ -107,6 +115,7 @@ mod tests {
         for info in [
             TableInfo::of::<OpenVswitch>(),
             TableInfo::of::<Bridge>(),
+            TableInfo::of::<FlowTable>(),
             TableInfo::of::<Port>(),
             TableInfo::of::<Interface>(),
             TableInfo::of::<Datapath>(),
