@@ -54,6 +54,10 @@ pub struct Southbound {
     pub static_mac_binding: Relation<seen::StaticMacBinding>,
     /// Ethernet addresses that were learned.
     pub fdb: Relation<seen::Fdb>,
+    /// Whose template variables there are.
+    pub template_var: Relation<seen::TemplateVar>,
+    /// `Chassis_Template_Var.variables`.
+    pub template_var_variables: Relation<MapEntry>,
     /// DHCPv4 options.
     pub dhcp_options: Relation<sb::DhcpOptions>,
     /// DHCPv6 options.
@@ -87,6 +91,8 @@ impl Southbound {
             mac_binding: program.input("sb.MAC_Binding"),
             static_mac_binding: program.input("sb.Static_MAC_Binding"),
             fdb: program.input("sb.FDB"),
+            template_var: program.input("sb.Chassis_Template_Var"),
+            template_var_variables: program.input("sb.Chassis_Template_Var.variables"),
             dhcp_options: program.input("sb.DHCP_Options"),
             dhcpv6_options: program.input("sb.DHCPv6_Options"),
         }

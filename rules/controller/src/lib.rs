@@ -27,6 +27,7 @@ pub mod lookup;
 pub mod physical;
 pub mod row;
 mod tables;
+mod template;
 pub mod zone;
 
 use northflow_engine::Builder;

@@ -3,7 +3,8 @@
 //! A flow goes one of three ways. *Plain* ones name nothing, and are translated for each of their
 //! datapaths as they are. Those that name ports, multicast groups or address sets are translated from the
 //! answers about these. Those that name port groups or ask what is on the chassis are translated for each
-//! chassis that has the datapath, as only the ports of a group count that matter to it.
+//! chassis that has the datapath, as only the ports of a group count that matter to it. So are those with
+//! template variables, each chassis having its own version of the text.
 
 mod place;
 mod read;
@@ -11,17 +12,18 @@ mod translate;
 
 use std::sync::Arc;
 
-use northflow_engine::{Builder, Relation};
+use northflow_engine::{Builder, Record, Relation};
 use northflow_rules::ovsdb::{Atom, Text, Uuid};
 use northflow_rules::schema::sb;
 use serde::{Deserialize, Serialize};
 
-use self::place::{Member, members, places};
+use self::place::{Member, Version, members, places};
 use self::read::{Options, Parsed, Read, gives_options};
 use self::translate::{Answer, Contender, Effect, answered, plain, winner};
 use crate::inputs::{Local, Southbound};
 use crate::locality::{Locality, Reach, Related};
 use crate::row::{Actions, Flow, Row};
+use crate::template::{Use, values};
 
 /// A logical flow that cannot be read, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,7 +37,7 @@ pub struct Problem {
 /// An answer for a flow in a datapath.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Answered {
-    flow: Uuid,
+    version: Version,
     datapath: Uuid,
     answer: Answer,
 }
@@ -57,7 +59,7 @@ struct ContenderOn {
 /// A flow names something.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Names {
-    flow: Uuid,
+    version: Version,
     name: Text,
 }
 
@@ -73,21 +75,28 @@ pub fn flows(
 ) -> (Relation<Flow>, Relation<Problem>) {
     let reads = reads(sb);
     let members = members(sb, &places(sb, local, locality));
-    let by_flow = members.index_by(|member| member.flow);
-    let problems = reads
-        .flat_map(|read| read.parsed().err().map(|text| Problem { flow: read.says.uuid, text: text.into() }));
+    let templates = reads.filter(|read| !read.variables().is_empty());
+    let (expanded, expanded_members) = expanded(sb, &templates, &members, locality);
+    let reads = reads.filter(|read| read.variables().is_empty()).concat(&expanded);
+    let members = members.concat(&expanded_members);
+    let by_flow = members.index_by(|member| member.version);
+    let problem = |read: &Read| {
+        let flow = read.says.version.flow;
+        read.parsed().err().map(|text| Problem { flow, text: text.into() })
+    };
+    let problems = reads.flat_map(problem).distinct();
 
     let plains = reads
-        .filter(|read| read.parsed().is_ok_and(Parsed::is_plain))
-        .index_by(|read| read.says.uuid)
+        .filter(Read::is_plain)
+        .index_by(|read| read.says.version)
         .join_flat(&by_flow, |read, member| plain(read, &member.place));
-    let asking = reads.filter(|read| read.parsed().is_ok_and(|parsed| !parsed.is_plain()));
-    let (shared, on_chassis) = answers(program, sb, &asking, &members, locality);
+    let asking = reads.filter(|read| read.parsed().is_ok() && !read.is_plain());
+    let (shared, on_chassis) = answers(program, sb, local, &asking, &members, locality);
     let shared = shared
-        .index_by(|about| (about.flow, about.datapath))
+        .index_by(|about| (about.version, about.datapath))
         .reduce(|group| answered(group.rows().map(|about| &about.answer)));
     let on_chassis =
-        on_chassis.index_by(|on| (on.chassis, on.about.flow, on.about.datapath)).reduce(|group| {
+        on_chassis.index_by(|on| (on.chassis, on.about.version, on.about.datapath)).reduce(|group| {
             let chassis = group.any().chassis;
             let contenders = answered(group.rows().map(|on| &on.about.answer));
             contenders.into_iter().map(move |contender| ContenderOn { chassis, contender })
@@ -126,29 +135,62 @@ fn reads(sb: &Southbound) -> Relation<Read> {
     others.flat_map(|flow| Read::new(flow, None)).concat(&giving)
 }
 
+/// The flows with template variables as each chassis has them, and where.
+///
+/// Cost: a variable costs the flows with it that are on its chassis.
+fn expanded(
+    sb: &Southbound,
+    templates: &Relation<Read>,
+    members: &Relation<Member>,
+    locality: &Locality,
+) -> (Relation<Read>, Relation<Member>) {
+    let by_version = templates.index_by(|read| read.says.version);
+    let here = members
+        .index_by(|member| member.version)
+        .semijoin(&by_version)
+        .index_by(|member| member.place.datapath)
+        .join(&locality.by_datapath, |member, reach| Member {
+            version: Version::of(member.version.flow, reach.chassis),
+            place: Arc::clone(&member.place),
+        });
+    let places = here.flat_map(|member| Some((member.version.flow, member.version.chassis?))).distinct();
+    let uses = templates.index_by(|read| read.says.version.flow).join_flat(
+        &places.index_by(|(flow, _)| *flow),
+        |read, (flow, chassis)| {
+            let (by, chassis) = (*flow, *chassis);
+            read.variables().into_iter().map(move |name| Use { by, chassis, variable: name.into() })
+        },
+    );
+    let reads = values(sb, &uses)
+        .index_by(|values| Version::shared(values.of))
+        .join_flat(&by_version, |values, read| read.expand(values));
+    (reads, here)
+}
+
 /// What is asked about, answered: of flows that are the same on all chassis, and of the others.
 ///
 /// Cost: a port costs the flows that name it, an element of a set the flows that name the set.
 fn answers(
     program: &Builder,
     sb: &Southbound,
+    local: &Local,
     asking: &Relation<Read>,
     members: &Relation<Member>,
     locality: &Locality,
 ) -> (Relation<Answered>, Relation<AnsweredOn>) {
     let names = |of: fn(&Parsed) -> &[Text]| {
         asking.flat_map(move |read| {
-            let flow = read.says.uuid;
+            let version = read.says.version;
             let names = read.parsed().map(of).unwrap_or_default().to_vec();
-            names.into_iter().map(move |name| Names { flow, name })
+            names.into_iter().map(move |name| Names { version, name })
         })
     };
-    let by_uuid = asking.index_by(|read| read.says.uuid);
-    let places = by_uuid.join(&members.index_by(|member| member.flow), |read, member| {
+    let by_version = asking.index_by(|read| read.says.version);
+    let places = by_version.join(&members.index_by(|member| member.version), |read, member| {
         let answer = Answer::Base(read.clone(), Arc::clone(&member.place));
-        Answered { flow: member.flow, datapath: member.place.datapath, answer }
+        Answered { version: member.version, datapath: member.place.datapath, answer }
     });
-    let placed = places.map(|about| (about.flow, about.datapath)).index_by(|(flow, _)| *flow);
+    let placed = places.map(|about| (about.version, about.datapath)).index_by(|(version, _)| *version);
 
     // Ports and multicast groups.
     let keys = sb
@@ -157,12 +199,12 @@ fn answers(
         .concat(&sb.multicast.map(|group| (group.datapath, group.name.clone(), group.tunnel_key)))
         .index_by(|(datapath, name, _)| (*datapath, name.clone()));
     let keys = names(|parsed| &parsed.names)
-        .index_by(|names| names.flow)
-        .join(&placed, |names, (flow, datapath)| (*flow, *datapath, names.name.clone()))
+        .index_by(|names| names.version)
+        .join(&placed, |names, (version, datapath)| (*version, *datapath, names.name.clone()))
         .index_by(|(_, datapath, name)| (*datapath, name.clone()))
-        .join_flat(&keys, |(flow, datapath, _), (_, name, key)| {
+        .join_flat(&keys, |(version, datapath, _), (_, name, key)| {
             let answer = Answer::Key(name.clone(), u32::try_from(*key).ok()?);
-            Some(Answered { flow: *flow, datapath: *datapath, answer })
+            Some(Answered { version: *version, datapath: *datapath, answer })
         });
 
     // Address sets.
@@ -181,59 +223,80 @@ fn answers(
                 Some(element) => Answer::Element(set.clone(), element.clone()),
                 None => Answer::Set(set.clone()),
             };
-            (names.flow, answer)
+            (names.version, answer)
         })
-        .index_by(|(flow, _)| *flow)
-        .join(&placed, |(flow, answer), (_, datapath)| Answered {
-            flow: *flow,
+        .index_by(|(version, _)| *version)
+        .join(&placed, |(version, answer), (_, datapath)| Answered {
+            version: *version,
             datapath: *datapath,
             answer: answer.clone(),
         });
-    let all = program.union(&[places.clone(), keys, sets]).index_by(|about| about.flow);
-    let shared =
-        asking.filter(|read| read.parsed().is_ok_and(Parsed::is_shared)).index_by(|read| read.says.uuid);
+    let all = program.union(&[places.clone(), keys, sets]).index_by(|about| about.version);
+    let shared = asking.filter(Read::is_shared).index_by(|read| read.says.version);
     let of_shared = all.semijoin(&shared);
-    let conditional = all.antijoin(&shared).index_by(|about| about.datapath);
-    let conditional = conditional.join(&locality.by_datapath, |about, reach| AnsweredOn {
-        chassis: reach.chassis,
-        about: about.clone(),
-    });
+    let conditional = on_chassis(
+        &all.antijoin(&shared),
+        locality,
+        |about| (about.version, about.datapath),
+        |about, chassis| AnsweredOn { chassis, about: about.clone() },
+    );
 
     // What is on the chassis.
-    let in_groups = group_members(sb, locality);
-    let placed_on = placed_on(&names(|parsed| &parsed.groups), &placed, locality);
-    let in_groups = placed_on.index_by(|(names, on)| (on.chassis, on.datapath, names.name.clone())).join(
-        &in_groups.index_by(|member| (member.0.chassis, member.0.datapath, member.1.clone())),
-        |at, member| {
-            let answer = Answer::Member(member.1.clone(), member.2.clone(), member.0.key);
-            let about = Answered { flow: at.0.flow, datapath: at.1.datapath, answer };
-            AnsweredOn { chassis: at.1.chassis, about }
-        },
-    );
-    let residents = crate::logical::placed_on(&names(|parsed| &parsed.residents), &placed, locality)
-        .index_by(|(names, on)| (on.chassis, names.name.clone()))
+    let named_on = |of: fn(&Parsed) -> &[Text]| {
+        let named = names(of)
+            .index_by(|names| names.version)
+            .join(&placed, |names, (_, datapath)| (names.clone(), *datapath));
+        on_chassis(
+            &named,
+            locality,
+            |(names, datapath)| (names.version, *datapath),
+            |(names, datapath), chassis| (names.clone(), Reach { chassis, datapath: *datapath }),
+        )
+    };
+    let answer = |(names, on): &(Names, Reach), answer: Answer| AnsweredOn {
+        chassis: on.chassis,
+        about: Answered { version: names.version, datapath: on.datapath, answer },
+    };
+    let in_groups = named_on(|parsed| &parsed.groups)
+        .index_by(|(names, on)| (on.chassis, on.datapath, names.name.clone()))
         .join(
-            &locality.resident.index_by(|resident| (resident.chassis, resident.port.clone())),
-            |(names, on), _| {
-                let answer = Answer::Resident(names.name.clone());
-                let about = Answered { flow: names.flow, datapath: on.datapath, answer };
-                AnsweredOn { chassis: on.chassis, about }
+            &group_members(sb, locality)
+                .index_by(|member| (member.0.chassis, member.0.datapath, member.1.clone())),
+            move |at, (related, group, port)| {
+                answer(at, Answer::Member(group.clone(), port.clone(), related.key))
             },
         );
-    (of_shared, program.union(&[conditional, in_groups, residents]))
+    let residents =
+        named_on(|parsed| &parsed.residents).index_by(|(names, on)| (on.chassis, names.name.clone())).join(
+            &locality.resident.index_by(|resident| (resident.chassis, resident.port.clone())),
+            move |at, resident| answer(at, Answer::Resident(resident.port.clone())),
+        );
+    let hosts = sb.port.flat_map(|port| Some((port.datapath, port.logical_port.clone(), port.chassis?)));
+    let watched = named_on(|parsed| &parsed.watched)
+        .index_by(|(names, on)| (on.datapath, names.name.clone()))
+        .join(&hosts.index_by(|(datapath, name, _)| (*datapath, name.clone())), |at, (_, _, host)| {
+            (at.clone(), *host)
+        })
+        .index_by(|((_, on), host)| (on.chassis, *host))
+        .join(&local.tunnel.index_by(|tunnel| (tunnel.chassis, tunnel.remote)), move |(at, _), tunnel| {
+            answer(at, Answer::Tunnel(at.0.name.clone(), tunnel.ofport))
+        });
+    (of_shared, program.union(&[conditional, in_groups, residents, watched]))
 }
 
-/// What flows name, for each chassis that has them.
-fn placed_on(
-    names: &Relation<Names>,
-    placed: &northflow_engine::Index<Uuid, (Uuid, Uuid)>,
+/// What is said of flows in datapaths, for each chassis that has these; versions of one chassis are for it alone.
+fn on_chassis<T: Record, U: Record>(
+    rows: &Relation<T>,
     locality: &Locality,
-) -> Relation<(Names, Reach)> {
-    names
-        .index_by(|names| names.flow)
-        .join(placed, |names, (_, datapath)| (names.clone(), *datapath))
-        .index_by(|(_, datapath)| *datapath)
-        .join(&locality.by_datapath, |(names, _), reach| (names.clone(), *reach))
+    place: fn(&T) -> (Version, Uuid),
+    on: fn(&T, Uuid) -> U,
+) -> Relation<U> {
+    let own = rows.flat_map(move |row| place(row).0.chassis.map(|chassis| on(row, chassis)));
+    let everywhere = rows
+        .filter(move |row| place(row).0.chassis.is_none())
+        .index_by(move |row| place(row).1)
+        .join(&locality.by_datapath, move |row, reach| on(row, reach.chassis));
+    own.concat(&everywhere)
 }
 
 /// The ports of groups that matter to chassis: where, the group's name, and the port's.

@@ -39,6 +39,8 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::of::<seen::MacBinding>("sb.MAC_Binding"),
     InputTable::of::<seen::StaticMacBinding>("sb.Static_MAC_Binding"),
     InputTable::of::<seen::Fdb>("sb.FDB"),
+    InputTable::of::<seen::TemplateVar>("sb.Chassis_Template_Var"),
+    InputTable::entries::<sb::ChassisTemplateVar>("sb.Chassis_Template_Var.variables", &["variables"]),
     InputTable::of::<sb::DhcpOptions>("sb.DHCP_Options"),
     InputTable::of::<sb::Dhcpv6Options>("sb.DHCPv6_Options"),
 ];

@@ -18,3 +18,4 @@ mod reader;
 pub mod register;
 pub mod symbol;
 pub mod table;
+pub mod template;

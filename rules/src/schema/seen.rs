@@ -97,6 +97,12 @@ table! {
         port_key: i64 = "port_key",
     }
 
+    /// Whose template variables these are; the variables are an input of their own.
+    pub struct TemplateVar in Southbound "Chassis_Template_Var" {
+        /// The name of the chassis, unique.
+        chassis: Text = "chassis",
+    }
+
     /// A hypervisor or gateway.
     pub struct Chassis in Southbound "Chassis" {
         /// Its system identifier, unique.

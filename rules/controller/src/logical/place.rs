@@ -51,10 +51,30 @@ impl Settings {
     }
 }
 
+/// A flow as chassis have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) struct Version {
+    pub flow: Uuid,
+    /// The chassis whose own it is, because there are template variables in the flow.
+    pub chassis: Option<Uuid>,
+}
+
+impl Version {
+    /// That of all chassis.
+    pub fn shared(flow: Uuid) -> Version {
+        Version { flow, chassis: None }
+    }
+
+    /// That of one chassis.
+    pub fn of(flow: Uuid, chassis: Uuid) -> Version {
+        Version { flow, chassis: Some(chassis) }
+    }
+}
+
 /// A flow and a datapath that it is in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Member {
-    pub flow: Uuid,
+    pub version: Version,
     pub place: Arc<Place>,
 }
 
@@ -96,6 +116,6 @@ pub(super) fn members(sb: &Southbound, places: &Relation<Arc<Place>>) -> Relatio
         .join(&sb.dp_group_datapaths.index_by(|link| link.owner), |(flow, _), link| (*flow, link.member));
     alone.concat(&shared).index_by(|(_, datapath)| *datapath).join(
         &places.index_by(|place| place.datapath),
-        |(flow, _), place| Member { flow: *flow, place: Arc::clone(place) },
+        |(flow, _), place| Member { version: Version::shared(*flow), place: Arc::clone(place) },
     )
 }

@@ -11,9 +11,13 @@ use northflow_language::expression::{Item, Matcher};
 use northflow_language::lexer::{Lexer, Token};
 use northflow_language::symbol::SymbolTable;
 use northflow_language::table::Pipeline;
+use northflow_language::template;
 use northflow_rules::ovsdb::{Text, Uuid};
 use northflow_rules::schema::sb;
 use serde::{Deserialize, Serialize};
+
+use super::place::Version;
+use crate::template::Values;
 
 /// What a logical flow says; a copy shares what was read.
 #[derive(Clone, Serialize, Deserialize)]
@@ -26,7 +30,7 @@ pub(super) struct Read {
 /// The columns of a logical flow that count.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Says {
-    pub uuid: Uuid,
+    pub version: Version,
     pub ingress: bool,
     pub table: u8,
     pub priority: u16,
@@ -58,16 +62,18 @@ pub(super) struct Parsed {
     pub sets: Vec<Text>,
     pub groups: Vec<Text>,
     pub residents: Vec<Text>,
+    /// Ports the tunnels to which have to be up.
+    pub watched: Vec<Text>,
 }
 
 impl Parsed {
     /// Whether it is the same on all chassis.
-    pub fn is_shared(&self) -> bool {
-        self.groups.is_empty() && self.residents.is_empty()
+    fn is_shared(&self) -> bool {
+        self.groups.is_empty() && self.residents.is_empty() && self.watched.is_empty()
     }
 
     /// Whether it is the same whatever else is in the database.
-    pub fn is_plain(&self) -> bool {
+    fn is_plain(&self) -> bool {
         self.is_shared() && self.names.is_empty() && self.sets.is_empty()
     }
 }
@@ -93,7 +99,7 @@ impl Read {
         let pipeline = if ingress { Pipeline::Ingress } else { Pipeline::Egress };
         let table = u8::try_from(flow.table_id).ok().filter(|table| *table < pipeline.length())?;
         let says = Says {
-            uuid: flow.uuid,
+            version: Version::shared(flow.uuid),
             ingress,
             table,
             priority: u16::try_from(flow.priority).ok()?,
@@ -105,6 +111,34 @@ impl Read {
             options,
         };
         Some(Read { says: Arc::new(says), parsed: Arc::default() })
+    }
+
+    /// The template variables in it.
+    pub fn variables(&self) -> BTreeSet<String> {
+        let mut variables = template::variables(&self.says.match_);
+        variables.extend(template::variables(&self.says.actions));
+        variables
+    }
+
+    /// What it says on a chassis; `None` if a variable has no value there.
+    pub fn expand(&self, values: &Values<Uuid>) -> Option<Read> {
+        let says = Says {
+            version: Version::of(values.of, values.chassis),
+            match_: values.expand(&self.says.match_)?,
+            actions: values.expand(&self.says.actions)?,
+            ..Says::clone(&self.says)
+        };
+        Some(Read { says: Arc::new(says), parsed: Arc::default() })
+    }
+
+    /// Whether it is right, and the same on all chassis.
+    pub fn is_shared(&self) -> bool {
+        self.says.version.chassis.is_none() && self.parsed().is_ok_and(Parsed::is_shared)
+    }
+
+    /// Whether it is right, and the same whatever else is in the database.
+    pub fn is_plain(&self) -> bool {
+        self.says.version.chassis.is_none() && self.parsed().is_ok_and(Parsed::is_plain)
     }
 
     /// What it says, or why it says nothing.
@@ -148,9 +182,14 @@ impl Says {
             };
         }
         let mut residents: BTreeSet<Text> = matcher.residents().into_iter().collect();
+        let mut watched = BTreeSet::new();
         for action in &parsed.actions {
-            if let Action::LoadBalance(balance) = action {
-                residents.extend(balance.local_ports().map(Text::from));
+            match action {
+                Action::LoadBalance(balance) => residents.extend(balance.local_ports().map(Text::from)),
+                Action::ForwardingGroup(group) if group.liveness => {
+                    watched.extend(group.ports.iter().map(|port| Text::from(&**port)));
+                }
+                _ => {}
             }
         }
         let mut names = strings(&[&self.match_, &self.actions]);
@@ -162,6 +201,7 @@ impl Says {
             sets: sets.into_iter().collect(),
             groups: groups.into_iter().collect(),
             residents: residents.into_iter().collect(),
+            watched: watched.into_iter().collect(),
         })
     }
 }
@@ -241,6 +281,7 @@ mod tests {
         assert_eq!(parsed.names, [Text::from("_MC_flood"), Text::from("p1")]);
         assert_eq!(parsed.sets, [Text::from("set")]);
         assert!(parsed.is_shared() && !parsed.is_plain());
+        assert!(read.is_shared() && !read.is_plain());
     }
 
     #[test]

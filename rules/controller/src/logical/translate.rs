@@ -30,6 +30,8 @@ pub(super) enum Answer {
     Member(Text, Text, u32),
     /// A port is on the chassis.
     Resident(Text),
+    /// The OpenFlow port of a tunnel to the chassis of a port.
+    Tunnel(Text, u16),
 }
 
 /// A row that a logical flow asks for.
@@ -85,6 +87,10 @@ pub(super) fn answered<'a>(answers: impl Iterator<Item = &'a Answer>) -> Vec<Con
                 world.groups.entry(group).or_default().push(Arc::clone(port));
             }
             Answer::Resident(port) => world.residents.push(port),
+            Answer::Tunnel(port, ofport) => {
+                let first = world.tunnels.entry(port).or_insert(*ofport);
+                *first = (*first).min(*ofport);
+            }
         }
     }
     let Some((read, place)) = base else { return Vec::new() };
@@ -106,6 +112,7 @@ struct World<'a> {
     sets: BTreeMap<&'a str, Vec<Number>>,
     groups: BTreeMap<&'a str, Vec<Text>>,
     residents: Vec<&'a str>,
+    tunnels: BTreeMap<&'a str, u16>,
 }
 
 impl Sets for World<'_> {
@@ -156,8 +163,8 @@ impl Environment for Collector<'_> {
         self.world.is_resident(port)
     }
 
-    fn tunnel_port(&self, _port: &str) -> Option<Port> {
-        None
+    fn tunnel_port(&self, port: &str) -> Option<Port> {
+        self.world.tunnels.get(port).copied().map(Port)
     }
 
     fn group(&mut self, group: &action::Group) -> Option<u32> {
@@ -191,7 +198,7 @@ fn contenders(says: &Says, parsed: &Parsed, place: &Place, world: &World<'_>) ->
         Some(key) => key,
         None => None,
     };
-    let first = conjunction_base(says.uuid, place.datapath);
+    let first = conjunction_base(says.version.flow, place.datapath);
     let port = if says.ingress { register::INPORT } else { register::OUTPORT };
     let table = says.pipeline().first() + says.table;
     let contender = |row: northflow_language::expression::Row| {
@@ -204,7 +211,7 @@ fn contenders(says: &Says, parsed: &Parsed, place: &Place, world: &World<'_>) ->
             priority: says.priority,
             port: wanted_at.or(fixed.filter(|key| place.is_switch && *key != 0)),
             fields: Arc::new(row.fields),
-            flow: says.uuid,
+            flow: says.version.flow,
             effect: if row.conjunctions.is_empty() {
                 effect.clone()
             } else {
@@ -225,7 +232,7 @@ fn effect(says: &Says, parsed: &Parsed, place: &Place, world: &World<'_>) -> Opt
         output_table: says.pipeline().output(),
         is_switch: place.is_switch,
         datapath_key: place.key,
-        flow: says.uuid.0,
+        flow: says.version.flow.0,
         controller_meter: limited.map(|name| collector.meter_number(Meter::Named(name.clone()))),
         common_zone: if place.snat_zone_for_both { register::SNAT_ZONE } else { register::DNAT_ZONE },
         explicit_output: settings.explicit_output,

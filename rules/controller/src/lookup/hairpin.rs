@@ -10,6 +10,7 @@ use northflow_language::openflow::{
 };
 use northflow_language::register::{AFFINITY_IPV4, AFFINITY_IPV6, AFFINITY_PORT, Flag, SNAT_ZONE};
 use northflow_language::table::{CT_SNAT_HAIRPIN, LB_HAIRPIN, LB_HAIRPIN_REPLY};
+use northflow_language::template::variables;
 use northflow_rules::lb::vip::{Endpoint, Family, Vip};
 use northflow_rules::ovsdb::Uuid;
 use northflow_rules::schema::{MapEntry, seen};
@@ -21,6 +22,7 @@ use crate::inputs::Southbound;
 use crate::locality::{Locality, Reach};
 use crate::physical::build::{Fields, row, set_flag};
 use crate::row::Row;
+use crate::template::{Use, values};
 
 /// The mark of connections that were load balanced.
 const NATTED: u8 = 2;
@@ -98,10 +100,19 @@ impl Balancer {
     }
 }
 
+/// A VIP and its backends; with template variables it is the version of one chassis.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Service {
+    entry: MapEntry,
+    only: Option<Uuid>,
+}
+
 /// Rows of one VIP: on chassis that have any datapath of the load balancer, and those for one datapath.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Wanted {
     owner: Uuid,
+    /// On this chassis alone, whose template variables are in it.
+    only: Option<Uuid>,
     /// In this table and with this priority for each of the load balancer's switches; else as it is.
     each_switch: bool,
     row: Row,
@@ -118,9 +129,6 @@ pub(super) fn offers(program: &Builder, sb: &Southbound, locality: &Locality) ->
         .load_balancer
         .index_by(|_| ())
         .join(&consolidated, |row, consolidated| Balancer::new(row, *consolidated));
-    let wanted =
-        balancers.index_by(|balancer| balancer.uuid).join_flat(&sb.vips.index_by(|entry| entry.row), rows);
-
     // Where load balancers are: (load balancer, datapath), and which of these are switches.
     let of_group = |group: fn(&seen::LoadBalancer) -> Option<Uuid>| {
         sb.load_balancer
@@ -140,7 +148,15 @@ pub(super) fn offers(program: &Builder, sb: &Southbound, locality: &Locality) ->
     };
     let anywhere = chassis(&all).map(|(balancer, reach)| (*balancer, reach.chassis)).distinct();
 
-    let plain = wanted.filter(|wanted| !wanted.each_switch).index_by(|wanted| wanted.owner).join(
+    let wanted = balancers
+        .index_by(|balancer| balancer.uuid)
+        .join_flat(&services(sb, &anywhere).index_by(|service| service.entry.row), rows);
+
+    let plain = wanted.filter(|wanted| !wanted.each_switch);
+    let own = plain.flat_map(|wanted| {
+        wanted.only.map(|chassis| OfferOn { chassis, owner: wanted.owner, row: wanted.row.clone() })
+    });
+    let plain = plain.filter(|wanted| wanted.only.is_none()).index_by(|wanted| wanted.owner).join(
         &anywhere.index_by(|(balancer, _)| *balancer),
         |wanted, (_, chassis)| OfferOn { chassis: *chassis, owner: wanted.owner, row: wanted.row.clone() },
     );
@@ -151,29 +167,65 @@ pub(super) fn offers(program: &Builder, sb: &Southbound, locality: &Locality) ->
     let keyed = chassis(&switches)
         .index_by(|(_, reach): &(Uuid, Reach)| reach.datapath)
         .join(&keys, |(balancer, reach), (_, key)| (*balancer, reach.chassis, *key));
-    let each = wanted.filter(|wanted| wanted.each_switch).index_by(|wanted| wanted.owner).join(
-        &keyed.index_by(|(balancer, ..)| *balancer),
-        |wanted, (_, chassis, key)| {
-            let mut fields = Match::clone(&wanted.row.fields);
-            fields.set(Field::METADATA, (*key).into(), Field::METADATA.full_mask());
-            let row = Row { fields: fields.into(), ..wanted.row.clone() };
-            OfferOn { chassis: *chassis, owner: wanted.owner, row }
-        },
-    );
-    plain.concat(&each)
+    let each = wanted.filter(|wanted| wanted.each_switch);
+    let own_each =
+        each.filter(|wanted| wanted.only.is_some()).index_by(|wanted| (wanted.owner, wanted.only)).join(
+            &keyed.index_by(|(balancer, chassis, _)| (*balancer, Some(*chassis))),
+            |wanted, (_, chassis, key)| on_switch(wanted, *chassis, *key),
+        );
+    let each = each
+        .filter(|wanted| wanted.only.is_none())
+        .index_by(|wanted| wanted.owner)
+        .join(&keyed.index_by(|(balancer, ..)| *balancer), |wanted, (_, chassis, key)| {
+            on_switch(wanted, *chassis, *key)
+        });
+    program.union(&[own, plain, own_each, each])
 }
 
-fn rows(balancer: &Balancer, entry: &MapEntry) -> Vec<Wanted> {
-    let Ok(vip) = Vip::read(&entry.key, &entry.value, None) else { return Vec::new() };
+/// A row for one of the load balancer's switches.
+fn on_switch(wanted: &Wanted, chassis: Uuid, key: u32) -> OfferOn {
+    let mut fields = Match::clone(&wanted.row.fields);
+    fields.set(Field::METADATA, key.into(), Field::METADATA.full_mask());
+    let row = Row { fields: fields.into(), ..wanted.row.clone() };
+    OfferOn { chassis, owner: wanted.owner, row }
+}
+
+/// The VIPs of all chassis, and of each chassis those that have template variables.
+///
+/// Cost: a variable costs the VIPs with it on its chassis.
+fn services(sb: &Southbound, anywhere: &Relation<(Uuid, Uuid)>) -> Relation<Service> {
+    let has_variables =
+        |entry: &MapEntry| !(variables(&entry.key).is_empty() && variables(&entry.value).is_empty());
+    let uses = sb.vips.filter(has_variables).index_by(|entry| entry.row).join_flat(
+        &anywhere.index_by(|(balancer, _)| *balancer),
+        |entry, (_, chassis)| {
+            let (by, chassis) = (entry.clone(), *chassis);
+            let mut names = variables(&entry.key);
+            names.extend(variables(&entry.value));
+            names.into_iter().map(move |name| Use { by: by.clone(), chassis, variable: name.into() })
+        },
+    );
+    let own = values(sb, &uses).flat_map(|values| {
+        let MapEntry { row, key, value } = &values.of;
+        let entry = MapEntry { row: *row, key: values.expand(key)?, value: values.expand(value)? };
+        Some(Service { entry, only: Some(values.chassis) })
+    });
+    let shared = sb.vips.filter(move |entry| !has_variables(entry));
+    shared.map(|entry| Service { entry: entry.clone(), only: None }).concat(&own)
+}
+
+fn rows(balancer: &Balancer, service: &Service) -> Vec<Wanted> {
+    let Ok(vip) = Vip::read(&service.entry.key, &service.entry.value, None) else { return Vec::new() };
     let Some(front) = vip.front.address else { return Vec::new() };
-    let owner = balancer.uuid;
+    let (owner, only) = (balancer.uuid, service.only);
     let mut wanted: Vec<Wanted> = vip
         .backends
         .iter()
         .filter_map(|backend| recognised(balancer, &vip, front, backend, backend.address?))
-        .map(|row| Wanted { owner, each_switch: false, row })
+        .map(|row| Wanted { owner, only, each_switch: false, row })
         .collect();
-    wanted.extend(translated(balancer, &vip, front));
+    let (own, row) = (balancer.snat(vip.family), translated(balancer, &vip, front));
+    wanted.extend(row.map(|row| Wanted { owner, only, each_switch: own.is_some(), row }));
     wanted
 }
 
@@ -228,7 +280,7 @@ fn recognised(balancer: &Balancer, vip: &Vip, front: IpAddr, backend: &Endpoint,
 
 /// The source that such connections get: the VIP, or what the load balancer has for it, which is said for each
 /// switch, as another one may have the same VIP.
-fn translated(balancer: &Balancer, vip: &Vip, front: IpAddr) -> Option<Wanted> {
+fn translated(balancer: &Balancer, vip: &Vip, front: IpAddr) -> Option<Row> {
     let mut fields = was_for(balancer, front);
     if vip.front.number != 0 {
         fields = port_was(fields.is(Field::IP_PROTO, balancer.protocol.number()), vip.front.number);
@@ -246,6 +298,5 @@ fn translated(balancer: &Balancer, vip: &Vip, front: IpAddr) -> Option<Wanted> {
     };
     let priority = if own.is_some() { 200 } else { 100 } - if vip.front.number == 0 { 10 } else { 0 };
     let actions = [Action::Conntrack(Box::new(commit))];
-    let row = row(CT_SNAT_HAIRPIN, priority, fields, balancer.uuid, &actions)?;
-    Some(Wanted { owner: balancer.uuid, each_switch: own.is_some(), row })
+    row(CT_SNAT_HAIRPIN, priority, fields, balancer.uuid, &actions)
 }
