@@ -158,10 +158,12 @@ fn replay(options: &Options) -> Result<bool, Failure> {
             return Err("--southbound: a recording tells of the southbound database itself".into());
         }
         Some(path) => network.take_over(&contents(path)?),
-        None if source.is_recording() && fleet.is_some() => {
-            return Err("--chassis: a recording tells of the chassis itself".into());
+        None if source.is_recording() => {
+            network.observe();
+            if let Some(fleet) = &mut fleet {
+                fleet.observe()?;
+            }
         }
-        None if source.is_recording() => network.observe(),
         None => {}
     }
     if let Some(fleet) = &mut fleet {
@@ -188,7 +190,7 @@ fn replay(options: &Options) -> Result<bool, Failure> {
         let described = options.report.is_some().then(|| statistics::describe(&changes, &network));
         let mut outcome = network.apply(&changes)?;
         let follows = match &mut fleet {
-            Some(fleet) => Some(fleet.join(&mut network, &mut outcome)?),
+            Some(fleet) => Some(fleet.join(&mut network, &changes, &mut outcome)?),
             None => None,
         };
         let (rows, comment) = (changes.len(), comment.as_deref());

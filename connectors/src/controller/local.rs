@@ -193,6 +193,19 @@ impl<'a> Local<'a> {
         self.ports(bridge).filter_map(tunnel).collect()
     }
 
+    /// The tunnels of the bridge that lead to all chassis.
+    pub fn shared_tunnels(&self, own: Uuid) -> Vec<local::SharedTunnel> {
+        let Some(bridge) = self.bridge.filter(|_| tunnel::are_flow_based(&self.settings)) else {
+            return Vec::new();
+        };
+        let tunnel = |Port { port, interface }: Port<'_>| {
+            let is_shared = port.external_ids.text(tunnel::TUNNEL_ID) == tunnel::FLOW;
+            let ofport = ofport(interface).filter(|_| is_shared)?;
+            Some(local::SharedTunnel { chassis: own, kind: interface.type_.clone(), ofport })
+        };
+        self.ports(bridge).filter_map(tunnel).collect()
+    }
+
     /// The patch ports of the bridge that lead to physical networks.
     pub fn patches(&self, own: Uuid) -> Vec<local::Patch> {
         let Some(bridge) = self.bridge else { return Vec::new() };

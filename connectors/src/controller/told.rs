@@ -14,6 +14,7 @@ pub(super) enum Row {
     Interface(local::Interface),
     Mtu(local::Mtu),
     Tunnel(local::Tunnel),
+    SharedTunnel(local::SharedTunnel),
     TunnelOption(local::TunnelOption),
     Alive(local::Alive),
     Patch(local::Patch),
@@ -35,6 +36,7 @@ impl Row {
             Interface: "local.Interface",
             Mtu: "local.Mtu",
             Tunnel: "local.Tunnel",
+            SharedTunnel: "local.SharedTunnel",
             TunnelOption: "local.TunnelOption",
             Alive: "local.Alive",
             Patch: "local.Patch"

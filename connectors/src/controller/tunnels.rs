@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use northflow_rules::chassis::registration::Registration;
 use northflow_rules::chassis::settings::Settings;
 use northflow_rules::chassis::tunnel::{
-    self, FLOW, Ipsec, Peer, TUNNEL_ID, Tunnel, are_flow_based, flow_based_tunnels, port_name,
+    self, FLOW, FLOW_TYPE, Ipsec, Peer, TUNNEL_ID, Tunnel, are_flow_based, flow_based_tunnels, port_name,
 };
 use northflow_rules::ovsdb::Text;
 use northflow_rules::schema::{Map, key_uuid, ovs, own};
@@ -110,8 +110,11 @@ impl Tunnels {
             };
             ENCAPS.info(format_args!("creating tunnel {} as {name}", tunnel.id));
             made.insert(name.clone());
-            let id = [(TUNNEL_ID, Text::from(&*tunnel.id))].into_iter().collect();
-            add_port(bridge, &name, &tunnel.type_, &tunnel.options, id, switch);
+            let mut ids: Map = [(TUNNEL_ID, Text::from(&*tunnel.id))].into_iter().collect();
+            if tunnel.id == FLOW {
+                ids.insert(FLOW_TYPE, Text::from(&*tunnel.type_));
+            }
+            add_port(bridge, &name, &tunnel.type_, &tunnel.options, ids, switch);
         }
     }
 

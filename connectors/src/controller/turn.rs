@@ -179,6 +179,7 @@ impl Core {
         }
         let chassis = |name: &str| self.index.chassis.get(name).copied();
         rows.extend(local.tunnels(me, &ips, chassis).into_iter().map(Row::Tunnel));
+        rows.extend(local.shared_tunnels(me).into_iter().map(Row::SharedTunnel));
         rows.extend(local.patches(me).into_iter().map(Row::Patch));
         let alive = self.alive.iter().filter_map(|name| chassis(name));
         rows.extend(alive.map(|remote| Row::Alive(local::Alive { chassis: me, remote })));

@@ -22,6 +22,8 @@ const ROUNDS: usize = 16;
 /// OpenFlow ports that are made up: of tunnels, and of ports to physical networks.
 const TUNNELS: u16 = 0x4000;
 const NETWORKS: u16 = 0x8000;
+/// How long packets of all interfaces may be, in bytes.
+const MTU: u16 = 1500;
 
 /// The chassis of a network, and what they have.
 pub(super) struct Fleet {
@@ -33,6 +35,14 @@ pub(super) struct Fleet {
     hosts: BTreeMap<Text, Host>,
     names: HashMap<Uuid, Text>,
     pending: Transaction,
+    recorded: Option<Recorded>,
+}
+
+/// The southbound database is what was recorded of it.
+#[derive(Debug, Default)]
+struct Recorded {
+    /// Whether there were logical flows in it.
+    has_flows: bool,
 }
 
 /// One chassis.
@@ -83,7 +93,18 @@ impl Fleet {
             hosts: BTreeMap::new(),
             names: HashMap::new(),
             pending,
+            recorded: None,
         })
+    }
+
+    /// Takes the changes to come for everything that happened in the southbound database, the chassis' part in it
+    /// included.
+    pub fn observe(&mut self) -> Result<(), Failure> {
+        if !self.placement.is_auto() {
+            return Err("--chassis FILE: a recording tells of the chassis itself: --chassis auto".into());
+        }
+        self.recorded = Some(Recorded::default());
+        Ok(())
     }
 
     /// Chassis that the placement names, as rows of the southbound database.
@@ -155,6 +176,9 @@ impl Fleet {
 
     /// Takes over what a network begins with, and puts the chassis that the placement names into it.
     pub fn settle(&mut self, network: &mut Offline) -> Result<(), Failure> {
+        if self.recorded.is_some() {
+            return Ok(());
+        }
         self.take(&contents(network.southbound()));
         let chassis = self.chassis();
         let outcome = network.apply(&chassis)?;
@@ -164,9 +188,26 @@ impl Fleet {
     }
 
     /// Follows what a transaction meant to a network, and the network what the chassis write, until nothing
-    /// more follows.
-    pub fn join(&mut self, network: &mut Offline, outcome: &mut Outcome) -> Result<FleetOutcome, Failure> {
+    /// more follows. Of a recorded network it follows the transaction itself.
+    pub fn join(
+        &mut self,
+        network: &mut Offline,
+        changes: &[RowChange],
+        outcome: &mut Outcome,
+    ) -> Result<FleetOutcome, Failure> {
         let mut follows = FleetOutcome::default();
+        if let Some(recorded) = &mut self.recorded {
+            let touches = |table: &str| {
+                changes.iter().any(|it| it.database == Database::Southbound && *it.table == *table)
+            };
+            recorded.has_flows |= touches("Logical_Flow");
+            if touches("Datapath_Binding") && !recorded.has_flows {
+                return Err("--chassis: the recording has no logical flows; record with --everything".into());
+            }
+            self.take(changes);
+            self.follow(&mut follows)?;
+            return Ok(follows);
+        }
         self.take(&outcome.writes);
         for _ in 0..ROUNDS {
             let writes = self.follow(&mut follows)?;
@@ -237,8 +278,9 @@ impl Fleet {
             return;
         }
         self.pending.insert("local.Tunnel", tunnel.clone());
-        if let Some(before) = host.tunnels.insert(to.clone(), tunnel) {
-            self.pending.remove("local.Tunnel", before);
+        match host.tunnels.insert(to.clone(), tunnel) {
+            Some(before) => self.pending.remove("local.Tunnel", before),
+            None => self.pending.insert("local.Alive", local::Alive { chassis: host.row, remote }),
         }
     }
 
@@ -248,16 +290,23 @@ impl Fleet {
         let ips = self.own.rows::<own::Encap>().filter(|encap| encap.chassis_name == *name);
         let encap_ips = ips.map(|encap| encap.ip.clone()).take(1).collect();
         self.pending.remove("local.Chassis", local::Chassis { chassis: host.row, encap_ips });
-        host.interfaces.into_values().for_each(|row| self.pending.remove("local.Interface", row));
-        host.tunnels.into_values().for_each(|row| self.pending.remove("local.Tunnel", row));
+        for row in host.interfaces.into_values() {
+            self.pending.remove("local.Mtu", mtu(&row));
+            self.pending.remove("local.Interface", row);
+        }
+        for row in host.tunnels.into_values() {
+            self.pending.remove("local.Alive", local::Alive { chassis: row.chassis, remote: row.remote });
+            self.pending.remove("local.Tunnel", row);
+        }
         host.patches.into_values().for_each(|row| self.pending.remove("local.Patch", row));
         for (name, number) in host.zones.iter() {
             let zone = local::Zone { chassis: host.row, name: name.clone(), number };
             self.pending.remove("local.Zone", zone);
         }
         for other in self.hosts.values_mut() {
-            if let Some(tunnel) = other.tunnels.remove(name) {
-                self.pending.remove("local.Tunnel", tunnel);
+            if let Some(row) = other.tunnels.remove(name) {
+                self.pending.remove("local.Alive", local::Alive { chassis: row.chassis, remote: row.remote });
+                self.pending.remove("local.Tunnel", row);
             }
         }
         self.names.remove(&host.row);
@@ -304,9 +353,11 @@ impl Fleet {
                 (Some(before), Some(_)) if keeps(before) => {}
                 (_, wanted) => {
                     if let Some(before) = host.interfaces.remove(name) {
+                        self.pending.remove("local.Mtu", mtu(&before));
                         self.pending.remove("local.Interface", before);
                     }
                     if let Some(wanted) = wanted {
+                        self.pending.insert("local.Mtu", mtu(&wanted));
                         self.pending.insert("local.Interface", wanted.clone());
                         host.interfaces.insert(name.clone(), wanted);
                     }
@@ -398,6 +449,11 @@ fn contents(database: &MemoryDatabase) -> Vec<RowChange> {
         edit: Edit::Insert(columns.iter().map(|(name, datum)| (name.clone(), datum.clone())).collect()),
     })
     .collect()
+}
+
+/// How long packets of an interface may be: as those of Ethernet.
+fn mtu(interface: &local::Interface) -> local::Mtu {
+    local::Mtu { chassis: interface.chassis, port: interface.port.clone(), mtu: MTU }
 }
 
 /// The lowest OpenFlow port that no interface has.

@@ -112,6 +112,8 @@ pub struct Local {
     pub mtu: Relation<local::Mtu>,
     /// Tunnels.
     pub tunnel: Relation<local::Tunnel>,
+    /// Ports of tunnels that lead to all chassis.
+    pub shared_tunnel: Relation<local::SharedTunnel>,
     /// Where tunnel options are found.
     pub tunnel_option: Relation<local::TunnelOption>,
     /// Chassis that answer.
@@ -131,6 +133,7 @@ impl Local {
             interface: program.input("local.Interface"),
             mtu: program.input("local.Mtu"),
             tunnel: program.input("local.Tunnel"),
+            shared_tunnel: program.input("local.SharedTunnel"),
             tunnel_option: program.input("local.TunnelOption"),
             alive: program.input("local.Alive"),
             patch: program.input("local.Patch"),

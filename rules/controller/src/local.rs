@@ -68,6 +68,18 @@ pub struct Tunnel {
     pub ofport: u16,
 }
 
+/// A port of the integration bridge that is a tunnel to every chassis (`ovn-enable-flow-based-tunnels`): packets
+/// carry the addresses of its ends. A chassis with such ports uses no [`Tunnel`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SharedTunnel {
+    /// The chassis.
+    pub chassis: Uuid,
+    /// `geneve` or `vxlan`.
+    pub kind: Text,
+    /// Its OpenFlow port.
+    pub ofport: u16,
+}
+
 /// Which of the fields `tun_metadataN` holds OVN's option of Geneve tunnels; 0 of a chassis without such a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TunnelOption {

@@ -36,7 +36,7 @@ pub fn flows(program: &Builder, sb: &Southbound, local: &Local, locality: &Local
     let settings = setting::settings(sb, local);
     let zones = site::zones(local);
     let ports = port::ports(sb);
-    let all_ways = tunnel::ways(local);
+    let all_ways = tunnel::ways(sb, local);
     let ways = all_ways.index_by(|ways| (ways.chassis, ways.remote));
     let sites = site::sites(sb, local, locality, &ports, &settings, &zones);
     let seats = seat::seats(local, &ports, &sites, &zones);

@@ -52,6 +52,7 @@ pub const LOCAL_INPUTS: &[&str] = &[
     "local.Interface",
     "local.Mtu",
     "local.Tunnel",
+    "local.SharedTunnel",
     "local.TunnelOption",
     "local.Alive",
     "local.Patch",

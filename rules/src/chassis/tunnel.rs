@@ -7,9 +7,10 @@ use crate::schema::Map;
 
 /// The key of `Port.external_ids` that says which tunnel a port is.
 pub const TUNNEL_ID: &str = "ovn-chassis-id";
-
 /// The identifier of tunnels whose addresses flows say.
 pub const FLOW: &str = "flow";
+/// The key of `Port.external_ids` under which such tunnels have their type.
+pub const FLOW_TYPE: &str = "ovn-tunnel-type";
 
 /// How tunnels are encrypted, from the row of `SB_Global`; there is none of it unless `ipsec` is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

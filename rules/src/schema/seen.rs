@@ -113,8 +113,14 @@ table! {
 
     /// An end of tunnels.
     pub struct Encap in Southbound "Encap" {
+        /// `geneve` or `vxlan`.
+        type_: Text = "type",
         /// Its address.
         ip: Text = "ip",
+        /// The name of its chassis.
+        chassis_name: Text = "chassis_name",
+        /// Settings.
+        options: Map = "options",
     }
 
     /// What a group of chassis is called; its members are an input of their own.

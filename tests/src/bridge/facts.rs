@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use northflow_controller::local;
 use northflow_engine::Transaction;
 use northflow_rules::chassis::settings::Settings;
-use northflow_rules::chassis::tunnel::{TUNNEL_ID, parse_id};
+use northflow_rules::chassis::tunnel::{FLOW, TUNNEL_ID, parse_id};
 use northflow_rules::ovsdb::{Text, Uuid};
 use northflow_rules::schema::{Column, Map};
 use serde::{Deserialize, Serialize};
@@ -190,6 +190,10 @@ pub fn rows(facts: &BTreeMap<String, Facts>, southbound: &Dump) -> LocalRows {
                     rows.patches.push(local::Patch { chassis, port, ofport });
                 }
             }
+            if port.port_ids.get(TUNNEL_ID).is_some_and(|id| id == FLOW) {
+                let (kind, ofport) = (port.kind.as_str().into(), port.ofport);
+                rows.shared_tunnels.push(local::SharedTunnel { chassis, kind, ofport });
+            }
             let tunnel = port.port_ids.get(TUNNEL_ID).and_then(|id| parse_id(id));
             if let Some((remote, remote_ip, local_ip)) = tunnel
                 && let Some(&remote) = chassis_named.get(remote)
@@ -226,6 +230,7 @@ pub struct LocalRows {
     interfaces: Vec<local::Interface>,
     mtus: Vec<local::Mtu>,
     tunnels: Vec<local::Tunnel>,
+    shared_tunnels: Vec<local::SharedTunnel>,
     alive: Vec<local::Alive>,
     patches: Vec<local::Patch>,
     zones: Vec<local::Zone>,
@@ -251,6 +256,7 @@ impl LocalRows {
         change("local.Chassis", &before.chassis, &self.chassis, transaction);
         change("local.Interface", &before.interfaces, &self.interfaces, transaction);
         change("local.Tunnel", &before.tunnels, &self.tunnels, transaction);
+        change("local.SharedTunnel", &before.shared_tunnels, &self.shared_tunnels, transaction);
         change("local.Mtu", &before.mtus, &self.mtus, transaction);
         change("local.Alive", &before.alive, &self.alive, transaction);
         change("local.Patch", &before.patches, &self.patches, transaction);

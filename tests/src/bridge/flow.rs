@@ -18,6 +18,8 @@ pub const LEARNED: &[u8] = &[69, 76, 77, 78];
 const FAN_OUT: &[u8] = &[44, 45, 46, 84];
 /// The first key of a multicast group.
 const FIRST_GROUP: u128 = 0x8000;
+/// Tables in which the high half of a register is the tunnel that a packet came from.
+const TUNNEL_KEPT: &[u8] = &[0, 46];
 /// Registers that hold zones.
 const ZONE_REGISTERS: &[&str] = &["reg11", "reg12", "reg13"];
 
@@ -120,6 +122,8 @@ pub fn lines(flows: &[Flow], names: &Names) -> Vec<String> {
         let fields = flow.fields.to_string();
         let fields = replaced(&fields, "conj_id=", |id| Some(conjunction(id)));
         let fields = replaced(&fields, "in_port=", |port| names.ports.get(&port).cloned());
+        let keeps_tunnel = TUNNEL_KEPT.contains(&flow.table);
+        let fields = if keeps_tunnel { tunnel_port(&fields, "reg5=", "", names) } else { fields };
         let mut actions = replaced(&flow.actions, "conjunction(", |id| Some(conjunction(id)));
         for (mark, known) in [
             ("group:", &names.groups),
@@ -133,6 +137,8 @@ pub fn lines(flows: &[Flow], names: &Names) -> Vec<String> {
         let fans_out =
             FAN_OUT.contains(&flow.table) && flow.value("reg15").is_some_and(|key| key >= FIRST_GROUP);
         let actions = zones(&members(&actions, names), names);
+        let actions =
+            if keeps_tunnel { tunnel_port(&actions, "set_field:", "->reg5", names) } else { actions };
         let actions = if fans_out { in_order(&actions) } else { in_order_of_parts(&actions) };
         let Flow { table, priority, cookie, .. } = flow;
         format!("table={table} {priority} {fields} cookie={cookie:#x} {actions}")
@@ -174,6 +180,24 @@ fn replaced(text: &str, mark: &str, name: impl Fn(u64) -> Option<String>) -> Str
             None => out += &behind[..end],
         }
         rest = &behind[end..];
+    }
+    out + rest
+}
+
+/// `text` with the port of a tunnel by its name where it is in the high half of a register.
+fn tunnel_port(text: &str, before: &str, behind: &str, names: &Names) -> String {
+    let behind = format!("/0xffff0000{behind}");
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(end) = rest.find(&behind) {
+        let start = rest[..end].rfind(before).map(|at| at + before.len());
+        let name = start.and_then(|start| names.ports.get(&(number(&rest[start..end])? as u64 >> 16)));
+        match (start, name) {
+            (Some(start), Some(name)) => out += &format!("{}<{name}>", &rest[..start]),
+            _ => out += &rest[..end],
+        }
+        out += &behind;
+        rest = &rest[end + behind.len()..];
     }
     out + rest
 }
@@ -487,5 +511,20 @@ mod tests {
             "set_field:0x1->reg15,resubmit(,47),set_field:0x2->reg15,resubmit(,47),set_field:0x8000->reg15";
         assert_eq!(in_order(first), second);
         assert_eq!(in_order("a,output:2,output:1"), "a,output:1,output:2");
+    }
+
+    #[test]
+    fn tunnels_that_packets_came_from_have_names() {
+        let names = Names { ports: [(3, "ovn-hv2-0".to_owned())].into(), ..Names::default() };
+        let named = |text: &str| tunnel_port(text, "set_field:", "->reg5", &names);
+        assert_eq!(
+            named("set_field:0x1->reg14,set_field:0x30000/0xffff0000->reg5,resubmit(,46)"),
+            "set_field:0x1->reg14,set_field:<ovn-hv2-0>/0xffff0000->reg5,resubmit(,46)"
+        );
+        assert_eq!(named("set_field:0x40000/0xffff0000->reg5"), "set_field:0x40000/0xffff0000->reg5");
+        assert_eq!(
+            tunnel_port("reg5=0x30000/0xffff0000,x", "reg5=", "", &names),
+            "reg5=<ovn-hv2-0>/0xffff0000,x"
+        );
     }
 }

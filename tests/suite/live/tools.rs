@@ -100,7 +100,21 @@ pub fn recorded(reference: &'static Reference) -> Result<(), Failed> {
     let mut command = Command::new(world::binary()?);
     command.args(["record", "--nb", &databases.remote("nb"), "--sb", &databases.remote("sb"), &file]);
     let recorder = Process::spawn(&mut command, &databases.folder().join("record.err"))?;
-    until("the recording has begun", || Ok(fs::metadata(&file).is_ok_and(|file| file.len() > 0)))?;
+    let whole = databases.path("whole.rec");
+    let mut command = Command::new(world::binary()?);
+    command.args([
+        "record",
+        "--everything",
+        "--nb",
+        &databases.remote("nb"),
+        "--sb",
+        &databases.remote("sb"),
+        &whole,
+    ]);
+    let whole_recorder = Process::spawn(&mut command, &databases.folder().join("whole.err"))?;
+    for file in [&file, &whole] {
+        until("the recording has begun", || Ok(fs::metadata(file).is_ok_and(|file| file.len() > 0)))?;
+    }
 
     for change in [
         "ls-add x -- lsp-add x x1 -- lsp-set-addresses x1 0a:00:00:00:09:01 -- lsp-add x x2",
@@ -123,6 +137,19 @@ pub fn recorded(reference: &'static Reference) -> Result<(), Failed> {
     databases.sync()?;
     std::thread::sleep(std::time::Duration::from_millis(500));
     stop(recorder)?;
+    stop(whole_recorder)?;
+    let chassis = |file: &str| northflow(&["replay", "--quiet", "--chassis", "auto", file]);
+    let output = chassis(&file)?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() || !text.contains("--everything") {
+        return Err(format!("chassis without logical flows: {text}").into());
+    }
+    let text = String::from_utf8_lossy(&chassis(&whole)?.stdout).into_owned();
+    let flows =
+        text.lines().find_map(|line| line.trim().strip_prefix("chassis hv: ")?.strip_suffix(" flows"));
+    if flows.and_then(|count| count.parse().ok()).is_none_or(|count: usize| count < 100) {
+        return Err(format!("flows of the chassis that has x1: {text}").into());
+    }
 
     let log = reference.output("ovsdb-tool", &["show-log", &file])?;
     if log.matches("record ").count() < 10 {

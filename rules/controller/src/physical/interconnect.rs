@@ -31,8 +31,7 @@ pub(super) fn flows(sb: &Southbound, ways: &Relation<Arc<Ways>>) -> Relation<Flo
     });
     let answers = to_remote.flat_map(|ways| {
         let (chassis, remote) = (ways.chassis, ways.remote);
-        let rows: Vec<Row> =
-            ways.tunnels().iter().flat_map(|tunnel| answers(tunnel, remote)).flatten().collect();
+        let rows: Vec<Row> = ways.tunnels().flat_map(|tunnel| answers(tunnel, remote)).flatten().collect();
         rows.into_iter().map(move |row| Flow { chassis, row })
     });
     flooding.concat(&answers)

@@ -82,7 +82,7 @@ fn between(
         })
         .index_by(|(chassis, host, ..)| (*chassis, *host))
         .join_flat(ways, |(chassis, _, moving, other), ways| {
-            let tunnel = best(other, ways, 0)?.clone();
+            let tunnel = best(other, ways, 0).filter(|tunnel| tunnel.ends.is_none())?.clone();
             let (moving, other) = (Arc::clone(moving), Arc::clone(other));
             Some(Between { chassis: *chassis, moving, other, tunnel })
         })

@@ -19,7 +19,7 @@ use super::gateway::Stand;
 use super::port::{Kind, Port};
 use super::seat::Seat;
 use super::site::Sites;
-use super::tunnel::{Tunnel, Ways};
+use super::tunnel::{Ends, Tunnel, Ways};
 use crate::inputs::Southbound;
 use crate::local;
 use crate::row::{Flow, Row};
@@ -296,7 +296,7 @@ fn to_chassis(
         .distinct()
         .index_by(|(chassis, _, host)| (*chassis, *host))
         .join_flat(ways, |(_, group, _), ways| {
-            Some((ways.chassis, Arc::clone(group), ways.remote, ways.first()?.clone()))
+            Some((ways.chassis, Arc::clone(group), ways.remote, ways.common()?.clone()))
         })
         .index_by(|(_, _, remote, _)| *remote)
         .join_optional(&ramps.index_by(|chassis| *chassis), |(chassis, group, _, tunnel), ramp| {
@@ -334,6 +334,7 @@ fn leave<'a>(group: &Group, leaving: impl Iterator<Item = &'a Leave>) -> Vec<Act
                     actions.extend(tunnel.kept.write_for(group.datapath_key, group.key, *ramp));
                     written = Some((*ramp, tunnel.kept));
                 }
+                actions.extend(tunnel.ends.iter().flat_map(Ends::write));
                 actions.push(output(tunnel.ofport));
             }
         }

@@ -53,7 +53,7 @@ pub(super) fn flows(
         turns.index_by(|turn| turn.chassis).join_flat(&ways.index_by(|ways| ways.chassis), |turn, ways| {
             let chassis = turn.chassis;
             let rows: Vec<Row> =
-                ways.tunnels().iter().flat_map(|tunnel| back(&turn.port, tunnel)).flatten().collect();
+                ways.tunnels().flat_map(|tunnel| back(&turn.port, tunnel)).flatten().collect();
             rows.into_iter().map(move |row| Flow { chassis, row })
         });
     tracked.concat(&returned)

@@ -178,8 +178,10 @@ fn tunnel_rows(port: &Port, ways: &[&Ways]) -> Vec<Row> {
     let encaps = ways.iter().map(|ways| ways.encaps).max().unwrap_or(0);
     let rows = (0..encaps).map(|encap| {
         let mut actions = Vec::new();
+        let tunnels: Vec<&Tunnel> = ways.iter().filter_map(|ways| best(port, ways, encap)).collect();
+        let shared = tunnels.iter().any(|tunnel| tunnel.ends.is_some());
         // Packets may have to go back through the tunnel that they came from.
-        let restored = port.options.network_function;
+        let restored = port.options.network_function && !shared;
         if restored {
             actions.push(Action::Push(Subfield::whole(Field::IN_PORT)));
         }
@@ -187,11 +189,11 @@ fn tunnel_rows(port: &Port, ways: &[&Ways]) -> Vec<Row> {
         if restored || ramp {
             actions.push(forget_in_port());
         }
-        for tunnel in ways.iter().filter_map(|ways| best(port, ways, encap)) {
-            actions.extend(tunnel.kept.write_for(port.datapath_key, port.key, ramp));
+        for tunnel in tunnels {
+            actions.extend(tunnel.write(port.datapath_key, port.key, ramp));
             actions.push(output(tunnel.ofport));
         }
-        actions.push(Action::resubmit(table::REMOTE_VTEP_OUTPUT));
+        actions.push(Action::resubmit(if shared { table::LOCAL_OUTPUT } else { table::REMOTE_VTEP_OUTPUT }));
         if restored {
             actions.push(Action::Pop(Subfield::whole(Field::IN_PORT)));
         }
@@ -201,10 +203,12 @@ fn tunnel_rows(port: &Port, ways: &[&Ways]) -> Vec<Row> {
     rows.flatten().collect()
 }
 
-/// The tunnel to a port's chassis. At its first place the port may want an end of tunnels of its own.
+/// The tunnel to a port's chassis. At its first place the port may want an end of tunnels of its own; where ports
+/// of tunnels lead to all chassis, that is the only place.
 pub(super) fn best<'a>(port: &Port, ways: &'a Ways, encap: u16) -> Option<&'a Tunnel> {
-    let wanted = port.encap.as_deref().filter(|_| port.chassis == Some(ways.remote));
-    ways.best(wanted, encap)
+    let is_first = port.chassis == Some(ways.remote);
+    let wanted = port.encap.as_deref().filter(|_| is_first);
+    ways.best(wanted, encap).filter(|tunnel| is_first || tunnel.ends.is_none())
 }
 
 /// Sends packets to a port out to the physical network.

@@ -1,5 +1,7 @@
 //! Tunnels: which one leads to a chassis, what a packet carries in them, and packets that come out of them.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use northflow_engine::Relation;
@@ -11,10 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use super::build::{Fields, TUNNEL_ID, copy, load, row, set_flag};
 use super::port::{Kind, Port};
-use crate::inputs::Local;
+use crate::inputs::{Local, Southbound};
 use crate::local;
 use crate::row::{Flow, Row};
 
+const TUNNEL_SOURCE: Field = Field::named("tun_src");
+const TUNNEL_SOURCE_6: Field = Field::named("tun_ipv6_src");
+const TUNNEL_TARGET: Field = Field::named("tun_dst");
+const TUNNEL_TARGET_6: Field = Field::named("tun_ipv6_dst");
 /// The first number of multicast groups.
 const FIRST_MULTICAST: u32 = 0x8000;
 /// The same in the 12 bits that VXLAN has.
@@ -33,10 +39,21 @@ pub(super) enum Kept {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Tunnel {
     pub kept: Kept,
+    /// Its port leads to all chassis: where a packet goes is written into it.
+    pub ends: Option<Ends>,
     pub ofport: u16,
     pub remote_ip: Text,
     /// The own end, by its number.
     pub encap: u16,
+}
+
+/// The ends of a tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) struct Ends {
+    /// It is not the one that the other chassis prefers.
+    spare: bool,
+    own: IpAddr,
+    remote: IpAddr,
 }
 
 /// The tunnels from a chassis to another one.
@@ -51,34 +68,56 @@ pub(super) struct Ways {
 }
 
 impl Ways {
-    /// Some tunnel: the first.
+    /// Some tunnel with a port of its own: the first.
     pub fn first(&self) -> Option<&Tunnel> {
-        self.tunnels.first()
+        self.tunnels().next()
     }
 
-    /// All of them.
-    pub fn tunnels(&self) -> &[Tunnel] {
-        &self.tunnels
+    /// All tunnels with ports of their own.
+    pub fn tunnels(&self) -> impl Iterator<Item = &Tunnel> {
+        self.tunnels.iter().filter(|tunnel| tunnel.ends.is_none())
+    }
+
+    /// The tunnel for packets to several ports.
+    pub fn common(&self) -> Option<&Tunnel> {
+        self.tunnels.first()
     }
 
     /// The tunnel to an end of the other chassis, from an own end; some other if there is none.
     pub fn best(&self, remote_ip: Option<&str>, encap: u16) -> Option<&Tunnel> {
-        let fits = |tunnel: &&Tunnel| {
-            tunnel.encap == encap && remote_ip.is_none_or(|remote_ip| *tunnel.remote_ip == *remote_ip)
-        };
-        self.tunnels.iter().find(fits).or_else(|| self.first())
+        let from = |tunnel: &&Tunnel| tunnel.encap == encap;
+        let to = |tunnel: &&Tunnel| remote_ip.is_none_or(|remote_ip| *tunnel.remote_ip == *remote_ip);
+        let fits = self.tunnels.iter().find(|tunnel| from(tunnel) && to(tunnel));
+        // Where the ends are written the own one is that of the packet in any case.
+        let other = || self.tunnels.iter().find(|tunnel| tunnel.ends.is_some() && from(tunnel));
+        fits.or_else(other).or_else(|| self.common())
+    }
+}
+
+impl Ends {
+    /// Writes the ends.
+    pub fn write(&self) -> [Action; 2] {
+        [(self.own, [TUNNEL_SOURCE, TUNNEL_SOURCE_6]), (self.remote, [TUNNEL_TARGET, TUNNEL_TARGET_6])].map(
+            |(address, [four, six])| match address {
+                IpAddr::V4(address) => Action::set(four, address.to_bits().into()),
+                IpAddr::V6(address) => Action::set(six, address.to_bits()),
+            },
+        )
     }
 }
 
 impl Tunnel {
     fn new(tunnel: &local::Tunnel, option: Option<Field>) -> Option<Tunnel> {
-        let kept = match &*tunnel.kind {
-            "geneve" => Kept::Geneve(option?),
-            "vxlan" => Kept::Vxlan,
-            _ => return None,
-        };
+        let kept = Kept::new(&tunnel.kind, option)?;
         let (ofport, encap) = (tunnel.ofport, tunnel.encap);
-        Some(Tunnel { ofport, kept, remote_ip: tunnel.remote_ip.clone(), encap })
+        Some(Tunnel { ofport, kept, ends: None, remote_ip: tunnel.remote_ip.clone(), encap })
+    }
+
+    /// Writes what a packet to a port or group of a datapath carries, and where it goes if that is not settled.
+    pub fn write(&self, datapath: u32, port: u32, ramp: bool) -> Vec<Action> {
+        let mut actions = self.kept.write_for(datapath, port, ramp);
+        actions.extend(self.ends.iter().flat_map(Ends::write));
+        actions
     }
 
     /// How many bytes a packet gains in it.
@@ -92,6 +131,14 @@ impl Tunnel {
 }
 
 impl Kept {
+    fn new(kind: &str, option: Option<Field>) -> Option<Kept> {
+        match kind {
+            "geneve" => Some(Kept::Geneve(option?)),
+            "vxlan" => Some(Kept::Vxlan),
+            _ => None,
+        }
+    }
+
     /// Writes what a packet to a port or group of a datapath carries.
     pub fn write(self, datapath: u32, port: u32) -> Vec<Action> {
         match self {
@@ -135,22 +182,91 @@ impl Kept {
     }
 }
 
-/// The tunnels, as they are used: (chassis, remote chassis, tunnel).
+/// The field with the option of Geneve.
+fn option_field(option: Option<&local::TunnelOption>) -> Option<Field> {
+    Field::find(&format!("tun_metadata{}", option.map_or(0, |option| option.field)))
+}
+
+/// The tunnels with ports of their own, as they are used: (chassis, remote chassis, tunnel).
 fn tunnels(local: &Local) -> Relation<(Uuid, Uuid, Tunnel)> {
     let options = local.tunnel_option.index_by(|option| option.chassis);
     local.tunnel.index_by(|tunnel| tunnel.chassis).join_optional(&options, |tunnel, option| {
-        let field = option.map_or(0, |option| option.field);
-        let field = Field::find(&format!("tun_metadata{field}"));
-        Tunnel::new(tunnel, field).map(|kept| (tunnel.chassis, tunnel.remote, kept))
+        Tunnel::new(tunnel, option_field(option)).map(|kept| (tunnel.chassis, tunnel.remote, kept))
     })
+}
+
+/// The ports that lead to all chassis: (chassis, OpenFlow port, what packets carry).
+fn shared(local: &Local) -> Relation<(Uuid, u16, Kept)> {
+    let options = local.tunnel_option.index_by(|option| option.chassis);
+    local.shared_tunnel.index_by(|tunnel| tunnel.chassis).join_optional(&options, |tunnel, option| {
+        Kept::new(&tunnel.kind, option_field(option)).map(|kept| (tunnel.chassis, tunnel.ofport, kept))
+    })
+}
+
+/// An end of tunnels: (its chassis, type, address, whether packets go there if nothing else is said).
+type End = (Uuid, Text, Text, bool);
+
+/// The ends of the tunnels of all chassis, each by its identifier.
+fn ends(sb: &Southbound) -> Relation<(Uuid, End)> {
+    let chassis = sb.chassis.map(|chassis| (chassis.uuid, chassis.name.clone()));
+    sb.encap.index_by(|encap| encap.chassis_name.clone()).join(
+        &chassis.index_by(|(_, name)| name.clone()),
+        |encap, (chassis, _)| {
+            let preferred = encap.options.get_bool("default-encap-ip", false);
+            (encap.uuid, (*chassis, encap.type_.clone(), encap.ip.clone(), preferred))
+        },
+    )
+}
+
+/// The tunnels through ports that lead to all chassis.
+///
+/// Cost: an end of tunnels costs the chassis that have such ports.
+fn shared_ways(sb: &Southbound, local: &Local) -> Relation<Arc<Ways>> {
+    let own = shared(local)
+        .index_by(|(chassis, ..)| *chassis)
+        .join(&local.chassis.index_by(|chassis| chassis.chassis), |(_, ofport, kept), chassis| {
+            (chassis.clone(), *ofport, *kept)
+        });
+    let kind = |kept: Kept| Text::from(if matches!(kept, Kept::Geneve(_)) { "geneve" } else { "vxlan" });
+    own.index_by(move |(.., kept)| kind(*kept))
+        .join_flat(
+            &ends(sb).index_by(|(_, (_, kind, ..))| kind.clone()),
+            |(own, ofport, kept), (uuid, end)| {
+                (own.chassis != end.0).then(|| (own.clone(), *ofport, *kept, *uuid, end.clone()))
+            },
+        )
+        .index_by(|(own, .., (remote, ..))| (own.chassis, *remote))
+        .reduce(|group| {
+            // Geneve before VXLAN; of the ends the preferred one first, else that of the least identifier.
+            let kept = group.rows().map(|(_, _, kept, ..)| *kept).min()?;
+            let found = group.rows().filter(|(_, _, known, ..)| *known == kept);
+            let by_rank: BTreeMap<_, _> = found.map(|row| ((!row.4.3, row.3), (row.1, &row.4.2))).collect();
+            let (own, .., (remote, ..)) = group.any();
+            let ends = by_rank.values().enumerate().flat_map(|(rank, (ofport, remote_ip))| {
+                own.encap_ips.iter().enumerate().filter_map(move |(encap, own_ip)| {
+                    let ends =
+                        Ends { spare: rank > 0, own: own_ip.parse().ok()?, remote: remote_ip.parse().ok()? };
+                    let (encap, remote_ip) = (u16::try_from(encap).ok()?, Text::clone(remote_ip));
+                    Some(Tunnel { kept, ends: Some(ends), ofport: *ofport, remote_ip, encap })
+                })
+            });
+            let mut tunnels: Vec<Tunnel> = ends.collect();
+            tunnels.sort_by_key(|tunnel| (tunnel.ends.map(|ends| ends.spare), tunnel.encap));
+            let encaps = own.encap_ips.len() as u16;
+            Some(Arc::new(Ways { chassis: own.chassis, remote: *remote, encaps, tunnels }))
+        })
 }
 
 /// From which chassis to which there are tunnels.
 ///
 /// Cost: a tunnel costs those between its two chassis.
-pub(super) fn ways(local: &Local) -> Relation<Arc<Ways>> {
+pub(super) fn ways(sb: &Southbound, local: &Local) -> Relation<Arc<Ways>> {
     let encaps = local.chassis.map(|chassis| (chassis.chassis, chassis.encap_ips.len() as u16));
-    tunnels(local)
+    // A chassis has tunnels of one kind or the other.
+    let others = tunnels(local)
+        .index_by(|(chassis, ..)| *chassis)
+        .antijoin(&shared(local).index_by(|(chassis, ..)| *chassis));
+    let others = others
         .index_by(|(chassis, ..)| *chassis)
         .join(&encaps.index_by(|(chassis, _)| *chassis), |tunnel, (_, encaps)| (tunnel.clone(), *encaps))
         .index_by(|((chassis, remote, _), _)| (*chassis, *remote))
@@ -159,7 +275,8 @@ pub(super) fn ways(local: &Local) -> Relation<Arc<Ways>> {
             let mut tunnels: Vec<Tunnel> = group.rows().map(|((.., tunnel), _)| tunnel.clone()).collect();
             tunnels.sort();
             Some(Arc::new(Ways { chassis, remote, encaps, tunnels }))
-        })
+        });
+    others.concat(&shared_ways(sb, local))
 }
 
 /// Packets that come out of tunnels; those of gateways without logical ports by the port that stands for
@@ -170,7 +287,11 @@ pub(super) fn flows(local: &Local, ports: &Relation<Arc<Port>>) -> Relation<Flow
     let tunnels = tunnels(local);
     let coming = tunnels.flat_map(|(chassis, _, tunnel)| {
         let chassis = *chassis;
-        rows(tunnel).into_iter().map(move |row| Flow { chassis, row })
+        rows(tunnel.kept, tunnel.ofport, true).into_iter().map(move |row| Flow { chassis, row })
+    });
+    let from_anywhere = shared(local).flat_map(|(chassis, ofport, kept)| {
+        let chassis = *chassis;
+        rows(*kept, *ofport, false).into_iter().map(move |row| Flow { chassis, row })
     });
     let gateways = ports.filter(|port| port.kind == Kind::Vtep && port.chassis.is_some());
     let from_gateways = gateways.index_by(|port| port.chassis).join_flat(
@@ -179,12 +300,13 @@ pub(super) fn flows(local: &Local, ports: &Relation<Arc<Port>>) -> Relation<Flow
             gateway_row(port, tunnel.ofport).map(|row| Flow { chassis: *chassis, row })
         },
     );
-    coming.concat(&from_gateways)
+    coming.concat(&from_anywhere).concat(&from_gateways)
 }
 
-fn rows(tunnel: &Tunnel) -> Vec<Row> {
-    let from = || Fields::in_port(tunnel.ofport);
-    let mut actions = tunnel.kept.read(tunnel.ofport);
+/// Rows for packets from a port; whether those to multicast groups over VXLAN are told from others.
+fn rows(kept: Kept, ofport: u16, multicast: bool) -> Vec<Row> {
+    let from = || Fields::in_port(ofport);
+    let mut actions = kept.read(ofport);
     actions.push(Action::resubmit(table::LOCAL_OUTPUT));
     let mut rows = vec![row(table::PHYSICAL_TO_LOGICAL, 100, from(), Uuid::ZERO, &actions)];
     // That a packet is too large for a path may be said to a port here, or to the datapath that sent it.
@@ -192,7 +314,7 @@ fn rows(tunnel: &Tunnel) -> Vec<Row> {
     for fields in [from().icmp(false, 3, 4), from().icmp(true, 2, 0)] {
         rows.push(row(table::PHYSICAL_TO_LOGICAL, 120, fields, Uuid::ZERO, &actions));
     }
-    if tunnel.kept == Kept::Vxlan {
+    if multicast && kept == Kept::Vxlan {
         // Multicast groups have other numbers in the 12 bits of VXLAN.
         let multicast = u128::from(FIRST_MULTICAST_VXLAN) << 12;
         let actions = [
@@ -245,6 +367,7 @@ mod tests {
         let tunnel = |ofport, remote_ip: &str, encap| Tunnel {
             ofport,
             kept: Kept::Vxlan,
+            ends: None,
             remote_ip: remote_ip.into(),
             encap,
         };
@@ -254,5 +377,14 @@ mod tests {
         assert_eq!(best(Some("b"), 1), Some(3));
         assert_eq!(best(None, 1), Some(2));
         assert_eq!(best(Some("c"), 1), Some(1));
+        let ends =
+            Ends { spare: false, own: "10.0.0.1".parse().unwrap(), remote: "fd00::2".parse().unwrap() };
+        let shared = Tunnel { ends: Some(ends), ..tunnel(4, "d", 2) };
+        let ways = Ways { tunnels: vec![shared.clone()], ..ways };
+        assert_eq!((ways.first(), ways.best(Some("c"), 2)), (None, Some(&shared)));
+        assert_eq!(
+            List(&shared.write(3, 5, false)).to_string(),
+            "set_field:0x5003/0xffffff->tun_id,set_field:10.0.0.1->tun_src,set_field:fd00::2->tun_ipv6_dst"
+        );
     }
 }
