@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 pub use self::column::{Column, ColumnProblem, Kind, Scalar};
-pub use self::map::{IntMap, Map, UuidMap};
+pub use self::map::{IntMap, Map, NumberedRows, UuidMap};
 use crate::ovsdb::{Atom, Datum, Text, Uuid};
 
 /// A database that rows come from or go to.

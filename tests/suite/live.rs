@@ -5,6 +5,7 @@ mod chassis;
 mod controller;
 mod dropin;
 mod faults;
+mod local;
 mod registration;
 mod several;
 mod takeover;
@@ -41,6 +42,7 @@ pub fn trials() -> Vec<Trial> {
         ("registration", registration::registered),
         ("aging", aging::aging),
         ("controller_alone", controller::alone),
+        ("controller_rows_of_the_switch", local::rows_of_the_switch),
         ("controller_trace", controller::trace),
         ("controller_handed_over", controller::handed_over),
         ("controller_restart", controller::restart),

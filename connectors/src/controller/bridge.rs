@@ -36,6 +36,7 @@ pub(super) fn set_up(local: &Local<'_>, prefixes: usize, switch: &mut Writes) {
             name: wanted.name.clone(),
             interfaces: vec![interface.uuid],
             external_ids: Map::new(),
+            qos: None,
         };
         let bridge = ovs::Bridge {
             uuid: uuid("Bridge"),
@@ -43,6 +44,7 @@ pub(super) fn set_up(local: &Local<'_>, prefixes: usize, switch: &mut Writes) {
             datapath_type: wanted.datapath_type,
             fail_mode: Some(FAIL_MODE.into()),
             ports: vec![port.uuid],
+            mirrors: Vec::new(),
             external_ids: Map::new(),
             other_config: wanted.other_config,
             flow_tables: Vec::new(),
@@ -60,8 +62,8 @@ pub(super) fn set_up(local: &Local<'_>, prefixes: usize, switch: &mut Writes) {
     if !local.row.datapaths.contains(&wanted.datapath_type) {
         let kind = &wanted.datapath_type;
         let uuid = key_uuid("Datapath", &[kind, &super::now().to_string()]);
-        switch.insert(&ovs::Datapath { uuid, capabilities: Map::new() });
-        switch.refer::<ovs::OpenVswitch>(local.row.uuid, "datapaths", kind, uuid);
+        switch.insert(&ovs::Datapath { uuid, ..ovs::Datapath::default() });
+        switch.refer::<ovs::OpenVswitch>(local.row.uuid, "datapaths", kind.clone(), uuid);
     }
     if bridge.fail_mode.as_deref() != Some(FAIL_MODE) {
         switch.set::<ovs::Bridge>(bridge.uuid, "fail_mode", &Some(Text::from(FAIL_MODE)));

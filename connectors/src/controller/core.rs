@@ -98,6 +98,8 @@ pub(super) struct Core {
     /// Whether tunnels are encrypted, and what the network sets of them.
     pub tunnel_settings: Option<(bool, Map)>,
     pub has_bridge: bool,
+    /// Zones whose limits have been set.
+    pub limited: BTreeSet<i64>,
     /// Whether zones that nobody wants have been looked for after the start.
     pub cleaned: bool,
     /// What the network was last asked to reach, and what the switch has reached of that.
@@ -154,6 +156,7 @@ impl Core {
             range: (1, u16::MAX),
             tunnel_settings: None,
             has_bridge: false,
+            limited: BTreeSet::new(),
             cleaned: false,
             asked: 0,
             reached: None,
@@ -227,7 +230,9 @@ impl Core {
         if !reach.is_empty() {
             self.index.dirty.networks = true;
         }
-        let names = self.zones.want(output(ZONES));
+        let zones = output(ZONES);
+        self.dirty.switch |= !zones.is_empty();
+        let names = self.zones.want(zones);
         let rows = self.southbound.mirror.own();
         let index = &self.index;
         let mut delta = self.flows.absorb(output(FLOWS), &|name| index.meter(rows, name));

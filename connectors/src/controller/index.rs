@@ -28,6 +28,9 @@ pub(crate) struct Index {
     pub children: HashMap<Text, BTreeSet<Text>>,
     /// Ports that chassis stand in for, by the group of these.
     pub by_group: HashMap<Uuid, BTreeSet<Text>>,
+    /// Ports with a queue, and ports with mirrors.
+    pub queued: BTreeSet<Text>,
+    pub mirrored: BTreeSet<Text>,
     /// Ports to physical networks by datapath.
     pub networks: HashMap<Uuid, BTreeSet<Text>>,
     /// Groups by their members.
@@ -46,6 +49,7 @@ pub(crate) struct Dirty {
     pub chassis: BTreeSet<Text>,
     pub meters: BTreeSet<Text>,
     pub networks: bool,
+    pub mirrors: bool,
     pub groups: bool,
     pub global: bool,
     /// What the network has been asked to reach.
@@ -106,6 +110,8 @@ impl Index {
                 for group in self.groups.get(&row.uuid).cloned().unwrap_or_default() {
                     self.group(group);
                 }
+            } else if rec.try_get::<own::Mirror>().is_some() {
+                self.dirty.mirrors = true;
             } else if let Some(row) = rec.try_get::<own::Meter>() {
                 name(&mut self.meters, row.name.clone(), row.uuid, *weight > 0);
                 for band in &row.bands {
@@ -128,6 +134,16 @@ impl Index {
         }
         if let Some(group) = row.ha_chassis_group {
             put(&mut self.by_group, group, row.logical_port.clone(), comes);
+        }
+        for (set, belongs) in [
+            (&mut self.queued, row.options.contains("qdisc_queue_id")),
+            (&mut self.mirrored, !row.mirror_rules.is_empty()),
+        ] {
+            if comes && belongs {
+                set.insert(row.logical_port.clone());
+            } else if belongs {
+                set.remove(&row.logical_port);
+            }
         }
         if matches!(&*row.type_, "localnet" | "l2gateway") {
             put(&mut self.networks, row.datapath, row.logical_port.clone(), comes);

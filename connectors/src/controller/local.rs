@@ -109,6 +109,49 @@ impl<'a> Local<'a> {
         tls::Settings { private_key, certificate, authority, ..given.clone() }
     }
 
+    /// The interfaces of a bridge, and the port of each.
+    pub fn interfaces(
+        &self,
+        bridge: &'a ovs::Bridge,
+    ) -> impl Iterator<Item = (&'a ovs::Port, &'a ovs::Interface)> {
+        let replica = self.replica;
+        let ports = bridge.ports.iter().filter_map(move |uuid| replica.row::<ovs::Port>(*uuid));
+        ports.flat_map(move |port| {
+            port.interfaces.iter().filter_map(move |uuid| Some((port, replica.row::<ovs::Interface>(*uuid)?)))
+        })
+    }
+
+    /// The ports whose packets are queued.
+    pub fn shaped(&self) -> impl Iterator<Item = (&'a ovs::Port, &'a ovs::Qos)> {
+        let replica = self.replica;
+        let has_rows = replica.rows::<ovs::Qos>().next().is_some();
+        let ports = has_rows.then(|| replica.rows::<ovs::Port>()).into_iter().flatten();
+        ports.filter_map(move |port| Some((port, replica.row::<ovs::Qos>(port.qos?)?)))
+    }
+
+    /// A queue.
+    pub fn queue(&self, uuid: Uuid) -> Option<&'a ovs::Queue> {
+        self.replica.row(uuid)
+    }
+
+    /// The mirrors of a bridge.
+    pub fn mirrors(&self, bridge: &'a ovs::Bridge) -> impl Iterator<Item = &'a ovs::Mirror> {
+        let replica = self.replica;
+        bridge.mirrors.iter().filter_map(move |uuid| replica.row::<ovs::Mirror>(*uuid))
+    }
+
+    /// What forwards packets of the bridge.
+    pub fn datapath(&self) -> Option<&'a ovs::Datapath> {
+        let kind = self.bridge.map(|bridge| &*bridge.datapath_type)?;
+        let kind = if kind.is_empty() { "system" } else { kind };
+        self.replica.row(*self.row.datapaths.get(kind)?)
+    }
+
+    /// A zone of connection tracking.
+    pub fn zone(&self, uuid: Uuid) -> Option<&'a ovs::CtZone> {
+        self.replica.row(uuid)
+    }
+
     /// Whether a port of that name exists on any bridge.
     pub fn has_port(&self, name: &str) -> bool {
         self.replica.rows::<ovs::Port>().any(|port| &*port.name == name)
@@ -116,10 +159,7 @@ impl<'a> Local<'a> {
 
     /// What the bridge's datapath can do.
     pub fn capabilities(&self) -> Option<&'a northflow_rules::schema::Map> {
-        let kind = self.bridge.map(|bridge| &*bridge.datapath_type)?;
-        let kind = if kind.is_empty() { "system" } else { kind };
-        let datapath: &ovs::Datapath = self.replica.row(*self.row.datapaths.get(kind)?)?;
-        Some(&datapath.capabilities)
+        self.datapath().map(|datapath| &datapath.capabilities)
     }
 
     /// The numbers of the sets of collectors of the bridge.

@@ -8,7 +8,7 @@ use northflow_rules::schema::{Map, ovs, own};
 
 use super::index::Index;
 use super::local::{Local, Port};
-use super::tunnels::add_port;
+use super::tunnels::new_port;
 use super::writes::Writes;
 use crate::process::vlog::RateLimit;
 use crate::process::vlog::modules::PATCH;
@@ -95,6 +95,6 @@ pub(super) fn set_up(wanted: &BTreeMap<Text, (Text, Text)>, local: &Local<'_>, s
     }
     for (name, (port, bridge)) in missing.iter().filter(|(name, _)| !local.has_port(name)) {
         let options: Map = [("peer", Text::from(&*port.peer))].into_iter().collect();
-        add_port(bridge, name, "patch", &options, port.external_ids.clone(), switch);
+        new_port(bridge, name, "patch", &options, port.external_ids.clone(), switch);
     }
 }

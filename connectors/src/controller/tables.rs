@@ -13,6 +13,7 @@ pub(crate) const SOUTHBOUND: &[InputTable] = &[
     InputTable::of::<own::Port>("own.Port_Binding"),
     InputTable::of::<own::HaChassisGroup>("own.HA_Chassis_Group"),
     InputTable::of::<own::HaChassis>("own.HA_Chassis"),
+    InputTable::of::<own::Mirror>("own.Mirror"),
     InputTable::of::<own::Meter>("own.Meter"),
     InputTable::of::<own::MeterBand>("own.Meter_Band"),
 ];
@@ -27,4 +28,8 @@ pub(super) const SWITCH: &[InputTable] = &[
     InputTable::of::<ovs::Datapath>("ovs.Datapath"),
     InputTable::of::<ovs::Ssl>("ovs.SSL"),
     InputTable::of::<ovs::CollectorSet>("ovs.Flow_Sample_Collector_Set"),
+    InputTable::of::<ovs::CtZone>("ovs.CT_Zone"),
+    InputTable::of::<ovs::Qos>("ovs.QoS"),
+    InputTable::of::<ovs::Queue>("ovs.Queue"),
+    InputTable::of::<ovs::Mirror>("ovs.Mirror"),
 ];

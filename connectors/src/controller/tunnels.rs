@@ -7,7 +7,7 @@ use northflow_rules::chassis::settings::Settings;
 use northflow_rules::chassis::tunnel::{
     self, FLOW, FLOW_TYPE, Ipsec, Peer, TUNNEL_ID, Tunnel, are_flow_based, flow_based_tunnels, port_name,
 };
-use northflow_rules::ovsdb::Text;
+use northflow_rules::ovsdb::{Text, Uuid};
 use northflow_rules::schema::{Map, key_uuid, ovs, own};
 
 use super::index::Index;
@@ -114,7 +114,7 @@ impl Tunnels {
             if tunnel.id == FLOW {
                 ids.insert(FLOW_TYPE, Text::from(&*tunnel.type_));
             }
-            add_port(bridge, &name, &tunnel.type_, &tunnel.options, ids, switch);
+            new_port(bridge, &name, &tunnel.type_, &tunnel.options, ids, switch);
         }
     }
 
@@ -174,15 +174,15 @@ fn peer(chassis: &own::Chassis, rows: &Replica) -> Peer {
     }
 }
 
-/// Adds a port with one interface of its name to a bridge.
-pub(super) fn add_port(
+/// Adds a port with one interface of its name to a bridge; gives the row of the port.
+pub(super) fn new_port(
     bridge: &ovs::Bridge,
     name: &str,
     type_: &str,
     options: &Map,
     external_ids: Map,
     switch: &mut Writes,
-) {
+) -> Uuid {
     let stamp = super::now().to_string();
     let interface = ovs::Interface {
         uuid: key_uuid("Interface", &[name, &stamp]),
@@ -196,8 +196,10 @@ pub(super) fn add_port(
         name: name.into(),
         interfaces: vec![interface.uuid],
         external_ids,
+        qos: None,
     };
     switch.add::<ovs::Bridge>(bridge.uuid, "ports", [port.uuid]);
     switch.insert(&port);
     switch.insert(&interface);
+    port.uuid
 }

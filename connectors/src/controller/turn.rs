@@ -17,7 +17,7 @@ use super::local::Local;
 use super::told::Row;
 use super::tunnels::Tunnels;
 use super::writes::Writes;
-use super::{bridge, ha, installed, options, patches, registration as registered, zones};
+use super::{bridge, ha, installed, mirrors, options, patches, queues, registration as registered, zones};
 use crate::net::Remote;
 use crate::openflow::Delta;
 use crate::process::vlog::RateLimit;
@@ -236,6 +236,7 @@ impl Core {
             self.watched = self.me.map(|me| ha::watched(rows, me)).unwrap_or_default();
             self.dirty.switch = true;
         }
+        self.dirty.switch |= std::mem::take(&mut self.index.dirty.mirrors);
         if std::mem::take(&mut self.index.dirty.networks)
             && let Some(own) = &self.registration
         {
@@ -330,6 +331,16 @@ impl Core {
                     };
                     row.is_some_and(is_mine)
                 };
+                if let Some(me) = self.me {
+                    queues::set_up(&queues::wanted(me, &self.index, rows), &local, &mut writes);
+                    let wanted = mirrors::wanted(me, &self.plugs, &self.index, rows);
+                    mirrors::set_up(&wanted, &local, &mut writes);
+                }
+                let limits = self.zones.limits();
+                let known = self.zones.iter().map(|(_, number)| i64::from(number));
+                self.limited.extend(known);
+                zones::limit(&limits, &self.limited, &local, &mut writes);
+                self.limited = limits.into_keys().collect();
                 installed::tell(&self.plugs, &self.claims.ready, bound, super::now(), &mut writes);
             }
             let (mut put, gone) = self.zones.to_keep(&bridge.external_ids);

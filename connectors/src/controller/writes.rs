@@ -1,7 +1,7 @@
 //! A transaction in the making, from typed rows.
 
 use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
-use northflow_rules::schema::{Column, Table};
+use northflow_rules::schema::{Column, Scalar, Table};
 
 use crate::ovsdb::client::Operations;
 use crate::ovsdb::client::ops::Where;
@@ -77,10 +77,18 @@ impl Writes {
     }
 
     /// Has a map refer to a row under a key that it does not have.
-    pub fn refer<T: Table>(&mut self, row: Uuid, column: &str, key: &str, to: Uuid) {
-        let datum = Datum::map([(Atom::text(key), Atom::Uuid(to))]);
+    pub fn refer<T: Table>(&mut self, row: Uuid, column: &str, key: impl Scalar, to: Uuid) {
+        let datum = Datum::map([(key.to_atom(), Atom::Uuid(to))]);
         self.operations.mutate(T::NAME, Where::Row(row), |mutations| {
             mutations.insert(column, &datum, &written_type(&datum));
+        });
+    }
+
+    /// Takes keys from a map.
+    pub fn forget<T: Table>(&mut self, row: Uuid, column: &str, keys: impl IntoIterator<Item = impl Scalar>) {
+        let keys: Vec<Atom> = keys.into_iter().map(|key| key.to_atom()).collect();
+        self.operations.mutate(T::NAME, Where::Row(row), |mutations| {
+            mutations.delete_keys(column, &keys);
         });
     }
 

@@ -7,7 +7,10 @@ use northflow_controller::zone::Wanted;
 use northflow_engine::{Rec, Weight};
 use northflow_rules::chassis::settings::Settings;
 use northflow_rules::ovsdb::Text;
-use northflow_rules::schema::Map;
+use northflow_rules::schema::{Map, key_uuid, ovs};
+
+use super::local::Local;
+use super::writes::Writes;
 
 /// Before the name of a zone stands this in `Bridge.external_ids`.
 pub(super) const KEY: &str = "ct-zone-";
@@ -26,11 +29,16 @@ pub(crate) struct Zones {
 struct Want {
     count: isize,
     requested: BTreeMap<u16, isize>,
+    limits: BTreeMap<u32, isize>,
 }
 
 impl Want {
     fn number(&self) -> Option<u16> {
         self.requested.keys().next_back().copied()
+    }
+
+    fn limit(&self) -> Option<u32> {
+        self.limits.keys().next_back().copied()
     }
 }
 
@@ -53,6 +61,50 @@ pub(super) fn range(settings: &Settings<'_>) -> (u16, u16) {
     (first, last.trim().parse().unwrap_or(u16::MAX))
 }
 
+fn count<T: Ord>(counts: &mut BTreeMap<T, isize>, value: Option<T>, weight: isize) {
+    let Some(value) = value else { return };
+    let held = counts.get(&value).copied().unwrap_or(0) + weight;
+    match held {
+        0 => drop(counts.remove(&value)),
+        _ => drop(counts.insert(value, held)),
+    }
+}
+
+/// Sets the limits of zones in the datapath, and takes those away that zones among `ours` have besides.
+///
+/// Cost: these zones.
+pub(super) fn limit(
+    limits: &BTreeMap<i64, i64>,
+    ours: &BTreeSet<i64>,
+    local: &Local<'_>,
+    switch: &mut Writes,
+) {
+    let Some(datapath) = local.datapath() else { return };
+    for (number, limit) in limits {
+        match datapath.ct_zones.get(number) {
+            Some(zone) => {
+                if local.zone(*zone).is_some_and(|row| row.limit != Some(*limit)) {
+                    switch.set::<ovs::CtZone>(*zone, "limit", &Some(*limit));
+                }
+            }
+            None => {
+                let uuid = key_uuid("CT_Zone", &[&number.to_string(), &super::now().to_string()]);
+                switch.insert(&ovs::CtZone { uuid, limit: Some(*limit) });
+                switch.refer::<ovs::Datapath>(datapath.uuid, "ct_zones", *number, uuid);
+            }
+        }
+    }
+    let is_limited = |number: &i64| {
+        let row = datapath.ct_zones.get(number).and_then(|zone| local.zone(*zone));
+        row.is_some_and(|row| row.limit.is_some())
+    };
+    let others = ours.iter().filter(|number| !limits.contains_key(*number));
+    let gone: Vec<i64> = others.copied().filter(is_limited).collect();
+    if !gone.is_empty() {
+        switch.forget::<ovs::Datapath>(datapath.uuid, "ct_zones", gone);
+    }
+}
+
 impl Zones {
     /// Takes over what the bridge knows, once. Zones that are not wanted go with [`Zones::assign`] of all.
     pub fn restore(&mut self, external_ids: &Map) -> Vec<(Text, u16)> {
@@ -73,16 +125,11 @@ impl Zones {
     pub fn want(&mut self, changes: &[(Rec, Weight)]) -> BTreeSet<Text> {
         let mut touched = BTreeSet::new();
         for (rec, weight) in changes {
-            let Wanted { name, number, .. } = rec.get::<Wanted>();
+            let Wanted { name, number, limit, .. } = rec.get::<Wanted>();
             let want = self.wanted.entry(name.clone()).or_default();
             want.count += weight;
-            if let Some(number) = number {
-                let count = want.requested.entry(*number).or_default();
-                *count += weight;
-                if *count == 0 {
-                    want.requested.remove(number);
-                }
-            }
+            count(&mut want.requested, *number, *weight);
+            count(&mut want.limits, *limit, *weight);
             touched.insert(name.clone());
         }
         self.wanted.retain(|_, want| want.count != 0);
@@ -165,6 +212,13 @@ impl Zones {
         self.numbers.iter().map(|(name, number)| (name, *number))
     }
 
+    /// The zones that may have only so many connections.
+    pub fn limits(&self) -> BTreeMap<i64, i64> {
+        let limit =
+            |(name, want): (&Text, &Want)| Some((i64::from(*self.numbers.get(name)?), want.limit()?.into()));
+        self.wanted.iter().filter_map(limit).collect()
+    }
+
     /// What is to be changed in the bridge's `external_ids` to keep them: pairs, and keys that go.
     pub fn to_keep(&self, external_ids: &Map) -> (Vec<(Text, Text)>, Vec<Text>) {
         let mut put = Vec::new();
@@ -190,7 +244,7 @@ mod tests {
     const ALL: (u16, u16) = (1, u16::MAX);
 
     fn want(zones: &mut Zones, name: &str, number: Option<u16>, weight: Weight) -> Changes {
-        let wanted = Wanted { chassis: Uuid(1), name: name.into(), number };
+        let wanted = Wanted { chassis: Uuid(1), name: name.into(), number, limit: None };
         let names = zones.want(&[(Rec::new(wanted), weight)]);
         zones.assign(names, ALL)
     }
@@ -219,7 +273,7 @@ mod tests {
         // Several may ask for one; and who asks no more keeps what it has.
         want(&mut zones, "s_snat", Some(1), 1);
         assert_eq!(numbers(&zones)[2], ("s_snat".into(), 1));
-        let taken = Wanted { chassis: Uuid(1), name: "r_snat".into(), number: Some(1) };
+        let taken = Wanted { chassis: Uuid(1), name: "r_snat".into(), number: Some(1), limit: None };
         let plain = Wanted { number: None, ..taken.clone() };
         let names = zones.want(&[(Rec::new(taken), -1), (Rec::new(plain), 1)]);
         assert_eq!(zones.assign(names, ALL), Changes::default());

@@ -17,39 +17,66 @@ pub struct Wanted {
     pub name: Text,
     /// The number that the zone has to have (option `snat-ct-zone` of routers).
     pub number: Option<u16>,
+    /// How many connections it may have (option `ct-zone-limit` of datapaths and ports).
+    pub limit: Option<u32>,
 }
+
+const LIMIT: &str = "ct-zone-limit";
 
 /// Zones of the ports that are on a chassis, and two of each of its datapaths. Ports between datapaths have one
 /// if ACLs are to apply to them.
 ///
 /// Cost: a change of a datapath or a port touches its own zones.
 pub fn wanted(sb: &Southbound, locality: &Locality) -> Relation<Wanted> {
-    let names = sb.datapath.map(|datapath| (datapath.uuid, datapath_zones(datapath)));
+    let of_datapaths = sb.datapath.map(|datapath| (datapath.uuid, datapath_zones(datapath)));
     let of_datapaths =
-        locality.by_datapath.join_flat(&names.index_by(|(uuid, _)| *uuid), |reach, (_, zones)| {
+        locality.by_datapath.join_flat(&of_datapaths.index_by(|(uuid, _)| *uuid), |reach, (_, zones)| {
             let chassis = reach.chassis;
-            zones.clone().into_iter().map(move |(name, number)| Wanted { chassis, name, number })
+            zones.clone().into_iter().map(move |zone| Wanted { chassis, ..zone })
         });
-    let of_ports =
-        locality.present.map(|at| Wanted { chassis: at.chassis, name: at.name.clone(), number: None });
+    let of_ports = locality.present.map(|at| (at.chassis, at.datapath, at.name.clone()));
     let of_patches = sb
         .port
         .filter(|port| &*port.type_ == "patch" && port.options.get_bool("enable_router_port_acl", false))
         .map(|port| (port.datapath, port.logical_port.clone()))
         .index_by(|(datapath, _)| *datapath)
-        .join(&locality.by_datapath, |(_, name), reach| Wanted {
-            chassis: reach.chassis,
-            name: name.clone(),
-            number: None,
+        .join(&locality.by_datapath, |(datapath, name), reach| (reach.chassis, *datapath, name.clone()));
+    // A port has its own limit, or that of its datapath.
+    let limits = sb.datapath.flat_map(|datapath| {
+        datapath.external_ids.get_number::<u32>(LIMIT).map(|limit| (datapath.uuid, limit))
+    });
+    let own_limits = sb.port.flat_map(|port| {
+        port.options.get(LIMIT).map(|_| (port.logical_port.clone(), port.options.get_number::<u32>(LIMIT)))
+    });
+    let of_ports = of_ports
+        .concat(&of_patches)
+        .distinct()
+        .index_by(|(_, datapath, _)| *datapath)
+        .join_optional(&limits.index_by(|(datapath, _)| *datapath), |(chassis, _, name), limit| {
+            let limit = limit.map(|(_, limit)| *limit);
+            Some(Wanted { chassis: *chassis, name: name.clone(), number: None, limit })
+        })
+        .index_by(|wanted| wanted.name.clone())
+        .join_optional(&own_limits.index_by(|(name, _)| name.clone()), |wanted, own| {
+            let limit = own.map_or(wanted.limit, |(_, limit)| *limit);
+            Some(Wanted { limit, ..wanted.clone() })
         });
-    of_datapaths.concat(&of_ports).concat(&of_patches).distinct()
+    of_datapaths.concat(&of_ports).distinct()
 }
 
-/// The zones of a datapath, by name.
-fn datapath_zones(datapath: &seen::Datapath) -> Vec<(Text, Option<u16>)> {
+/// The zones of a datapath, on no chassis yet.
+fn datapath_zones(datapath: &seen::Datapath) -> Vec<Wanted> {
     let name = datapath_name(datapath);
     let snat = datapath.external_ids.get_number("snat-ct-zone");
-    vec![(format!("{name}_dnat").into(), None), (format!("{name}_snat").into(), snat)]
+    let limit = datapath.external_ids.get_number(LIMIT);
+    [("dnat", None), ("snat", snat)]
+        .map(|(kind, number)| Wanted {
+            chassis: Uuid::ZERO,
+            name: format!("{name}_{kind}").into(),
+            number,
+            limit,
+        })
+        .into()
 }
 
 /// How a datapath is called in names of zones.
@@ -66,9 +93,9 @@ mod tests {
         let mut datapath = seen::Datapath::default();
         datapath.external_ids.insert("name", "r1".into());
         datapath.external_ids.insert("snat-ct-zone", "7".into());
-        assert_eq!(
-            datapath_zones(&datapath),
-            [(Text::from("r1_dnat"), None), (Text::from("r1_snat"), Some(7))]
-        );
+        datapath.external_ids.insert("ct-zone-limit", "9".into());
+        let zones = datapath_zones(&datapath);
+        let zones: Vec<_> = zones.iter().map(|zone| (&*zone.name, zone.number, zone.limit)).collect();
+        assert_eq!(zones, [("r1_dnat", None, Some(9)), ("r1_snat", Some(7), Some(9))]);
     }
 }

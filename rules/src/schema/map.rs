@@ -1,9 +1,11 @@
 //! Map columns. Every map in the OVN databases has text keys, and those of a chassis' own database one with numbers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::column::{Column, ColumnProblem, Kind, Scalar, mismatch};
-use crate::ovsdb::{Datum, Text, Uuid};
+use crate::ovsdb::{Atom, Datum, Text, Uuid};
 
 /// A map of text to `V`, text as well unless said otherwise: options, external identifiers.
 ///
@@ -16,6 +18,35 @@ pub type IntMap = Map<i64>;
 
 /// A map of text to rows.
 pub type UuidMap = Map<Uuid>;
+
+/// A map of numbers to rows.
+pub type NumberedRows = BTreeMap<i64, Uuid>;
+
+impl Column for NumberedRows {
+    const KIND: Kind =
+        Kind { key: <i64 as Scalar>::TYPE, value: Some(<Uuid as Scalar>::TYPE), optional: true, many: true };
+
+    fn from_datum(datum: &Datum) -> Result<NumberedRows, ColumnProblem> {
+        let pairs = match datum {
+            Datum::Map(pairs) => {
+                let pair =
+                    |(key, value): &(Atom, Atom)| Some((i64::from_atom(key)?, Uuid::from_atom(value)?));
+                pairs.iter().map(pair).collect()
+            }
+            Datum::Set(atoms) if atoms.is_empty() => Some(NumberedRows::new()),
+            Datum::Set(_) => None,
+        };
+        pairs.ok_or_else(|| mismatch::<NumberedRows>(datum))
+    }
+
+    fn to_datum(&self) -> Datum {
+        Datum::map(self.iter().map(|(key, value)| (key.to_atom(), value.to_atom())))
+    }
+
+    fn unset() -> NumberedRows {
+        NumberedRows::new()
+    }
+}
 
 impl<V> Map<V> {
     /// The empty map.

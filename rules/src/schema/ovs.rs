@@ -3,7 +3,7 @@
 //! Owned by who configures the switch, and by the switch itself where that is said. Of bridges, ports and
 //! interfaces northflow makes and deletes the integration bridge, tunnels and patch ports.
 
-use super::{Map, UuidMap, table};
+use super::{Map, NumberedRows, UuidMap, table};
 use crate::ovsdb::{Text, Uuid};
 
 table! {
@@ -27,6 +27,14 @@ table! {
     pub struct Datapath in Switch "Datapath" {
         /// What it can do. Written by the switch.
         capabilities: Map = "capabilities",
+        /// Zones of connection tracking that are special, rows of [`CtZone`] by number.
+        ct_zones: NumberedRows = "ct_zones",
+    }
+
+    /// A zone of connection tracking.
+    pub struct CtZone in Switch "CT_Zone" {
+        /// How many connections it may have.
+        limit: Option<i64> = "limit",
     }
 
     /// A bridge.
@@ -39,6 +47,8 @@ table! {
         fail_mode: Option<Text> = "fail_mode",
         /// Its ports, rows of [`Port`].
         ports: Vec<Uuid> = "ports",
+        /// Its mirrors, rows of [`Mirror`].
+        mirrors: Vec<Uuid> = "mirrors",
         /// What others note about it.
         external_ids: Map = "external_ids",
         /// Settings.
@@ -73,6 +83,42 @@ table! {
         interfaces: Vec<Uuid> = "interfaces",
         /// What others note about it: which tunnel or patch port it is.
         external_ids: Map = "external_ids",
+        /// How its packets are queued, a row of [`Qos`].
+        qos: Option<Uuid> = "qos",
+    }
+
+    /// How the packets of a port are queued.
+    pub struct Qos in Switch "QoS" {
+        /// The kind of queues.
+        type_: Text = "type",
+        /// The queues, rows of [`Queue`] by number.
+        queues: NumberedRows = "queues",
+        /// Settings of the kind.
+        other_config: Map = "other_config",
+        /// What others note about it.
+        external_ids: Map = "external_ids",
+    }
+
+    /// A queue.
+    pub struct Queue in Switch "Queue" {
+        /// Settings of its kind.
+        other_config: Map = "other_config",
+        /// What others note about it.
+        external_ids: Map = "external_ids",
+    }
+
+    /// A mirror: what certain ports of a bridge send or receive is copied to another one.
+    pub struct Mirror in Switch "Mirror" {
+        /// Its name, unique.
+        name: Text = "name",
+        /// Where copies go, a row of [`Port`].
+        output_port: Option<Uuid> = "output_port",
+        /// Packets from these ports are copied.
+        select_src_port: Vec<Uuid> = "select_src_port",
+        /// Packets to these ports are copied.
+        select_dst_port: Vec<Uuid> = "select_dst_port",
+        /// What others note about it.
+        external_ids: Map = "external_ids",
     }
 
     /// An interface.
@@ -89,6 +135,10 @@ table! {
         ofport: Option<i64> = "ofport",
         /// How long its packets may be, without the Ethernet header. Written by the switch.
         mtu: Option<i64> = "mtu",
+        /// Its speed, in bits per second. Written by the switch.
+        link_speed: Option<i64> = "link_speed",
+        /// What else there is to say of it. Written by the switch.
+        status: Map = "status",
         /// How it is watched whether the other end of a tunnel is alive.
         bfd: Map = "bfd",
         /// Whether it is. Written by the switch.
@@ -121,6 +171,10 @@ mod tests {
             TableInfo::of::<Datapath>(),
             TableInfo::of::<Ssl>(),
             TableInfo::of::<CollectorSet>(),
+            TableInfo::of::<CtZone>(),
+            TableInfo::of::<Qos>(),
+            TableInfo::of::<Queue>(),
+            TableInfo::of::<Mirror>(),
         ] {
             assert_eq!(faults(info), Vec::<String>::new());
         }

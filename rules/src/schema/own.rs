@@ -78,6 +78,8 @@ table! {
         mirror_port: Option<Text> = "mirror_port",
         /// The port that has the address of a port of type `virtual` now.
         virtual_parent: Option<Text> = "virtual_parent",
+        /// The mirrors of its packets, rows of [`Mirror`].
+        mirror_rules: Vec<Uuid> = "mirror_rules",
         /// The chassis that stand in for it.
         ha_chassis_group: Option<Uuid> = "ha_chassis_group",
         /// The chassis that is asked for.
@@ -110,6 +112,20 @@ table! {
         chassis: Option<Uuid> = "chassis",
         /// The one with the highest that is alive is the one.
         priority: i64 = "priority",
+    }
+
+    /// A mirror of packets of ports.
+    pub struct Mirror in Southbound "Mirror" {
+        /// Its name, unique.
+        name: Text = "name",
+        /// Which packets are copied: `from-lport`, `to-lport` or `both`.
+        filter: Text = "filter",
+        /// Where the copies go: a tunnel's remote address or, for type `local`, what a port calls itself.
+        sink: Text = "sink",
+        /// How the copies travel: `gre`, `erspan`, `local` or `lport`.
+        type_: Text = "type",
+        /// The tunnel's key (`gre`) or index (`erspan`).
+        index: i64 = "index",
     }
 
     /// A limit that flows name.
@@ -150,6 +166,7 @@ mod tests {
             TableInfo::of::<Datapath>(),
             TableInfo::of::<HaChassisGroup>(),
             TableInfo::of::<HaChassis>(),
+            TableInfo::of::<Mirror>(),
             TableInfo::of::<Meter>(),
             TableInfo::of::<MeterBand>(),
         ] {

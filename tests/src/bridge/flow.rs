@@ -16,6 +16,8 @@ use northflow_language::openflow::{Field, Format};
 pub const LEARNED: &[u8] = &[69, 76, 77, 78];
 /// Tables in which a packet is copied to several ports.
 const FAN_OUT: &[u8] = &[44, 45, 46, 84];
+/// How packets go on from the first of them.
+const ONWARD: &str = ",resubmit(,45)";
 /// The first key of a multicast group.
 const FIRST_GROUP: u128 = 0x8000;
 /// Tables in which the high half of a register is the tunnel that a packet came from.
@@ -247,6 +249,10 @@ fn is_copy(action: &str) -> bool {
 /// Copies of a packet in the order of their text: each is what is set for it, and where it goes; what goes to
 /// several ports as it is counts as one.
 fn in_order(actions: &str) -> String {
+    // What leads on to the next table is no copy.
+    if let Some(before) = actions.strip_suffix(ONWARD) {
+        return in_order(before) + ONWARD;
+    }
     let mut copies: Vec<Vec<&str>> = vec![Vec::new()];
     for action in top_level(actions) {
         let last = copies.last().and_then(|copy| copy.last());

@@ -15,16 +15,16 @@ use northflow_tests::switch::Switch;
 use super::world::{self, Daemon, NETWORK, until};
 
 /// A chassis with our controller.
-struct Host {
+pub(super) struct Host {
     reference: &'static Reference,
     /// Ended first: it would only mourn its switch.
     controller: Option<Process>,
-    switch: Switch,
+    pub switch: Switch,
 }
 
 impl Host {
     /// A chassis of this name and address, without a bridge.
-    fn start(
+    pub fn start(
         reference: &'static Reference,
         databases: &Databases,
         name: &str,
@@ -43,7 +43,7 @@ impl Host {
     }
 
     /// Starts the controller, after it has ended too.
-    fn resume(&mut self) -> Result<(), String> {
+    pub fn resume(&mut self) -> Result<(), String> {
         let mut command = Command::new(world::binary()?);
         command.arg("controller").arg(self.switch.database());
         command.arg(format!("--unixctl={}", self.switch.path("controller.ctl")));
@@ -53,13 +53,13 @@ impl Host {
         until("the integration bridge", || Ok(self.switch.management("br-int").exists()))
     }
 
-    fn appctl(&self, args: &[&str]) -> Result<String, String> {
+    pub fn appctl(&self, args: &[&str]) -> Result<String, String> {
         let control = self.switch.path("controller.ctl");
         self.reference.output("ovn-appctl", &[&["-T", "10", "-t", &control], args].concat())
     }
 
     /// Has ovn-controller take the place of ours, which goes as one that comes back.
-    fn hand_over(&mut self) -> Result<(), String> {
+    pub fn hand_over(&mut self) -> Result<(), String> {
         self.appctl(&["exit", "--restart"])?;
         drop(self.controller.take());
         let control = format!("--unixctl={}", self.switch.path("controller.ctl"));
@@ -76,7 +76,7 @@ impl Host {
     }
 
     /// Plugs an interface for a logical port.
-    fn plug(&self, interface: &str, port: &str) -> Result<(), String> {
+    pub fn plug(&self, interface: &str, port: &str) -> Result<(), String> {
         let id = format!("external_ids:iface-id={port}");
         let set = ["--", "set", "Interface", interface, "type=dummy", &id];
         self.switch.vsctl(&[&["--timeout=20", "add-port", "br-int", interface], &set[..]].concat())?;

@@ -145,9 +145,9 @@ pub fn recorded(reference: &'static Reference) -> Result<(), Failed> {
         return Err(format!("chassis without logical flows: {text}").into());
     }
     let text = String::from_utf8_lossy(&chassis(&whole)?.stdout).into_owned();
-    let flows =
+    let count =
         text.lines().find_map(|line| line.trim().strip_prefix("chassis hv: ")?.strip_suffix(" flows"));
-    if flows.and_then(|count| count.parse().ok()).is_none_or(|count: usize| count < 100) {
+    if count.and_then(|count| count.parse().ok()).is_none_or(|count: usize| count < 100) {
         return Err(format!("flows of the chassis that has x1: {text}").into());
     }
 
