@@ -34,33 +34,36 @@ pub fn wanted(sb: &Southbound, locality: &Locality) -> Relation<Wanted> {
             let chassis = reach.chassis;
             zones.clone().into_iter().map(move |zone| Wanted { chassis, ..zone })
         });
-    let of_ports = locality.present.map(|at| (at.chassis, at.datapath, at.name.clone()));
+    let of_ports = locality.present.map(|at| (at.chassis, at.name.clone()));
     let of_patches = sb
         .port
         .filter(|port| &*port.type_ == "patch" && port.options.get_bool("enable_router_port_acl", false))
         .map(|port| (port.datapath, port.logical_port.clone()))
         .index_by(|(datapath, _)| *datapath)
-        .join(&locality.by_datapath, |(datapath, name), reach| (reach.chassis, *datapath, name.clone()));
-    // A port has its own limit, or that of its datapath.
+        .join(&locality.by_datapath, |(_, name), reach| (reach.chassis, name.clone()));
+    // An interface has its own limit, or that of its datapath.
     let limits = sb.datapath.flat_map(|datapath| {
         datapath.external_ids.get_number::<u32>(LIMIT).map(|limit| (datapath.uuid, limit))
     });
-    let own_limits = sb.port.flat_map(|port| {
-        port.options.get(LIMIT).map(|_| (port.logical_port.clone(), port.options.get_number::<u32>(LIMIT)))
+    let interfaces = sb.port.filter(|port| matches!(&*port.type_, "" | "virtual" | "localport"));
+    let own_limits = interfaces.map(|port| {
+        let own = port.options.get(LIMIT).map(|_| port.options.get_number::<u32>(LIMIT));
+        (port.logical_port.clone(), port.datapath, own)
     });
-    let of_ports = of_ports
-        .concat(&of_patches)
-        .distinct()
-        .index_by(|(_, datapath, _)| *datapath)
-        .join_optional(&limits.index_by(|(datapath, _)| *datapath), |(chassis, _, name), limit| {
+    let limits = own_limits.index_by(|(_, datapath, _)| *datapath).join_optional(
+        &limits.index_by(|(datapath, _)| *datapath),
+        |(name, _, own), limit| {
+            let limit = own.unwrap_or(limit.map(|(_, limit)| *limit))?;
+            Some((name.clone(), limit))
+        },
+    );
+    let of_ports = of_ports.concat(&of_patches).distinct().index_by(|(_, name)| name.clone()).join_optional(
+        &limits.index_by(|(name, _)| name.clone()),
+        |(chassis, name), limit| {
             let limit = limit.map(|(_, limit)| *limit);
             Some(Wanted { chassis: *chassis, name: name.clone(), number: None, limit })
-        })
-        .index_by(|wanted| wanted.name.clone())
-        .join_optional(&own_limits.index_by(|(name, _)| name.clone()), |wanted, own| {
-            let limit = own.map_or(wanted.limit, |(_, limit)| *limit);
-            Some(Wanted { limit, ..wanted.clone() })
-        });
+        },
+    );
     of_datapaths.concat(&of_ports).distinct()
 }
 
