@@ -43,7 +43,7 @@ use self::core::Core;
 pub(crate) use self::index::{Index, parent};
 use self::options::{Options, Parsed};
 pub(crate) use self::zones::Zones;
-use crate::northd::stats::Stats;
+use crate::inspect::Inspector;
 use crate::process;
 use crate::process::daemon::{self, Role};
 use crate::process::dirs::Dirs;
@@ -107,7 +107,7 @@ fn serve(program: &str, options: Options, mut daemon: daemon::Daemon) -> Result<
     let results = engine.results().clone();
     let mut core = Core::new(engine, options.chassis, hostname(), options.switch_run, options.tls);
     core.switch.connect(options.database, None)?;
-    let mut counters = Stats::default();
+    let mut inspector = Inspector::new(northflow_controller::program);
     MAIN.warn(MISSING);
     daemon.ready()?;
 
@@ -130,7 +130,7 @@ fn serve(program: &str, options: Options, mut daemon: daemon::Daemon) -> Result<
             }
             recv(results) -> result => core.result(&result?),
             recv(waiting) -> request => {
-                if let Then::Exit { restart } = commands::answer(request?, &mut core, &mut counters) {
+                if let Then::Exit { restart } = commands::answer(request?, &mut core, &mut inspector) {
                     leave::leave(&mut core, restart);
                     break;
                 }

@@ -3,6 +3,7 @@
 
 pub mod change;
 pub mod controller;
+mod inspect;
 pub mod memory;
 pub mod net;
 pub mod northd;

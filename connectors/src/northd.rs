@@ -10,7 +10,6 @@ mod held;
 mod outgoing;
 mod progress;
 mod side;
-pub(crate) mod stats;
 mod trimmer;
 mod tuning;
 pub mod verify;
@@ -26,7 +25,7 @@ use northflow_rules::schema::Database;
 use self::core::Core;
 use self::feed::Feed;
 use self::side::Side;
-use self::stats::Stats;
+use crate::inspect::Inspector;
 use crate::net::tls::Tls;
 use crate::ovsdb::client::{self, Event, Remote, RemoteError};
 use crate::process;
@@ -135,7 +134,7 @@ fn serve(program: &str, settings: &Settings, mut daemon: daemon::Daemon) -> Resu
     let results = engine.results().clone();
     let helped = settings.workers > 1;
     let mut core = Core::new(engine, northbound, southbound, replica, settings.dry_run, stopwatch, helped);
-    let mut counters = Stats::default();
+    let mut inspector = Inspector::new(northd::program);
     core.want_lock();
     daemon.ready()?;
 
@@ -146,7 +145,7 @@ fn serve(program: &str, settings: &Settings, mut daemon: daemon::Daemon) -> Resu
             recv(sb_events) -> event => take(&mut core, Database::Southbound, event?, &sb_events),
             recv(results) -> result => core.result(&result?),
             recv(waiting) -> request => {
-                if commands::answer(request?, &mut core, &mut counters) {
+                if commands::answer(request?, &mut core, &mut inspector) {
                     break;
                 }
             }

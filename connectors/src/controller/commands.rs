@@ -1,19 +1,17 @@
 //! The commands of ovn-controller(8), "RUNTIME MANAGEMENT COMMANDS", over the control socket.
 
+use std::time::Duration;
+
 use crossbeam_channel::Sender;
-use northflow_rules::schema::own;
+use northflow_rules::schema::{own, seen};
 
 use super::core::Core;
 use super::flows::{group_list, meter_list};
 use super::index::parent;
-use crate::northd::stats::Stats;
+use crate::inspect::{self, Inspector};
 use crate::ovsdb::client::Command;
-use crate::process::args;
-use crate::process::coverage;
 use crate::process::memory;
 use crate::process::unixctl::{Commands, Request};
-use crate::process::vlog;
-use crate::relation;
 
 /// What a command leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +25,18 @@ pub(super) enum Then {
     },
 }
 
+/// What is learned from the kernel's EVPN. Nothing is, so that the lists are empty.
+const EVPN: [&str; 5] = [
+    "evpn/remote-vtep-list",
+    "evpn/vtep-binding-list",
+    "evpn/vtep-multicast-group-list",
+    "evpn/vtep-fdb-list",
+    "evpn/vtep-arp-list",
+];
+
 /// Every command of the daemon; those that concern its state go into `requests`.
 pub(super) fn register(program: &str, requests: &Sender<Request>) -> Commands {
-    let commands = Commands::new(args::version(program));
-    coverage::register(&commands);
-    vlog::register(&commands);
+    let commands = inspect::commands(program, requests);
     for (name, usage, arity) in [
         ("exit", "[--restart]", 0..=1),
         ("connection-status", "", 0..=0),
@@ -39,7 +44,6 @@ pub(super) fn register(program: &str, requests: &Sender<Request>) -> Commands {
         ("group-table-list", "", 0..=0),
         ("meter-table-list", "", 0..=0),
         ("recompute", "[deprecated]", 0..=0),
-        ("sb-cluster-state-reset", "", 0..=0),
         ("lflow-cache/flush", "", 0..=0),
         ("flush-lflow-cache", "[deprecated]", 0..=0),
         ("lflow-cache/show-stats", "", 0..=0),
@@ -49,26 +53,25 @@ pub(super) fn register(program: &str, requests: &Sender<Request>) -> Commands {
         ("debug/dump-local-bindings", "", 0..=0),
         ("debug/dump-local-datapaths", "", 0..=0),
         ("debug/dump-related-ports", "", 0..=0),
-        ("inc-engine/show-stats", "", 0..=2),
-        ("inc-engine/clear-stats", "", 0..=0),
-        ("inc-engine/recompute", "", 0..=0),
-        ("inc-engine/list-stopwatches", "", 0..=1),
-        ("relation/list", "", 0..=0),
-        ("relation/dump", "RELATION", 1..=1),
+        ("debug/dump-peer-ports", "", 0..=0),
+        ("debug/dump-local-template-vars", "", 0..=0),
+        ("debug/dump-mac-bindings", "", 0..=0),
+        ("debug/delay-nb-cfg-report", "SECONDS", 1..=1),
     ] {
         commands.forward(name, usage, arity, requests);
     }
-    memory::register(&commands, requests);
-    commands.add("inc-engine/compute-log-timeout", "", 1..=1, |args| match args[0].parse::<u64>() {
-        // The log tells of no slow steps: inc-engine/show-stats has the time of all.
-        Ok(_) => Ok(String::new()),
-        Err(_) => Err("unsigned integer required".to_owned()),
-    });
+    for name in EVPN {
+        commands.add(name, "", 0..=0, |_| Ok(String::new()));
+    }
     commands
 }
 
 /// Answers a request.
-pub(super) fn answer(request: Request, core: &mut Core, counters: &mut Stats) -> Then {
+pub(super) fn answer(request: Request, core: &mut Core, inspector: &mut Inspector) -> Then {
+    if let Some(answer) = inspector.answer(&request, &core.engine, |relation| core.engine.dump(relation)) {
+        request.finish(answer);
+        return Then::GoOn;
+    }
     let nothing = String::new();
     let reply = match request.name {
         "exit" => {
@@ -91,7 +94,7 @@ pub(super) fn answer(request: Request, core: &mut Core, counters: &mut Stats) ->
         }
         // Logical flows are read once and kept by the dataflow: there is nothing to forget.
         "lflow-cache/flush" | "flush-lflow-cache" => nothing,
-        "lflow-cache/show-stats" => "Enabled: false\n".to_owned(),
+        "lflow-cache/show-stats" => no_cache(),
         "debug/pause" => {
             core.paused = true;
             nothing
@@ -104,26 +107,23 @@ pub(super) fn answer(request: Request, core: &mut Core, counters: &mut Stats) ->
         "debug/dump-local-bindings" => local_bindings(core),
         "debug/dump-local-datapaths" => local_datapaths(core),
         "debug/dump-related-ports" => related_ports(core),
-        "memory/show" => memory::compose(core.memory_usage()) + "\n",
-        name @ ("inc-engine/show-stats" | "inc-engine/clear-stats" | "inc-engine/list-stopwatches") => {
-            let metrics = match core.engine.metrics() {
-                Ok(metrics) => metrics,
-                Err(error) => return fail(request, &error),
-            };
-            match name {
-                "inc-engine/show-stats" => counters.show(&metrics, &request.args),
-                "inc-engine/clear-stats" => {
-                    counters.clear(&metrics);
-                    nothing
+        "debug/dump-peer-ports" => peer_ports(core),
+        "debug/dump-local-template-vars" => template_variables(core),
+        "debug/dump-mac-bindings" => mac_bindings(core),
+        "debug/delay-nb-cfg-report" => match request.args[0].parse::<u32>() {
+            Ok(seconds) => {
+                core.report_delay = Duration::from_secs(seconds.into());
+                match seconds {
+                    0 => "no delay for nb_cfg report.".to_owned(),
+                    _ => format!("delay nb_cfg report for {seconds} seconds."),
                 }
-                _ => Stats::list(&metrics, request.args.first()),
             }
-        }
-        "relation/list" => relation::list(northflow_controller::program),
-        "relation/dump" => match core.engine.dump(&request.args[0]) {
-            Ok(rows) => rows.into_iter().map(|row| row + "\n").collect(),
-            Err(error) => return fail(request, &error),
+            Err(_) => {
+                request.error("unsigned integer required");
+                return Then::GoOn;
+            }
         },
+        "memory/show" => memory::compose(core.memory_usage()) + "\n",
         other => {
             let text = format!("\"{other}\" is not handled\n");
             request.error(text);
@@ -131,11 +131,6 @@ pub(super) fn answer(request: Request, core: &mut Core, counters: &mut Stats) ->
         }
     };
     request.reply(reply);
-    Then::GoOn
-}
-
-fn fail(request: Request, error: &dyn std::error::Error) -> Then {
-    request.error(format!("{error}\n"));
     Then::GoOn
 }
 
@@ -201,6 +196,62 @@ fn related_ports(core: &Core) -> String {
     let mut lines: Vec<String> = rows.map(|port| format!("{}\n", port.logical_port)).collect();
     lines.sort();
     lines.concat()
+}
+
+/// The statistics of a cache that there is none of: logical flows are read once and kept by the dataflow.
+fn no_cache() -> String {
+    let counts = ["high-watermark", "total", "cache-expr", "cache-matches", "trim count", "Mem usage (KB)"];
+    let lines = counts.map(|name| format!("{name:<16}: 0\n"));
+    format!("Enabled: false\n{}", lines.concat())
+}
+
+/// Pairs of ports that lead from one local datapath to another.
+fn peer_ports(core: &Core) -> String {
+    let rows = core.southbound.mirror.own();
+    let line = |port: &own::Port| {
+        let peer = core.index.ports.get(port.options.get("peer")?)?;
+        let peer = rows.row::<own::Port>(*peer)?;
+        let is_mutual = peer.options.text("peer") == &*port.logical_port;
+        let are_local = [port.datapath, peer.datapath].iter().all(|at| core.local_datapaths.contains(at));
+        let name =
+            rows.row::<own::Datapath>(port.datapath)?.external_ids.get("name").map_or("unknown", |it| it);
+        let (local, remote) = (&port.logical_port, &peer.logical_port);
+        (is_mutual && are_local).then(|| format!("dp {name} : local = {local}, remote = {remote}\n"))
+    };
+    let mut lines: Vec<String> = rows.rows::<own::Port>().filter_map(line).collect();
+    lines.sort();
+    lines.concat()
+}
+
+fn template_variables(core: &Core) -> String {
+    let name = core.registration.as_ref().map(|own| &own.name);
+    let rows = core.southbound.mirror.own().rows::<own::TemplateVariables>();
+    let own = rows.filter(|row| Some(&row.chassis) == name).flat_map(|row| row.variables.iter());
+    let lines: String = own.map(|(name, value)| format!("name: '{name}' value: '{value}'\n")).collect();
+    format!("Local template vars:\n{lines}")
+}
+
+/// Neighbours that were learned in local datapaths that forget them.
+fn mac_bindings(core: &Core) -> String {
+    let rows = core.southbound.mirror.own();
+    let line = |neighbor: &seen::MacBinding| {
+        let port = rows.row::<own::Port>(*core.index.ports.get(&neighbor.logical_port)?)?;
+        let datapath = rows.row::<own::Datapath>(port.datapath)?;
+        let forgets = datapath.external_ids.contains("mac_binding_age_threshold");
+        let seen::MacBinding { uuid, ip, mac, .. } = neighbor;
+        (forgets && core.local_datapaths.contains(&port.datapath)).then(|| {
+            format!(
+                "cookie: {:#010x}, datapath-key: {}, port-key: {}, ip: {ip}, mac: {mac}\n",
+                (uuid.0 >> 96) as u32,
+                datapath.tunnel_key,
+                port.tunnel_key
+            )
+        })
+    };
+    let mut lines: Vec<String> =
+        core.southbound.mirror.program().rows::<seen::MacBinding>().filter_map(line).collect();
+    lines.sort();
+    format!("Local MAC bindings:\n{}", lines.concat())
 }
 
 impl Core {

@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use northflow_controller::locality::{Reach, Related};
 use northflow_controller::logical::Problem;
@@ -105,6 +105,9 @@ pub(super) struct Core {
     /// What the network was last asked to reach, and what the switch has reached of that.
     pub asked: i64,
     pub reached: Option<i64>,
+    /// How long it is kept back that the switch has reached something (`debug/delay-nb-cfg-report`), and what is.
+    pub report_delay: Duration,
+    pub delayed: Option<(Instant, i64)>,
     /// Ports in the open southbound transaction, and those to be looked at later.
     pub written: Vec<Text>,
     pub contested: BTreeMap<Text, Instant>,
@@ -160,6 +163,8 @@ impl Core {
             cleaned: false,
             asked: 0,
             reached: None,
+            report_delay: Duration::ZERO,
+            delayed: None,
             written: Vec::new(),
             contested: BTreeMap::new(),
             dirty: Dirty::default(),

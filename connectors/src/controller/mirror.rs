@@ -146,6 +146,11 @@ impl Mirror {
         types.map(|ty| ty.max as usize).next().unwrap_or(0)
     }
 
+    /// The rows that the program reads.
+    pub fn program(&self) -> &Replica {
+        &self.program
+    }
+
     /// The rows that the controller goes by.
     pub fn own(&self) -> &Replica {
         &self.own

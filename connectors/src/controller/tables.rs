@@ -14,6 +14,7 @@ pub(crate) const SOUTHBOUND: &[InputTable] = &[
     InputTable::of::<own::HaChassisGroup>("own.HA_Chassis_Group"),
     InputTable::of::<own::HaChassis>("own.HA_Chassis"),
     InputTable::of::<own::Mirror>("own.Mirror"),
+    InputTable::of::<own::TemplateVariables>("own.Chassis_Template_Var"),
     InputTable::of::<own::Meter>("own.Meter"),
     InputTable::of::<own::MeterBand>("own.Meter_Band"),
 ];

@@ -52,7 +52,8 @@ impl Core {
     /// How long until there is something to do even if nothing happens.
     pub fn pause_left(&self) -> Option<Duration> {
         let times = self.contested.values().copied();
-        let next = times.chain(self.switch.retry()).chain(self.southbound.retry()).min()?;
+        let report = self.delayed.map(|(at, _)| at);
+        let next = times.chain(self.switch.retry()).chain(self.southbound.retry()).chain(report).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
@@ -396,12 +397,13 @@ impl Core {
                     self.index.dirty.ports.insert(name.clone());
                     self.claims.ready.insert(name);
                 }
-                Waiter::NbCfg(nb_cfg) => {
-                    self.reached = Some(nb_cfg);
-                    self.dirty.southbound = true;
-                    self.dirty.switch = true;
-                }
+                Waiter::NbCfg(nb_cfg) => self.delayed = Some((Instant::now() + self.report_delay, nb_cfg)),
             }
+        }
+        if let Some((_, nb_cfg)) = self.delayed.take_if(|(at, _)| *at <= Instant::now()) {
+            self.reached = Some(nb_cfg);
+            self.dirty.southbound = true;
+            self.dirty.switch = true;
         }
     }
 

@@ -1,24 +1,16 @@
 //! The commands of ovn-northd(8), "RUNTIME MANAGEMENT COMMANDS", over the control socket.
 
-use northflow_rules::northd;
-
 use super::Requests;
 use super::core::{Core, Status};
-use super::stats::Stats;
+use crate::inspect::{self, Inspector};
 use crate::ovsdb::client::Command;
-use crate::process::args;
-use crate::process::coverage;
 use crate::process::memory;
 use crate::process::stopwatch::{Stopwatch, Stopwatches, Unit};
 use crate::process::unixctl::{Commands, Request};
-use crate::process::vlog;
-use crate::relation;
 
 /// Every command of the daemon; those that concern its state go into `requests`.
 pub(super) fn register(program: &str, threads: usize, requests: &Requests) -> Commands {
-    let commands = Commands::new(args::version(program));
-    coverage::register(&commands);
-    vlog::register(&commands);
+    let commands = inspect::commands(program, requests);
     for (name, usage, arity) in [
         ("exit", "", 0..=0),
         ("pause", "", 0..=0),
@@ -28,23 +20,10 @@ pub(super) fn register(program: &str, threads: usize, requests: &Requests) -> Co
         ("nb-connection-status", "", 0..=0),
         ("sb-connection-status", "", 0..=0),
         ("nb-cluster-state-reset", "", 0..=0),
-        ("sb-cluster-state-reset", "", 0..=0),
-        ("inc-engine/show-stats", "", 0..=2),
-        ("inc-engine/clear-stats", "", 0..=0),
-        ("inc-engine/recompute", "", 0..=0),
-        ("inc-engine/list-stopwatches", "", 0..=1),
         ("debug/chassis-features-list", "", 0..=0),
-        ("relation/list", "", 0..=0),
-        ("relation/dump", "RELATION", 1..=1),
     ] {
         commands.forward(name, usage, arity, requests);
     }
-    memory::register(&commands, requests);
-    commands.add("inc-engine/compute-log-timeout", "", 1..=1, |args| match args[0].parse::<u64>() {
-        // The log tells of no slow steps: inc-engine/show-stats has the time of all.
-        Ok(_) => Ok(String::new()),
-        Err(_) => Err("unsigned integer required".to_owned()),
-    });
     let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(threads));
     let read = count.clone();
     commands.add("parallel-build/get-n-threads", "", 0..=0, move |_| {
@@ -85,7 +64,11 @@ pub(super) fn stopwatches(all: &Stopwatches) -> Stopwatch {
 }
 
 /// Answers a request; true when the daemon is to end.
-pub(super) fn answer(request: Request, core: &mut Core, counters: &mut Stats) -> bool {
+pub(super) fn answer(request: Request, core: &mut Core, inspector: &mut Inspector) -> bool {
+    if let Some(answer) = inspector.answer(&request, core.engine(), |relation| core.dump(relation)) {
+        request.finish(answer);
+        return false;
+    }
     let nothing = String::new();
     let reply = match request.name {
         "exit" => {
@@ -120,20 +103,6 @@ pub(super) fn answer(request: Request, core: &mut Core, counters: &mut Stats) ->
             let _ = core.southbound.handle.send(Command::ResetMinIndex);
             nothing
         }
-        name @ ("inc-engine/show-stats" | "inc-engine/clear-stats" | "inc-engine/list-stopwatches") => {
-            let metrics = match core.engine().metrics() {
-                Ok(metrics) => metrics,
-                Err(error) => return fail(request, &error),
-            };
-            match name {
-                "inc-engine/show-stats" => counters.show(&metrics, &request.args),
-                "inc-engine/clear-stats" => {
-                    counters.clear(&metrics);
-                    nothing
-                }
-                _ => Stats::list(&metrics, request.args.first()),
-            }
-        }
         "memory/show" => memory::compose(core.memory_usage()) + "\n",
         "debug/chassis-features-list" => core.chassis_features(),
         // Nothing is ever computed anew; what this is good for is to put right what others have changed.
@@ -141,11 +110,6 @@ pub(super) fn answer(request: Request, core: &mut Core, counters: &mut Stats) ->
             core.compare();
             nothing
         }
-        "relation/list" => relation::list(northd::program),
-        "relation/dump" => match core.dump(&request.args[0]) {
-            Ok(rows) => rows.into_iter().map(|row| row + "\n").collect(),
-            Err(error) => return fail(request, &error),
-        },
         other => {
             let text = format!("\"{other}\" is not handled\n");
             request.error(text);
@@ -153,11 +117,6 @@ pub(super) fn answer(request: Request, core: &mut Core, counters: &mut Stats) ->
         }
     };
     request.reply(reply);
-    false
-}
-
-fn fail(request: Request, error: &dyn std::error::Error) -> bool {
-    request.error(format!("{error}\n"));
     false
 }
 

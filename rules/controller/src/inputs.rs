@@ -17,7 +17,7 @@ pub struct Southbound {
     /// Their port security.
     pub port_security: Relation<seen::PortSecurity>,
     /// Logical flows.
-    pub logical_flow: Relation<sb::LogicalFlow>,
+    pub logical_flow: Relation<seen::LogicalFlow>,
     /// `Logical_DP_Group.datapaths`.
     pub dp_group_datapaths: Relation<Link>,
     /// Multicast groups.

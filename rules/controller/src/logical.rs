@@ -5,23 +5,28 @@
 //! answers about these. Those that name port groups or ask what is on the chassis are translated for each
 //! chassis that has the datapath, as only the ports of a group count that matter to it. So are those with
 //! template variables, each chassis having its own version of the text.
+//!
+//! A flow that names a large address set is translated with a hole for an element; each element then has rows of
+//! its own ([`set`]). Where elements cannot be told apart in the rows, all are translated together.
 
 mod place;
 mod read;
+mod set;
 mod translate;
 
 use std::sync::Arc;
 
 use northflow_engine::{Builder, Record, Relation};
 use northflow_rules::ovsdb::{Atom, Text, Uuid};
-use northflow_rules::schema::sb;
+use northflow_rules::schema::seen;
 use serde::{Deserialize, Serialize};
 
 use self::place::{Member, Version, members, places};
 use self::read::{Options, Parsed, Read, gives_options};
-use self::translate::{Answer, Contender, Effect, answered, plain, winner};
+use self::set::{AddressSets, address_sets};
+use self::translate::{Answer, Contender, Effect, Outcome, answered, outcomes, plain, winner};
 use crate::inputs::{Local, Southbound};
-use crate::locality::{Locality, Reach, Related};
+use crate::locality::{Locality, Related};
 use crate::row::{Actions, Flow, Row};
 use crate::template::{Use, values};
 
@@ -34,25 +39,33 @@ pub struct Problem {
     pub text: Text,
 }
 
-/// An answer for a flow in a datapath.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Answered {
+/// Where a flow is translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Site {
     version: Version,
     datapath: Uuid,
+    /// The chassis for which, if it is not the same for all.
+    chassis: Option<Uuid>,
+}
+
+/// An answer for a flow.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Answered {
+    site: Site,
     answer: Answer,
 }
 
-/// An answer for a flow in a datapath on a chassis.
+/// What a flow comes to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct AnsweredOn {
-    chassis: Uuid,
-    about: Answered,
+struct Translated {
+    site: Site,
+    outcome: Outcome,
 }
 
-/// A contender on one chassis.
+/// A contender on one chassis, or on all.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct ContenderOn {
-    chassis: Uuid,
+    chassis: Option<Uuid>,
     contender: Contender,
 }
 
@@ -73,8 +86,10 @@ pub fn flows(
     local: &Local,
     locality: &Locality,
 ) -> (Relation<Flow>, Relation<Problem>) {
-    let reads = reads(sb);
     let members = members(sb, &places(sb, local, locality));
+    // Only flows that some chassis has are read.
+    let here = members.index_by(|member| member.version);
+    let reads = reads(sb).index_by(|read| read.says.version).semijoin(&here);
     let templates = reads.filter(|read| !read.variables().is_empty());
     let (expanded, expanded_members) = expanded(sb, &templates, &members, locality);
     let reads = reads.filter(|read| read.variables().is_empty()).concat(&expanded);
@@ -91,17 +106,75 @@ pub fn flows(
         .index_by(|read| read.says.version)
         .join_flat(&by_flow, |read, member| plain(read, &member.place));
     let asking = reads.filter(|read| read.parsed().is_ok() && !read.is_plain());
-    let (shared, on_chassis) = answers(program, sb, local, &asking, &members, locality);
-    let shared = shared
-        .index_by(|about| (about.version, about.datapath))
-        .reduce(|group| answered(group.rows().map(|about| &about.answer)));
-    let on_chassis =
-        on_chassis.index_by(|on| (on.chassis, on.about.version, on.about.datapath)).reduce(|group| {
-            let chassis = group.any().chassis;
-            let contenders = answered(group.rows().map(|on| &on.about.answer));
+    let sets = address_sets(sb);
+    let answers = answers(program, sb, local, &asking, &members, &sets, locality);
+    let asked = translated(&asking, &answers, &sets);
+    let shared = asked.flat_map(|on| on.chassis.is_none().then(|| on.contender.clone()));
+    (resolve(&plains.concat(&shared), &asked.filter(|on| on.chassis.is_some()), locality), problems)
+}
+
+/// The rows of flows that ask, from the answers.
+///
+/// Cost: an element of a large address set costs its rows; any other answer costs those of its flow that have not to do
+/// with such sets.
+fn translated(
+    asking: &Relation<Read>,
+    answers: &Relation<Answered>,
+    sets: &AddressSets,
+) -> Relation<ContenderOn> {
+    let by_site = answers.index_by(|about| about.site);
+    let translated = by_site.reduce(|group| {
+        let site = group.any().site;
+        let outcomes = outcomes(group.rows().map(|about| &about.answer));
+        outcomes.into_iter().map(move |outcome| Translated { site, outcome })
+    });
+    let rows = translated.flat_map(|translated| match &translated.outcome {
+        Outcome::Row(contender) => {
+            Some(ContenderOn { chassis: translated.site.chassis, contender: contender.clone() })
+        }
+        _ => None,
+    });
+    let of_elements = translated
+        .flat_map(|translated| match &translated.outcome {
+            Outcome::Stencil(stencil) => Some((translated.site.chassis, stencil.clone())),
+            _ => None,
+        })
+        .index_by(|(_, stencil)| stencil.set.clone())
+        .join(&sets.elements.index_by(|element| element.set.clone()), |(chassis, stencil), element| {
+            ContenderOn { chassis: *chassis, contender: stencil.fill(element) }
+        });
+
+    let entangled = translated
+        .flat_map(|translated| (translated.outcome == Outcome::Entangled).then_some(translated.site));
+    let elements = entangled
+        .index_by(|site| site.version)
+        .join(&names(asking, |parsed| &parsed.sets).index_by(|names| names.version), |site, names| {
+            (*site, names.name.clone())
+        })
+        .index_by(|(_, set)| set.clone())
+        .join(&sets.texts.index_by(|(set, _)| set.clone()), |(site, _), (set, text)| Answered {
+            site: *site,
+            answer: Answer::Element(set.clone(), text.clone()),
+        });
+    let together = by_site
+        .semijoin(&entangled.index_by(|site| *site))
+        .concat(&elements)
+        .index_by(|about| about.site)
+        .reduce(|group| {
+            let chassis = group.any().site.chassis;
+            let contenders = answered(group.rows().map(|about| &about.answer));
             contenders.into_iter().map(move |contender| ContenderOn { chassis, contender })
         });
-    (resolve(&plains.concat(&shared), &on_chassis, locality), problems)
+    rows.concat(&of_elements).concat(&together)
+}
+
+/// What flows name of a kind.
+fn names(asking: &Relation<Read>, of: fn(&Parsed) -> &[Text]) -> Relation<Names> {
+    asking.flat_map(move |read| {
+        let version = read.says.version;
+        let names = read.parsed().map(of).unwrap_or_default().to_vec();
+        names.into_iter().map(move |name| Names { version, name })
+    })
 }
 
 /// The logical flows, read.
@@ -131,7 +204,7 @@ fn reads(sb: &Southbound) -> Relation<Read> {
         .join_optional(&catalog.index_by(|_| ()), |flow, options| {
             Read::new(flow, Some(options.map(Arc::clone).unwrap_or_default()))
         });
-    let others = sb.logical_flow.filter(|flow: &sb::LogicalFlow| !gives_options(flow));
+    let others = sb.logical_flow.filter(|flow: &seen::LogicalFlow| !gives_options(flow));
     others.flat_map(|flow| Read::new(flow, None)).concat(&giving)
 }
 
@@ -167,30 +240,26 @@ fn expanded(
     (reads, here)
 }
 
-/// What is asked about, answered: of flows that are the same on all chassis, and of the others.
+/// What is asked about, answered, but for the elements of large address sets.
 ///
-/// Cost: a port costs the flows that name it, an element of a set the flows that name the set.
+/// Cost: a port costs the flows that name it, a set that becomes large or small the flows that name it.
 fn answers(
     program: &Builder,
     sb: &Southbound,
     local: &Local,
     asking: &Relation<Read>,
     members: &Relation<Member>,
+    sets: &AddressSets,
     locality: &Locality,
-) -> (Relation<Answered>, Relation<AnsweredOn>) {
-    let names = |of: fn(&Parsed) -> &[Text]| {
-        asking.flat_map(move |read| {
-            let version = read.says.version;
-            let names = read.parsed().map(of).unwrap_or_default().to_vec();
-            names.into_iter().map(move |name| Names { version, name })
-        })
-    };
+) -> Relation<Answered> {
+    let names = |of: fn(&Parsed) -> &[Text]| names(asking, of);
     let by_version = asking.index_by(|read| read.says.version);
     let places = by_version.join(&members.index_by(|member| member.version), |read, member| {
         let answer = Answer::Base(read.clone(), Arc::clone(&member.place));
-        Answered { version: member.version, datapath: member.place.datapath, answer }
+        let site = Site { version: member.version, datapath: member.place.datapath, chassis: None };
+        Answered { site, answer }
     });
-    let placed = places.map(|about| (about.version, about.datapath)).index_by(|(version, _)| *version);
+    let placed = places.map(|about| about.site).index_by(|site| site.version);
 
     // Ports and multicast groups.
     let keys = sb
@@ -200,102 +269,79 @@ fn answers(
         .index_by(|(datapath, name, _)| (*datapath, name.clone()));
     let keys = names(|parsed| &parsed.names)
         .index_by(|names| names.version)
-        .join(&placed, |names, (version, datapath)| (*version, *datapath, names.name.clone()))
-        .index_by(|(_, datapath, name)| (*datapath, name.clone()))
-        .join_flat(&keys, |(version, datapath, _), (_, name, key)| {
-            let answer = Answer::Key(name.clone(), u32::try_from(*key).ok()?);
-            Some(Answered { version: *version, datapath: *datapath, answer })
+        .join(&placed, |names, site| (*site, names.name.clone()))
+        .index_by(|(site, name)| (site.datapath, name.clone()))
+        .join_flat(&keys, |(site, _), (_, name, key)| {
+            Some(Answered { site: *site, answer: Answer::Key(name.clone(), u32::try_from(*key).ok()?) })
         });
 
     // Address sets.
-    let about_sets = sb.address_set.index_by(|set| set.uuid).join(
-        &sb.addresses.index_by(|element| element.row),
-        |set, element| match &element.element {
-            Atom::String(address) => (set.name.clone(), Some(address.clone())),
-            _ => (set.name.clone(), None),
-        },
-    );
-    let about_sets = about_sets.concat(&sb.address_set.map(|set| (set.name.clone(), None))).distinct();
     let sets = names(|parsed| &parsed.sets)
         .index_by(|names| names.name.clone())
-        .join(&about_sets.index_by(|(name, _)| name.clone()), |names, (set, element)| {
-            let answer = match element {
-                Some(element) => Answer::Element(set.clone(), element.clone()),
-                None => Answer::Set(set.clone()),
-            };
-            (names.version, answer)
+        .join(&sets.sizes.index_by(|(set, _)| set.clone()), |names, (set, size)| {
+            (names.version, Answer::Set(set.clone(), size.clone()))
         })
         .index_by(|(version, _)| *version)
-        .join(&placed, |(version, answer), (_, datapath)| Answered {
-            version: *version,
-            datapath: *datapath,
-            answer: answer.clone(),
-        });
-    let all = program.union(&[places.clone(), keys, sets]).index_by(|about| about.version);
+        .join(&placed, |(_, answer), site| Answered { site: *site, answer: answer.clone() });
+    let all = program.union(&[places.clone(), keys, sets]).index_by(|about| about.site.version);
     let shared = asking.filter(Read::is_shared).index_by(|read| read.says.version);
     let of_shared = all.semijoin(&shared);
     let conditional = on_chassis(
         &all.antijoin(&shared),
         locality,
-        |about| (about.version, about.datapath),
-        |about, chassis| AnsweredOn { chassis, about: about.clone() },
+        |about| about.site,
+        |about, site| Answered { site, answer: about.answer.clone() },
     );
 
     // What is on the chassis.
     let named_on = |of: fn(&Parsed) -> &[Text]| {
         let named = names(of)
             .index_by(|names| names.version)
-            .join(&placed, |names, (_, datapath)| (names.clone(), *datapath));
-        on_chassis(
-            &named,
-            locality,
-            |(names, datapath)| (names.version, *datapath),
-            |(names, datapath), chassis| (names.clone(), Reach { chassis, datapath: *datapath }),
-        )
+            .join(&placed, |names, site| (names.name.clone(), *site));
+        on_chassis(&named, locality, |(_, site)| *site, |(name, _), site| (name.clone(), site))
     };
-    let answer = |(names, on): &(Names, Reach), answer: Answer| AnsweredOn {
-        chassis: on.chassis,
-        about: Answered { version: names.version, datapath: on.datapath, answer },
-    };
+    let answer = |(_, site): &(Text, Site), answer: Answer| Answered { site: *site, answer };
     let in_groups = named_on(|parsed| &parsed.groups)
-        .index_by(|(names, on)| (on.chassis, on.datapath, names.name.clone()))
+        .index_by(|(name, site)| (site.chassis, site.datapath, name.clone()))
         .join(
             &group_members(sb, locality)
-                .index_by(|member| (member.0.chassis, member.0.datapath, member.1.clone())),
+                .index_by(|member| (Some(member.0.chassis), member.0.datapath, member.1.clone())),
             move |at, (related, group, port)| {
                 answer(at, Answer::Member(group.clone(), port.clone(), related.key))
             },
         );
     let residents =
-        named_on(|parsed| &parsed.residents).index_by(|(names, on)| (on.chassis, names.name.clone())).join(
-            &locality.resident.index_by(|resident| (resident.chassis, resident.port.clone())),
+        named_on(|parsed| &parsed.residents).index_by(|(name, site)| (site.chassis, name.clone())).join(
+            &locality.resident.index_by(|resident| (Some(resident.chassis), resident.port.clone())),
             move |at, resident| answer(at, Answer::Resident(resident.port.clone())),
         );
     let hosts = sb.port.flat_map(|port| Some((port.datapath, port.logical_port.clone(), port.chassis?)));
     let watched = named_on(|parsed| &parsed.watched)
-        .index_by(|(names, on)| (on.datapath, names.name.clone()))
+        .index_by(|(name, site)| (site.datapath, name.clone()))
         .join(&hosts.index_by(|(datapath, name, _)| (*datapath, name.clone())), |at, (_, _, host)| {
             (at.clone(), *host)
         })
-        .index_by(|((_, on), host)| (on.chassis, *host))
-        .join(&local.tunnel.index_by(|tunnel| (tunnel.chassis, tunnel.remote)), move |(at, _), tunnel| {
-            answer(at, Answer::Tunnel(at.0.name.clone(), tunnel.ofport))
-        });
-    (of_shared, program.union(&[conditional, in_groups, residents, watched]))
+        .index_by(|((_, site), host)| (site.chassis, *host))
+        .join(
+            &local.tunnel.index_by(|tunnel| (Some(tunnel.chassis), tunnel.remote)),
+            move |(at, _), tunnel| answer(at, Answer::Tunnel(at.0.clone(), tunnel.ofport)),
+        );
+    program.union(&[of_shared, conditional, in_groups, residents, watched])
 }
 
 /// What is said of flows in datapaths, for each chassis that has these; versions of one chassis are for it alone.
 fn on_chassis<T: Record, U: Record>(
     rows: &Relation<T>,
     locality: &Locality,
-    place: fn(&T) -> (Version, Uuid),
-    on: fn(&T, Uuid) -> U,
+    site: fn(&T) -> Site,
+    on: fn(&T, Site) -> U,
 ) -> Relation<U> {
-    let own = rows.flat_map(move |row| place(row).0.chassis.map(|chassis| on(row, chassis)));
+    let at = move |row: &T, chassis| on(row, Site { chassis: Some(chassis), ..site(row) });
+    let own = rows.flat_map(move |row| site(row).version.chassis.map(|chassis| at(row, chassis)));
     let everywhere = rows
-        .filter(move |row| place(row).0.chassis.is_none())
-        .index_by(move |row| place(row).1)
-        .join(&locality.by_datapath, move |row, reach| on(row, reach.chassis));
+        .filter(move |row| site(row).version.chassis.is_none())
+        .index_by(move |row| site(row).datapath)
+        .join(&locality.by_datapath, move |row, reach| at(row, reach.chassis));
     own.concat(&everywhere)
 }
 
@@ -341,7 +387,7 @@ fn resolve(
     let settled = shared.antijoin(&disputed).index_by(Contender::key).reduce(|group| winner(group.rows()));
     let rivals = shared.semijoin(&disputed).index_by(|contender| contender.datapath);
     let rivals = rivals.join(&locality.by_datapath, |contender, reach| ContenderOn {
-        chassis: reach.chassis,
+        chassis: Some(reach.chassis),
         contender: contender.clone(),
     });
     let settled_on =
@@ -363,14 +409,13 @@ fn resolve(
             &locality.related.index_by(|related| (related.datapath, related.key)),
             |(_, _, row), related| Flow { chassis: related.chassis, row: row.clone() },
         );
-    let free = settled_on
-        .filter(|on| on.contender.port.is_none())
-        .map(|on| Flow { chassis: on.chassis, row: row(&on.contender) });
+    let flow = |on: &ContenderOn| on.chassis.map(|chassis| Flow { chassis, row: row(&on.contender) });
+    let free = settled_on.filter(|on| on.contender.port.is_none()).flat_map(flow);
     let kept = settled_on
         .filter(|on| on.contender.port.is_some())
         .index_by(|on| (on.chassis, on.contender.datapath, on.contender.port))
-        .semijoin(&locality.related.index_by(|at| (at.chassis, at.datapath, Some(at.key))))
-        .map(|on| Flow { chassis: on.chassis, row: row(&on.contender) });
+        .semijoin(&locality.related.index_by(|at| (Some(at.chassis), at.datapath, Some(at.key))))
+        .flat_map(flow);
     everywhere.concat(&at_ports).concat(&free).concat(&kept)
 }
 

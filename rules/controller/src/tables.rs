@@ -20,7 +20,7 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::of::<seen::Datapath>("sb.Datapath_Binding"),
     InputTable::of::<seen::Port>("sb.Port_Binding"),
     InputTable::of::<seen::PortSecurity>("sb.Port_Binding.port_security"),
-    InputTable::of::<sb::LogicalFlow>("sb.Logical_Flow"),
+    InputTable::of::<seen::LogicalFlow>("sb.Logical_Flow"),
     InputTable::links::<sb::LogicalDpGroup>("sb.Logical_DP_Group.datapaths", &["datapaths"]),
     InputTable::of::<seen::Multicast>("sb.Multicast_Group"),
     InputTable::links::<sb::MulticastGroup>("sb.Multicast_Group.ports", &["ports"]),

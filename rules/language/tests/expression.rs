@@ -64,7 +64,7 @@ fn stages(world: &World, text: &str, out: &mut String) -> Result<(), ParseError>
     let matcher = Matcher::new(text, &[], &world.symbols)?;
     assert_eq!(matcher.rows(world, &world.symbols)?.0, all, "{text}");
     if !matcher.names().is_empty() {
-        match matcher.template(world, &world.symbols)? {
+        match matcher.template(world, &|_| true, &world.symbols)? {
             Some(template) => {
                 template.of_elements.iter().for_each(|(set, hole, row)| {
                     line('$', format!("{set} in {}: {row}", hole.field));

@@ -128,6 +128,14 @@ table! {
         index: i64 = "index",
     }
 
+    /// What a chassis puts in the place of template variables.
+    pub struct TemplateVariables in Southbound "Chassis_Template_Var" {
+        /// The name of the chassis, unique.
+        chassis: Text = "chassis",
+        /// Values by name.
+        variables: Map = "variables",
+    }
+
     /// A limit that flows name.
     pub struct Meter in Southbound "Meter" {
         /// Its name, unique.

@@ -51,6 +51,28 @@ table! {
         port_security: Vec<Text> = "port_security",
     }
 
+    /// One step of packet processing.
+    pub struct LogicalFlow in Southbound "Logical_Flow" {
+        /// The datapath it is for; absent if it is for a group.
+        logical_datapath: Option<Uuid> = "logical_datapath",
+        /// The group of datapaths it is for; absent if it is for one.
+        logical_dp_group: Option<Uuid> = "logical_dp_group",
+        /// `ingress` or `egress`.
+        pipeline: Text = "pipeline",
+        /// The stage, counted from 0 in each pipeline.
+        table_id: i64 = "table_id",
+        /// From 0 to 65535; the highest matching flow of a stage wins.
+        priority: i64 = "priority",
+        /// Which packets it is for; empty means all.
+        match_: Text = "match",
+        /// What happens to them.
+        actions: Text = "actions",
+        /// Hints that let a chassis skip work.
+        tags: Map = "tags",
+        /// The meter that limits what it sends to the controller.
+        controller_meter: Option<Text> = "controller_meter",
+    }
+
     /// A load balancer; its VIPs and its datapaths are inputs of their own.
     pub struct LoadBalancer in Southbound "Load_Balancer" {
         /// `tcp`, `udp` or `sctp`.

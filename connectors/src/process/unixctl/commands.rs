@@ -215,6 +215,14 @@ impl Request {
         self.route.send(Ok(result));
     }
 
+    /// Answers with a text, or that the command failed, and why.
+    pub fn finish(self, answer: Result<String, String>) {
+        match answer {
+            Ok(text) => self.reply(text),
+            Err(text) => self.error(text),
+        }
+    }
+
     /// Answers that the command failed, and why.
     pub fn error(mut self, text: impl Into<String>) {
         self.route.send(Err(text.into()));

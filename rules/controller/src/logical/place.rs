@@ -104,18 +104,27 @@ fn place(datapath: &seen::Datapath, settings: &Arc<Settings>) -> Place {
     }
 }
 
-/// The datapaths of each flow.
+/// The datapaths of each flow, of those that some chassis has.
 ///
-/// Cost: a datapath that joins a group costs the flows of the group.
+/// Cost: a datapath that joins a group costs the flows of the group, if a chassis has it.
 pub(super) fn members(sb: &Southbound, places: &Relation<Arc<Place>>) -> Relation<Member> {
-    let alone = sb.logical_flow.flat_map(|flow| flow.logical_datapath.map(|datapath| (flow.uuid, datapath)));
+    let places = places.index_by(|place| place.datapath);
+    let member =
+        |flow: Uuid, place: &Arc<Place>| Member { version: Version::shared(flow), place: Arc::clone(place) };
+    let alone = sb
+        .logical_flow
+        .flat_map(|flow| flow.logical_datapath.map(|datapath| (flow.uuid, datapath)))
+        .index_by(|(_, datapath)| *datapath)
+        .join(&places, move |(flow, _), place| member(*flow, place));
+    // First the groups' datapaths, then their flows: a chassis has few of all the datapaths of a group.
+    let here = sb
+        .dp_group_datapaths
+        .index_by(|link| link.member)
+        .join(&places, |link, place| (link.owner, Arc::clone(place)));
     let shared = sb
         .logical_flow
         .flat_map(|flow| flow.logical_dp_group.map(|group| (flow.uuid, group)))
         .index_by(|(_, group)| *group)
-        .join(&sb.dp_group_datapaths.index_by(|link| link.owner), |(flow, _), link| (*flow, link.member));
-    alone.concat(&shared).index_by(|(_, datapath)| *datapath).join(
-        &places.index_by(|place| place.datapath),
-        |(flow, _), place| Member { version: Version::shared(*flow), place: Arc::clone(place) },
-    )
+        .join(&here.index_by(|(group, _)| *group), move |(flow, _), (_, place)| member(*flow, place));
+    alone.concat(&shared)
 }

@@ -13,7 +13,7 @@ use northflow_language::symbol::SymbolTable;
 use northflow_language::table::Pipeline;
 use northflow_language::template;
 use northflow_rules::ovsdb::{Text, Uuid};
-use northflow_rules::schema::sb;
+use northflow_rules::schema::seen;
 use serde::{Deserialize, Serialize};
 
 use super::place::Version;
@@ -84,13 +84,13 @@ pub(super) static SYMBOLS: LazyLock<SymbolTable> = LazyLock::new(SymbolTable::lo
 static OF_CONNECTIONS: LazyLock<SymbolTable> = LazyLock::new(SymbolTable::of_connections);
 
 /// Whether actions give options of DHCP.
-pub(super) fn gives_options(flow: &sb::LogicalFlow) -> bool {
+pub(super) fn gives_options(flow: &seen::LogicalFlow) -> bool {
     flow.actions.contains("put_dhcp")
 }
 
 impl Read {
     /// A row; `None` if its place is in no pipeline.
-    pub fn new(flow: &sb::LogicalFlow, options: Option<Arc<Options>>) -> Option<Read> {
+    pub fn new(flow: &seen::LogicalFlow, options: Option<Arc<Options>>) -> Option<Read> {
         let ingress = match &*flow.pipeline {
             "ingress" => true,
             "egress" => false,
@@ -265,11 +265,11 @@ mod tests {
     use super::*;
 
     fn read(match_: &str, actions: &str) -> Read {
-        let flow = sb::LogicalFlow {
+        let flow = seen::LogicalFlow {
             pipeline: "ingress".into(),
             match_: match_.into(),
             actions: actions.into(),
-            ..sb::LogicalFlow::default()
+            ..seen::LogicalFlow::default()
         };
         Read::new(&flow, None).expect("a flow of the pipeline")
     }

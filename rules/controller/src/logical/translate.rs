@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use northflow_language::action::{self, Context, Environment};
-use northflow_language::expression::{Chassis, Conjunction, Match, Sets, set_element};
+use northflow_language::expression::{self, Chassis, Conjunction, Hole, Match, Sets, set_element};
 use northflow_language::lexer::Number;
 use northflow_language::openflow::{self, Field, Port};
 use northflow_language::register;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::place::Place;
 use super::read::{Parsed, Read, Says};
+use super::set::{Element, Size};
 use crate::row::{Actions, Group, Meter};
 
 /// What a flow in a datapath asks the database and the chassis about.
@@ -22,9 +23,9 @@ pub(super) enum Answer {
     Base(Read, Arc<Place>),
     /// The number of a port or a multicast group.
     Key(Text, u32),
-    /// There is an address set.
-    Set(Text),
-    /// An element of an address set.
+    /// How large an address set is.
+    Set(Text, Size),
+    /// An element of a large address set.
     Element(Text, Text),
     /// A port of a group is one of those that matter to the chassis.
     Member(Text, Text, u32),
@@ -55,6 +56,33 @@ pub(super) enum Effect {
     Parts(Vec<Conjunction>),
 }
 
+/// What a flow in a datapath comes to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) enum Outcome {
+    /// A row.
+    Row(Contender),
+    /// A row for each element of a large address set.
+    Stencil(Stencil),
+    /// It depends on the elements of large address sets together.
+    Entangled,
+}
+
+/// A row for each element of an address set, which is to be put into a hole in the match.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) struct Stencil {
+    pub set: Text,
+    hole: Hole,
+    contender: Contender,
+}
+
+impl Stencil {
+    pub fn fill(&self, element: &Element) -> Contender {
+        let mut fields = Match::clone(&self.contender.fields);
+        self.hole.fill(&mut fields, element.value, element.mask);
+        Contender { fields: Arc::new(fields), ..self.contender.clone() }
+    }
+}
+
 /// What identifies a contender's row.
 pub(super) type Key = (Uuid, u8, u16, Arc<Match>);
 
@@ -67,42 +95,108 @@ impl Contender {
 /// The rows of a flow about which there is nothing to ask.
 pub(super) fn plain(read: &Read, place: &Place) -> Vec<Contender> {
     let Ok(parsed) = read.parsed() else { return Vec::new() };
-    contenders(&read.says, parsed, place, &World::default())
+    Asked { says: &read.says, parsed, place, world: World::default() }.contenders()
+}
+
+/// What a flow comes to, from all answers but the elements of large address sets.
+pub(super) fn outcomes<'a>(answers: impl Iterator<Item = &'a Answer>) -> Vec<Outcome> {
+    let Some(asked) = Asked::new(answers) else { return Vec::new() };
+    if asked.world.large.is_empty() { asked.rows() } else { asked.stencils() }
 }
 
 /// The rows of a flow, from all answers.
 pub(super) fn answered<'a>(answers: impl Iterator<Item = &'a Answer>) -> Vec<Contender> {
-    let mut base = None;
-    let mut world = World::default();
-    for answer in answers {
-        match answer {
-            Answer::Base(read, place) => base = Some((read, place)),
-            Answer::Key(name, key) => drop(world.keys.insert(name, *key)),
-            Answer::Set(name) => drop(world.sets.entry(name).or_default()),
-            Answer::Element(set, text) => {
-                world.sets.entry(set).or_default().extend(set_element(text));
-            }
-            Answer::Member(group, port, key) => {
-                world.keys.insert(port, *key);
-                world.groups.entry(group).or_default().push(Arc::clone(port));
-            }
-            Answer::Resident(port) => world.residents.push(port),
-            Answer::Tunnel(port, ofport) => {
-                let first = world.tunnels.entry(port).or_insert(*ofport);
-                *first = (*first).min(*ofport);
+    Asked::new(answers).map(|asked| asked.contenders()).unwrap_or_default()
+}
+
+/// A flow in a datapath, and what it has asked about.
+struct Asked<'a> {
+    says: &'a Says,
+    parsed: &'a Parsed,
+    place: &'a Place,
+    world: World<'a>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(answers: impl Iterator<Item = &'a Answer>) -> Option<Asked<'a>> {
+        let mut base = None;
+        let mut world = World::default();
+        for answer in answers {
+            match answer {
+                Answer::Base(read, place) => base = Some((read, place)),
+                Answer::Key(name, key) => drop(world.keys.insert(name, *key)),
+                Answer::Set(name, Size::Small(only)) => {
+                    let element = only.as_deref().and_then(set_element);
+                    world.sets.entry(name).or_default().extend(element);
+                }
+                Answer::Set(name, Size::Large(widest)) => drop(world.large.insert(name, *widest)),
+                Answer::Element(set, text) => {
+                    world.sets.entry(set).or_default().extend(set_element(text));
+                }
+                Answer::Member(group, port, key) => {
+                    world.keys.insert(port, *key);
+                    world.groups.entry(group).or_default().push(Arc::clone(port));
+                }
+                Answer::Resident(port) => world.residents.push(port),
+                Answer::Tunnel(port, ofport) => {
+                    let first = world.tunnels.entry(port).or_insert(*ofport);
+                    *first = (*first).min(*ofport);
+                }
             }
         }
+        let (read, place) = base?;
+        let parsed = read.parsed().ok()?;
+        // A group none of whose ports matters here is there all the same.
+        for group in &parsed.groups {
+            world.groups.entry(group).or_default();
+        }
+        // Elements count in the order of their text, ports in that of their names, as they do in the database.
+        world.sets.values_mut().for_each(|elements| elements.sort());
+        world.groups.values_mut().for_each(|ports| ports.sort());
+        Some(Asked { says: &read.says, parsed, place, world })
     }
-    let Some((read, place)) = base else { return Vec::new() };
-    let Ok(parsed) = read.parsed() else { return Vec::new() };
-    // A group none of whose ports matters here is there all the same.
-    for group in &parsed.groups {
-        world.groups.entry(group).or_default();
+
+    /// The rows.
+    fn contenders(&self) -> Vec<Contender> {
+        match self.parsed.matcher.rows(&self.world, self.says.symbols()) {
+            Ok((rows, _)) if !rows.is_empty() => {
+                let making = Making::new(self);
+                making
+                    .map(|making| rows.into_iter().map(|row| making.contender(row)).collect())
+                    .unwrap_or_default()
+            }
+            _ => Vec::new(),
+        }
     }
-    // Elements count in the order of their text, ports in that of their names, as they do in the database.
-    world.sets.values_mut().for_each(|elements| elements.sort());
-    world.groups.values_mut().for_each(|ports| ports.sort());
-    contenders(&read.says, parsed, place, &world)
+
+    fn rows(&self) -> Vec<Outcome> {
+        self.contenders().into_iter().map(Outcome::Row).collect()
+    }
+
+    /// The rows that there are whatever is in large address sets, and those of each of their elements.
+    fn stencils(&self) -> Vec<Outcome> {
+        let large = &self.world.large;
+        let is_large = |set: &str| large.contains_key(set);
+        let template = match self.parsed.matcher.template(&self.world, &is_large, self.says.symbols()) {
+            Ok(Some(template)) => template,
+            Ok(None) => return vec![Outcome::Entangled],
+            Err(_) => return Vec::new(),
+        };
+        let fits = |(set, widest): (&&str, &u32)| {
+            template.widths.get(*set).is_none_or(|width| *widest <= u32::from(*width))
+        };
+        let Some(making) = Making::new(self) else { return Vec::new() };
+        // An element that names the port decides which chassis want the row.
+        let names_port = template.of_elements.iter().any(|(_, hole, _)| hole.field == making.port);
+        if !large.iter().all(fits) || names_port {
+            return vec![Outcome::Entangled];
+        }
+        let rows = template.rows.into_iter().map(|row| Outcome::Row(making.contender(row)));
+        let stencils = template.of_elements.into_iter().map(|(set, hole, row)| {
+            Outcome::Stencil(Stencil { set, hole, contender: making.contender(row) })
+        });
+        rows.chain(stencils).collect()
+    }
 }
 
 /// What is known of the world when a flow is translated.
@@ -110,6 +204,8 @@ pub(super) fn answered<'a>(answers: impl Iterator<Item = &'a Answer>) -> Vec<Con
 struct World<'a> {
     keys: BTreeMap<&'a str, u32>,
     sets: BTreeMap<&'a str, Vec<Number>>,
+    /// Address sets that are large, and the bits that their widest elements need.
+    large: BTreeMap<&'a str, u32>,
     groups: BTreeMap<&'a str, Vec<Text>>,
     residents: Vec<&'a str>,
     tunnels: BTreeMap<&'a str, u16>,
@@ -186,40 +282,57 @@ impl Environment for Collector<'_> {
     }
 }
 
-/// The rows of a flow.
-fn contenders(says: &Says, parsed: &Parsed, place: &Place, world: &World<'_>) -> Vec<Contender> {
-    let Ok((rows, _)) = parsed.matcher.rows(world, says.symbols()) else { return Vec::new() };
-    if rows.is_empty() {
-        return Vec::new();
+/// Makes contenders of the rows of a match.
+struct Making<'a> {
+    says: &'a Says,
+    place: &'a Place,
+    effect: Effect,
+    table: u8,
+    /// The register of the port that the pipeline goes by.
+    port: Field,
+    wanted_at: Option<u32>,
+    /// What is added to the numbers of conjunctive matches.
+    first: u32,
+}
+
+impl<'a> Making<'a> {
+    /// `None` if the flow has no rows here.
+    fn new(asked: &Asked<'a>) -> Option<Making<'a>> {
+        let Asked { says, parsed, place, world } = asked;
+        let wanted_at = match says.port.as_ref().map(|name| world.port_key(name)) {
+            Some(None) => return None,
+            Some(key) => key,
+            None => None,
+        };
+        Some(Making {
+            says,
+            place,
+            effect: effect(says, parsed, place, world)?,
+            table: says.pipeline().first() + says.table,
+            port: if says.ingress { register::INPORT } else { register::OUTPORT },
+            wanted_at,
+            first: conjunction_base(says.version.flow, place.datapath),
+        })
     }
-    let Some(effect) = effect(says, parsed, place, world) else { return Vec::new() };
-    let wanted_at = match says.port.as_ref().map(|name| world.port_key(name)) {
-        Some(None) => return Vec::new(),
-        Some(key) => key,
-        None => None,
-    };
-    let first = conjunction_base(says.version.flow, place.datapath);
-    let port = if says.ingress { register::INPORT } else { register::OUTPORT };
-    let table = says.pipeline().first() + says.table;
-    let contender = |row: northflow_language::expression::Row| {
-        let mut row = row.after(first);
-        row.fields.set(Field::METADATA, place.key.into(), Field::METADATA.full_mask());
-        let fixed = row.fields.get(port).map(|constraint| constraint.value as u32);
+
+    fn contender(&self, row: expression::Row) -> Contender {
+        let mut row = row.after(self.first);
+        row.fields.set(Field::METADATA, self.place.key.into(), Field::METADATA.full_mask());
+        let fixed = row.fields.get(self.port).map(|constraint| constraint.value as u32);
         Contender {
-            datapath: place.datapath,
-            table,
-            priority: says.priority,
-            port: wanted_at.or(fixed.filter(|key| place.is_switch && *key != 0)),
+            datapath: self.place.datapath,
+            table: self.table,
+            priority: self.says.priority,
+            port: self.wanted_at.or(fixed.filter(|key| self.place.is_switch && *key != 0)),
             fields: Arc::new(row.fields),
-            flow: says.version.flow,
+            flow: self.says.version.flow,
             effect: if row.conjunctions.is_empty() {
-                effect.clone()
+                self.effect.clone()
             } else {
                 Effect::Parts(row.conjunctions)
             },
         }
-    };
-    rows.into_iter().map(contender).collect()
+    }
 }
 
 /// What the actions of a flow do; `None` if they do not fit in a message.

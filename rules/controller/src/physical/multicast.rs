@@ -88,7 +88,7 @@ pub(super) fn flows(
 ) -> Relation<Flow> {
     let members = members(sb, ports);
     let crossing = crossing(&members);
-    let near = near(&members, ports, seats, zones, stands).concat(&crossing_near(&crossing, sites));
+    let near = near(&members, ports, seats, sites, zones, stands).concat(&crossing_near(&crossing, sites));
     let arriving = near.index_by(|at| (at.chassis, at.group.uuid)).reduce(|group| {
         let at = group.any();
         let mut members: Vec<Near> = group.rows().map(|at| at.what).collect();
@@ -206,6 +206,7 @@ fn near(
     members: &Relation<Member>,
     ports: &Relation<Arc<Port>>,
     seats: &Relation<Arc<Seat>>,
+    sites: &Sites,
     zones: &Index<(Uuid, Text), local::Zone>,
     stands: &Relation<Stand>,
 ) -> Relation<At<Near>> {
@@ -220,7 +221,9 @@ fn near(
         });
     let gateways = members
         .filter(|member| member.port.kind == Kind::L3Gateway)
-        .flat_map(|member| member.port.chassis.map(|chassis| (chassis, member.clone(), member.port.key)));
+        .flat_map(|member| member.port.chassis.map(|chassis| (chassis, member.clone(), member.port.key)))
+        .index_by(|(chassis, member, _)| (*chassis, member.group.datapath))
+        .semijoin(&sites.exits.index_by(|exit| (exit.chassis, exit.datapath)));
     let standing = stands
         .filter(|stand| stand.port.chassis == Some(stand.chassis))
         .index_by(|stand| stand.port.uuid)

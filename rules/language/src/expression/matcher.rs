@@ -80,14 +80,19 @@ impl Matcher {
         Ok(super::rows(&normal, &|port| chassis.port_key(port)))
     }
 
-    /// Its rows on a chassis where every address set has two elements or more; `None` if these depend on
-    /// the elements together.
-    pub fn template(&self, chassis: &dyn Chassis, symbols: &SymbolTable) -> Result<Option<Template>> {
+    /// Its rows on a chassis where the address sets for which `is_large` says yes have two elements or more; `None` if
+    /// these depend on the elements together.
+    pub fn template(
+        &self,
+        chassis: &dyn Chassis,
+        is_large: &dyn Fn(&str) -> bool,
+        symbols: &SymbolTable,
+    ) -> Result<Option<Template>> {
         let references = Cell::new(0u8);
         let widths = self.expression.widths();
         let expression = self.expression.replace(&|item, members| {
             match item {
-                Item::AddressSet(name) => {
+                Item::AddressSet(name) if is_large(name) => {
                     members.extend(Template::elements(name, references.get()));
                     references.set(references.get().saturating_add(1));
                 }

@@ -62,8 +62,13 @@ impl Match {
         }
     }
 
+    /// What asks for a part of a field that has no parts (as does `!ip.first_frag`, of `eth.type`) asks for nothing,
+    /// as in ovn-controller: no switch would take it.
     fn put(&mut self, field: Field, value: u128, mask: u128) {
-        if mask != 0 {
+        let whole = u128::MAX >> (128 - u32::from(field.bits().clamp(1, 128)));
+        if mask == 0 {
+            self.0.remove(&field);
+        } else if mask & whole == whole || field.maskable() {
             self.0.insert(field, Constraint { value: value & mask, mask });
         }
     }
@@ -239,9 +244,9 @@ impl Builder<'_> {
                 let place = Subfield::new(field, *offset, *bits);
                 draft.fields.set(field, place.place((*nth).into()), place.mask());
                 draft.elements.push((*nth, Hole { field, offset: *offset, bits: *bits }));
+                draft.set.clone_from(&comparison.set);
             }
         }
-        draft.set = draft.set.or_else(|| comparison.set.clone());
         Some(draft)
     }
 

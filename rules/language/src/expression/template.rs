@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::normalize::{NormalizeError, Outcome};
 use super::rows::Entry;
-use super::{Item, Row};
+use super::{Item, Match, Row};
 use crate::lexer::Number;
 use crate::openflow::{Field, Subfield};
 
-/// The rows of an expression, as long as every set that it names has at least two elements, different
+/// The rows of an expression, as long as every set that it was made for has at least two elements, different
 /// in value or mask and all of them such that [`Template::admits`] them. A row may be there for several
 /// reasons, and counts once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ impl Template {
         let of_set = self.of_elements.iter().filter(move |(name, ..)| **name == *set);
         of_set.map(move |(_, hole, row)| {
             let mut row = row.clone();
-            hole.fill(&mut row, element.value, element.mask.unwrap_or(u128::MAX));
+            hole.fill(&mut row.fields, element.value, element.mask.unwrap_or(u128::MAX));
             row
         })
     }
@@ -71,7 +71,7 @@ impl Template {
                 ([], _) => rows.push(row),
                 ([(nth, hole)], false) => {
                     let Some(set) = set else { return Err(NormalizeError::Entangled) };
-                    hole.fill(&mut row, 0, u128::MAX);
+                    hole.fill(&mut row.fields, 0, u128::MAX);
                     by_element.entry(*nth).or_default().insert((set, *hole, row));
                 }
                 _ => return Err(NormalizeError::Entangled),
@@ -94,8 +94,9 @@ impl Template {
 }
 
 impl Hole {
-    fn fill(self, row: &mut Row, value: u128, mask: u128) {
+    /// Puts an element in its place in a match.
+    pub fn fill(self, fields: &mut Match, value: u128, mask: u128) {
         let place = Subfield::new(self.field, self.offset, self.bits);
-        row.fields.set(self.field, place.place(value), place.place(mask));
+        fields.set(self.field, place.place(value), place.place(mask));
     }
 }

@@ -196,6 +196,30 @@ impl Field {
         self.definition().writable
     }
 
+    /// Whether a match may look at a part of its bits (ovs-fields(7), "Masking").
+    pub fn maskable(self) -> bool {
+        const WHOLE: [&str; 17] = [
+            "arp_op",
+            "conj_id",
+            "ct_nw_proto",
+            "ct_zone",
+            "eth_type",
+            "icmp_code",
+            "icmp_type",
+            "icmpv6_code",
+            "icmpv6_type",
+            "in_port",
+            "in_port_oxm",
+            "ip_dscp",
+            "nw_ecn",
+            "nw_proto",
+            "nw_tos",
+            "nw_ttl",
+            "recirc_id",
+        ];
+        !WHOLE.contains(&self.name())
+    }
+
     /// Whether its length on the wire follows from a table that the switch holds.
     pub fn is_variable(self) -> bool {
         self.bytes() > 16
@@ -288,10 +312,10 @@ impl Field {
             }
             Format::TunnelFlags => write_flags(out, value, mask & 1, 1, &["oam"]),
             Format::Fragment => out.write_str(match (value & mask & 3, mask & 3) {
-                (0, 3) => "no",
+                (0, 1 | 3) => "no",
                 (1, 1) => "yes",
                 (1, 3) => "first",
-                (3, 3) => "later",
+                (2, 2) | (3, 3) => "later",
                 (0, 2) => "not_later",
                 _ => "<error>",
             }),
