@@ -254,14 +254,40 @@ impl Pace {
     /// Sleeps until it is time for what happened at `date`; who is late does not wait.
     fn wait_for(&mut self, date: i64) {
         let (first, started) = *self.first.get_or_insert_with(|| (date, Instant::now()));
-        let since = date.saturating_sub(first).max(0) as f64 / 1e3 / self.factor;
-        let Ok(since) = Duration::try_from_secs_f64(since) else { return };
-        std::thread::sleep(since.saturating_sub(started.elapsed()));
+        std::thread::sleep(after(date.saturating_sub(first), self.factor).saturating_sub(started.elapsed()));
     }
+}
+
+/// How long after the first transaction one is followed that was committed `ms` milliseconds later: at once if clocks
+/// went back.
+fn after(ms: i64, factor: f64) -> Duration {
+    Duration::try_from_secs_f64(ms.max(0) as f64 / 1e3 / factor).unwrap_or(Duration::MAX)
 }
 
 /// A bar on a terminal, and nothing elsewhere.
 fn progress_bar(bytes: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {eta}");
     ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_passes_by_the_factor_and_never_backwards() {
+        assert_eq!(after(1500, 1.0), Duration::from_millis(1500));
+        assert_eq!(after(1500, 4.0), Duration::from_millis(375));
+        assert_eq!(after(1500, 0.5), Duration::from_secs(3));
+        assert_eq!(after(-20, 1.0), Duration::ZERO);
+        assert_eq!(after(i64::MAX, 1e-300), Duration::MAX);
+    }
+
+    #[test]
+    fn a_speed_is_above_zero() {
+        assert_eq!(speed("2.5"), Ok(2.5));
+        for wrong in ["0", "-1", "inf", "NaN", "fast"] {
+            assert!(speed(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -15,6 +15,7 @@ use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
 use northflow_rules::schema::Database;
 
 use crate::change::{Columns, Edit, RowChange};
+use crate::memory::MemoryDatabase;
 
 /// What the outputs of a program want the databases to hold.
 pub struct Writer {
@@ -266,6 +267,22 @@ impl Writer {
             }
         }
         columns
+    }
+
+    /// What some of the tables of `database` ought to hold of ours, under the identifiers that the database has.
+    pub fn contents(&self, database: Database, tables: &[&str]) -> MemoryDatabase {
+        let mut contents = MemoryDatabase::default();
+        for (at, table) in self.tables.iter().enumerate() {
+            let info = &table.output.info;
+            if table.output.role != Role::Own || info.database != database || !tables.contains(&info.name) {
+                continue;
+            }
+            for uuid in table.rows.keys() {
+                let columns = self.translate(table.named(table.columns(*uuid)));
+                contents.apply(&self.change(at, *uuid, Edit::Insert(columns)));
+            }
+        }
+        contents
     }
 
     /// The rows that an output wants, under their derived identifiers.

@@ -50,6 +50,7 @@ pub fn trials() -> Vec<Trial> {
         ("controller_settings", controller::settings),
         ("verify", tools::verified),
         ("record", tools::recorded),
+        ("dump", tools::dumped),
     ];
     tests.iter().map(|(name, test)| with_reference(format!("live::{name}"), *test)).collect()
 }

@@ -151,7 +151,9 @@ impl Core {
         match self.engine.dump(relation) {
             Err(EngineError::NotKept(_)) => {
                 let mut inputs = self.replica.contents();
-                self.held.iter().for_each(|held| inputs.insert(northd::HELD, held.clone()));
+                // The numbers that flows have now, which may be others than when they were read.
+                let flows = self.writer.contents(Database::Southbound, held::TABLES);
+                held::read(&flows).into_iter().for_each(|held| inputs.insert(northd::HELD, held));
                 self.aging.contents(&mut inputs);
                 relation::compute(relation, inputs)
             }

@@ -12,6 +12,9 @@ use crate::memory::MemoryDatabase;
 
 type Row = BTreeMap<Text, Datum>;
 
+/// The southbound tables that tell of these numbers.
+pub(super) const TABLES: &[&str] = &["Datapath_Binding", "Logical_DP_Group", "Logical_Flow"];
+
 /// The numbers that the flows of `contents` hold.
 pub(super) fn read(contents: &MemoryDatabase) -> BTreeSet<Held> {
     let datapaths: BTreeMap<Uuid, Uuid> = contents

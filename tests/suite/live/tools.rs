@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use libtest_mimic::Failed;
 use northflow_connectors::ovsdb::file::{Reader, RowChange, Wanted};
+use northflow_rules::ovsdb::{Atom, Datum};
 use northflow_tests::dump::Dump;
 use northflow_tests::normalize;
 use northflow_tests::player;
@@ -174,6 +175,85 @@ pub fn recorded(reference: &'static Reference) -> Result<(), Failed> {
         return Err(format!("{} flows are too few", theirs.len()).into());
     }
     no_faults(normalize::difference(&theirs, &ours))
+}
+
+/// What the daemon says of relations that it does not keep is what the network is, also after changes and a restart.
+pub fn dumped(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let ours = Daemon::ours(reference, &databases, "ours", &[])?;
+    let list = ours.appctl(&["relation/list"])?;
+    for name in ["nb.Logical_Switch", "network.ports", "sb.Logical_Flow"] {
+        if !list.lines().any(|line| line == name) {
+            return Err(format!("{name} is not listed: {list}").into());
+        }
+    }
+    let unknown = ours.appctl(&["relation/dump", "sb.Logical_Row"]);
+    if !unknown.is_err_and(|error| error.contains("sb.Logical_Row")) {
+        return Err("an unknown relation was dumped".into());
+    }
+    for scenario in ["acl/port_groups", "nat/announced"] {
+        play(&databases, scenario)?;
+    }
+    // Groups of next hops have numbers that depend on what was there before: the second keeps its own.
+    let route = |prefix: &str, hop: &str| format!("--ecmp lr-route-add multi {prefix} {hop}");
+    let add = [
+        "lr-add multi -- lrp-add multi multi-a 0a:00:00:00:08:01 10.8.1.1/24".to_owned(),
+        route("192.0.2.0/24", "10.8.1.2"),
+        route("192.0.2.0/24", "10.8.1.3"),
+        route("198.51.100.0/24", "10.8.1.2"),
+        route("198.51.100.0/24", "10.8.1.3"),
+    ];
+    for change in &add {
+        databases.nbctl(&change.split(' ').collect::<Vec<_>>())?;
+    }
+    databases.nbctl(&["lr-route-del", "multi", "192.0.2.0/24"])?;
+    databases.sync()?;
+    dumps_agree(reference, &databases, &ours)?;
+    drop(ours);
+    let ours = Daemon::ours(reference, &databases, "anew", &[])?;
+    databases.nbctl(&["ls-add", "later", "--", "lsp-add", "later", "laterp"])?;
+    databases.sync()?;
+    dumps_agree(reference, &databases, &ours)
+}
+
+/// The daemon's flows and ports, dumped, are those of the databases.
+fn dumps_agree(reference: &'static Reference, databases: &Databases, ours: &Daemon) -> Result<(), Failed> {
+    let dump = ours.appctl(&["relation/dump", "sb.Logical_Flow"])?;
+    let theirs = world::raw(reference, databases)?;
+    let mut held: Vec<String> = Vec::new();
+    for row in theirs.get("Logical_Flow").into_iter().flat_map(|rows| rows.values()) {
+        let texts = ["match", "actions"].map(|column| match &row[column] {
+            Datum::Set(atoms) => atoms.iter().map(as_debugged).collect::<String>(),
+            Datum::Map(_) => String::new(),
+        });
+        held.push(format!("matches: {}, actions: {},", texts[0], texts[1]));
+    }
+    if !held.iter().any(|flow| flow.contains("reg8[0..15] = 2;")) {
+        return Err("no group of next hops has kept its number".into());
+    }
+    let of_dump = |line: &str| -> Option<String> {
+        let from = line.find("matches: ")?;
+        let to = line.find(" controller_meter: ")?;
+        Some(line.get(from..to)?.to_owned())
+    };
+    let mut dumped: Vec<String> = dump.lines().filter_map(of_dump).collect();
+    held.sort();
+    dumped.sort();
+    no_faults(normalize::difference(&held, &dumped))?;
+    let ports = ours.appctl(&["relation/dump", "network.ports"])?;
+    let names = databases.nbctl(&["--bare", "--columns=name", "list", "Logical_Switch_Port"])?;
+    let missing = names.split_whitespace().find(|name| !ports.contains(&format!("{name:?}")));
+    match missing {
+        Some(name) => Err(format!("port {name} is not among {ports}").into()),
+        None => Ok(()),
+    }
+}
+
+fn as_debugged(atom: &Atom) -> String {
+    match atom {
+        Atom::String(text) => format!("{:?}", &**text),
+        other => format!("{other:?}"),
+    }
 }
 
 /// The rows of a database file that was written at once.
