@@ -334,7 +334,7 @@ mod tests {
         world.port(10, "p", &[chassis(1), up.clone()]);
         assert!(world.look("p").0 == Seen::Right && world.claims.ready.contains("p"));
         // Somebody else has unbound it meanwhile: its flows have to come first.
-        world.port(10, "p", &[up.clone()]);
+        world.port(10, "p", std::slice::from_ref(&up));
         assert_eq!(world.look("p").0, Seen::Written);
         world.port(10, "p", &[chassis(1), up]);
         assert!(world.look("p").0 == Seen::Waits && world.claims.ready.is_empty());

@@ -98,13 +98,8 @@ impl Network {
                 seen::Datapath { uuid: datapath(number), tunnel_key, type_, ..seen::Datapath::default() };
             rows.insert("sb.Datapath_Binding", row);
         }
-        let flood = |datapath| seen::Multicast {
-            uuid: GROUP,
-            datapath,
-            name: "_MC_flood".into(),
-            tunnel_key: 32768,
-            ..seen::Multicast::default()
-        };
+        let flood =
+            |datapath| seen::Multicast { uuid: GROUP, datapath, name: "_MC_flood".into(), tunnel_key: 32768 };
         rows.insert("sb.Multicast_Group", flood(datapath(0)));
         for number in 0..count {
             let name = Text::from(format!("hv{number}"));
