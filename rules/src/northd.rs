@@ -203,7 +203,10 @@ fn topology(
     let router_ports = routed.configs(nb, &keys, &global.drop);
     program.output("sb.Mirror", &mirror::mirrors(&nb.mirror));
 
-    program.output("nb.Logical_Switch_Port.tag", &container::tags(&nb.switch_port, &nb.switch_port_state));
+    program.output(
+        "nb.Logical_Switch_Port.tag",
+        &container::tags(&ports, &nb.switch_port, &nb.switch_port_state),
+    );
 
     let mac_prefix = identity::mac_prefix(&global.options).map(|prefix| prefix.0);
     let inputs = ipam::Inputs {

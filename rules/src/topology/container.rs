@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use northflow_engine::{Allocator, Relation, Weight};
 use serde::{Deserialize, Serialize};
 
+use super::switch_port::SwitchPort;
 use crate::ovsdb::{Text, Uuid};
 use crate::schema::nb;
 
@@ -84,24 +85,31 @@ impl Allocator for Tags {
     }
 }
 
-/// Logical_Switch_Port `tag`, where it is to be written.
+/// Logical_Switch_Port `tag`, where it is to be written. One that no switch lists keeps what it has.
 ///
 /// Cost: a port costs itself.
 pub fn tags(
+    ports: &Relation<SwitchPort>,
     rows: &Relation<nb::LogicalSwitchPort>,
     states: &Relation<nb::SwitchPortState>,
 ) -> Relation<nb::PortTag> {
     let held = states.map(|row| (row.uuid, row.tag)).index_by(|(row, _)| *row).named("container.tag");
-    let children = rows.flat_map(|row| {
-        let parent = row.parent_name.clone().filter(|name| !name.is_empty())?;
-        let wants = row.tag_request == Some(0);
-        Some(Child { parent, row: row.uuid, tag: None, wants })
+    let asking = rows.flat_map(|row| {
+        let parent = row.parent_name.clone().filter(|name| !name.is_empty());
+        (parent.is_some() || row.tag_request.is_some()).then_some((row.uuid, parent, row.tag_request))
+    });
+    let asking = asking
+        .index_by(|(row, ..): &(Uuid, Option<Text>, Option<i64>)| *row)
+        .semijoin(&ports.index_by(|port| port.port.row));
+    let children = asking.flat_map(|(row, parent, request)| {
+        let parent = parent.clone()?;
+        Some(Child { parent, row: *row, tag: None, wants: *request == Some(0) })
     });
     let children = children
         .index_by(|child| child.row)
         .join(&held, |child, (_, tag)| Child { tag: *tag, ..child.clone() });
     let given = children.allocate_by(|child| child.parent.clone(), Tags::default);
-    let requests = rows.flat_map(|row| Some((row.uuid, row.tag_request.filter(|tag| *tag != 0)?)));
+    let requests = asking.flat_map(|(row, _, request)| Some((*row, request.filter(|tag| *tag != 0)?)));
     let copied =
         requests.index_by(|(row, _): &(Uuid, i64)| *row).join_flat(&held, |(row, request), (_, tag)| {
             (*tag != Some(*request)).then_some(nb::PortTag { uuid: *row, tag: Some(*request) })

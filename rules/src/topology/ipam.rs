@@ -171,7 +171,7 @@ pub fn ipam(ports: &Relation<SwitchPort>, inputs: Inputs<'_>) -> Ipam {
             (customer.ask.row, customer.text(from_number(assigned.mac)))
         });
 
-    let writes = writes(&held, &addresses);
+    let writes = writes(&held, &addresses, &ports.map(|port| port.port.row));
     let problems = ports.builder().union(&[
         inputs.switches.flat_map(|row| Pool::read(row.uuid, &row.other_config).1),
         customers.filter(|customer| customer.ask.several).map(|customer| {
@@ -266,10 +266,11 @@ fn mac_claims(inputs: &Inputs<'_>, prefix: &Relation<u64>) -> Relation<u64> {
         .join(&prefix.index_by(|prefix| prefix >> 24), |mac, _| *mac)
 }
 
-/// What `dynamic_addresses` lacks, and what stands in it without reason.
+/// What `dynamic_addresses` lacks, and what stands in it without reason in a port that is `listed` by a switch.
 fn writes(
     held: &Relation<(Uuid, Text)>,
     addresses: &Relation<(Uuid, Text)>,
+    listed: &Relation<Uuid>,
 ) -> Relation<nb::PortDynamicAddresses> {
     let held = held.index_by(|(row, _): &(Uuid, Text)| *row);
     let wanted = addresses.index_by(|(row, _)| *row);
@@ -279,6 +280,8 @@ fn writes(
     });
     let cleared = held
         .antijoin(&wanted)
+        .index_by(|(row, _)| *row)
+        .semijoin(&listed.index_by(|row| *row))
         .map(|(row, _)| nb::PortDynamicAddresses { uuid: *row, dynamic_addresses: None });
     given.concat(&cleared)
 }
