@@ -1,8 +1,10 @@
 //! Rows that make no sense: every northbound column that rules read, with whatever its type allows.
 //!
 //! A server lets all of it in, so northflow has to come to rest with it: step by step as at once, and with
-//! southbound rows that a server would take. Where inputs break the reference this is the only judge.
+//! southbound rows that a server would take. Where inputs break the reference this is the only judge; the others it
+//! judges too.
 
+pub mod compared;
 mod schema;
 mod texts;
 
@@ -238,13 +240,15 @@ impl Garbage {
             let pairs: BTreeMap<Atom, Atom> = pairs.collect();
             return Some(Datum::map(pairs));
         }
+        let needed = !kind.optional || schema::NOT_EMPTY.contains(&(table, column));
         let count = match (kind.many, kind.optional) {
+            (true, _) if needed => 1 + self.random.below(3),
             (true, _) => self.random.below(4),
             (false, true) => self.random.below(2),
             (false, false) => 1,
         };
         let atoms: BTreeSet<Atom> = (0..count).filter_map(|_| self.atom(table, column, kind.key)).collect();
-        (kind.optional || !atoms.is_empty()).then(|| Datum::set(atoms))
+        (!needed || !atoms.is_empty()).then(|| Datum::set(atoms))
     }
 
     fn atom(&mut self, table: &'static str, column: &'static str, kind: &str) -> Option<Atom> {

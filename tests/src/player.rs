@@ -86,16 +86,33 @@ impl Player {
         Ok(())
     }
 
-    /// Plays a scenario's text and records it.
-    pub fn record(mut self, text: &str) -> Result<Recording, String> {
-        let mut recording = Recording { version: self.reference.version().to_owned(), items: Vec::new() };
+    /// A recording of networks that have their identities.
+    fn begin(&mut self) -> Result<Recording, String> {
         let mut first = vec!["init", "--", "set", "NB_Global", "."];
         first.extend(PINNED);
         // ovn-sbctl makes this row too, and before a line that means something else.
         self.databases.sbctl(&["init"])?;
         self.southbound = dump::of_server(self.reference, &self.databases, Database::Southbound)?;
         self.databases.nbctl(&first)?;
-        recording.items.push(Item::Step(self.step("nbctl init")?));
+        let items = vec![Item::Step(self.step("nbctl init")?)];
+        Ok(Recording { version: self.reference.version().to_owned(), items })
+    }
+
+    /// Makes northbound changes at once, and records what comes of them.
+    pub fn record_changes(mut self, changes: Vec<RowChange>) -> Result<Recording, String> {
+        let mut recording = self.begin()?;
+        let line = "nbctl: changes at once".to_owned();
+        self.make(&Step { line: line.clone(), changes, references: References::default() })?;
+        // The server drops rows that nobody refers to.
+        recording.items.push(Item::Step(self.step(&line)?));
+        let (step, check) = self.check()?;
+        recording.items.extend([Item::Step(step), Item::Check(Box::new(check))]);
+        Ok(recording)
+    }
+
+    /// Plays a scenario's text and records it.
+    pub fn record(mut self, text: &str) -> Result<Recording, String> {
+        let mut recording = self.begin()?;
         for (number, line) in text.lines().enumerate() {
             let words = split(line).map_err(|error| format!("line {}: {error}", number + 1))?;
             let failed = |error| format!("line {}: {error}", number + 1);

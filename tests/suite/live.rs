@@ -4,6 +4,7 @@ mod aging;
 mod chassis;
 mod controller;
 mod dropin;
+mod fatal;
 mod faults;
 mod local;
 mod registration;
@@ -38,6 +39,7 @@ pub fn trials() -> Vec<Trial> {
         ("interconnected", faults::interconnected),
         ("roles_of_others", faults::roles_of_others),
         ("malformed", faults::malformed),
+        ("fatal", fatal::fatal),
         ("chassis", chassis::chassis),
         ("registration", registration::registered),
         ("aging", aging::aging),

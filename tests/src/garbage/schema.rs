@@ -91,6 +91,9 @@ pub(super) const REFERENCES: &[(&str, &str, &str)] = &[
     ("Advertised_MAC_Binding", "logical_port", "Port_Binding"),
 ];
 
+/// Northbound sets with at least one element.
+pub(super) const NOT_EMPTY: &[(&str, &str)] = &[("Forwarding_Group", "child_port"), ("Meter", "bands")];
+
 /// Northbound columns that hold one of a few texts.
 pub(super) const LISTED: &[(&str, &str, &[&str])] = &[
     ("Network_Function_Group", "fallback", &["fail-open", "fail-close"]),
