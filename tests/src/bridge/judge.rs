@@ -68,7 +68,10 @@ pub fn judge(recording: &Recording) -> Result<Vec<String>, String> {
 pub fn compare(theirs: &Bridge, ours: &Bridge, except: &[u8]) -> Vec<String> {
     let compared = |lines: &[String]| -> Vec<String> {
         let is_compared = |line: &&String| flow::table_of(line).is_none_or(|table| !except.contains(&table));
-        lines.iter().filter(is_compared).cloned().collect()
+        let mut lines: Vec<String> =
+            lines.iter().filter(is_compared).map(|line| flow::by_copy(line)).collect();
+        lines.sort();
+        lines
     };
     let mut faults = difference(&compared(&theirs.flows), &compared(&ours.flows));
     faults.extend(difference(&theirs.groups, &ours.groups).into_iter().map(|line| format!("group {line}")));
