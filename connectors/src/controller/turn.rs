@@ -147,6 +147,7 @@ impl Core {
         self.has_bridge = local.bridge.is_some();
         if let (Some(me), Some(bridge)) = (me, local.bridge) {
             for (name, number) in self.zones.restore(&bridge.external_ids) {
+                self.limited.insert(number.into());
                 self.told.tell_zone(me, &name, Some(number), &mut self.pending);
             }
         }
@@ -338,10 +339,7 @@ impl Core {
                     mirrors::set_up(&wanted, &local, &mut writes);
                 }
                 let limits = self.zones.limits();
-                let known = self.zones.iter().map(|(_, number)| i64::from(number));
-                self.limited.extend(known);
-                zones::limit(&limits, &self.limited, &local, &mut writes);
-                self.limited = limits.into_keys().collect();
+                zones::limit(&limits, &mut self.limited, &local, &mut writes);
                 installed::tell(&self.plugs, &self.claims.ready, bound, super::now(), &mut writes);
             }
             let (mut put, gone) = self.zones.to_keep(&bridge.external_ids);

@@ -70,12 +70,13 @@ fn count<T: Ord>(counts: &mut BTreeMap<T, isize>, value: Option<T>, weight: isiz
     }
 }
 
-/// Sets the limits of zones in the datapath, and takes those away that zones among `ours` have besides.
+/// Sets the limits of zones in the datapath, and takes those away that zones among `ours` have besides. Left in `ours`
+/// are the zones that have a limit.
 ///
 /// Cost: these zones.
 pub(super) fn limit(
     limits: &BTreeMap<i64, i64>,
-    ours: &BTreeSet<i64>,
+    ours: &mut BTreeSet<i64>,
     local: &Local<'_>,
     switch: &mut Writes,
 ) {
@@ -103,6 +104,8 @@ pub(super) fn limit(
     if !gone.is_empty() {
         switch.forget::<ovs::Datapath>(datapath.uuid, "ct_zones", gone);
     }
+    ours.retain(is_limited);
+    ours.extend(limits.keys());
 }
 
 impl Zones {

@@ -123,10 +123,16 @@ fn lines(reference: &Reference, switch: &Switch) -> Result<Vec<String>, String> 
             lines.push(format!("tunnel {} {} {}", port.name, interface.type_, text(&interface.options)));
         }
     }
+    // Who starts gives some zones other numbers.
+    let bridges = rows::<ovs::Bridge>(&local)?;
+    let zone_ids = bridges.values().flat_map(|bridge| bridge.external_ids.iter());
+    let zone_names: BTreeMap<&str, &str> =
+        zone_ids.filter_map(|(key, number)| Some((&**number, key.strip_prefix("ct-zone-")?))).collect();
     for datapath in rows::<ovs::Datapath>(&local)?.values() {
         for (number, zone) in &datapath.ct_zones {
             let limit = zones.get(zone).and_then(|zone| zone.limit);
-            lines.extend(limit.map(|limit| format!("limit {number}={limit}")));
+            let name = zone_names.get(number.to_string().as_str()).copied().unwrap_or("nobody");
+            lines.extend(limit.map(|limit| format!("limit {name}={limit}")));
         }
     }
     lines.sort();
