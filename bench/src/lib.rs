@@ -18,6 +18,7 @@ pub mod layer2;
 pub mod multitenant;
 pub mod openstack;
 pub mod process;
+pub mod replay;
 pub mod routers;
 pub mod row;
 pub mod rpc;

@@ -109,6 +109,8 @@ enum Command {
     },
     /// One chassis of the nodes of `heavy`: northflow's controller and ovn-controller.
     Controller(controller::Options),
+    /// Replays of logs in which a network changes and stays as large: time and memory by length.
+    Replay(replay::Options),
     /// How long the workspace takes to build.
     Build(build::Options),
 }
@@ -152,6 +154,7 @@ fn run(options: &Options) -> Result<bool, Failure> {
             compare::run(options, sizes.iter().map(|count| routers::routes(*count)))
         }
         Command::Controller(options) => controller::run(options),
+        Command::Replay(options) => replay::run(options),
         Command::Build(options) => build::run(options),
     }
 }
