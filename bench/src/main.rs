@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use northflow_bench::{
     Failure, build, cluster_density, compare, controller, density_light, heavy, layer2, multitenant,
-    openstack, routers, switches,
+    openstack, replay, routers, switches,
 };
 
 /// Measures northflow, side by side with ovn-northd and ovn-controller.
