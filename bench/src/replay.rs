@@ -12,12 +12,14 @@ use clap::Args;
 use northflow_connectors::ovsdb::file::{RowChange, Transaction, Writer};
 use northflow_connectors::ovsdb::schema::DatabaseSchema;
 use northflow_rules::ovsdb::{Atom, Datum, Uuid};
+use serde_json::Value;
 
 use crate::Failure;
 use crate::lab::Folder;
 use crate::process::{children_cpu, memory};
 
 const SCHEMA: &str = r#"{"name": "OVN_Northbound", "version": "7.0.0", "tables": {
+    "NB_Global": {"columns": {"nb_cfg": {"type": "integer"}}},
     "Logical_Switch": {"columns": {
         "name": {"type": "string"},
         "ports": {"type": {"key": {"type": "uuid", "refTable": "Logical_Switch_Port"}, "min": 0, "max": "unlimited"}}}},
@@ -52,15 +54,15 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
         Some(path) => path.clone(),
         None => std::env::current_exe()?.with_file_name("northflow"),
     };
-    println!("| transactions | CPU s | wall s | memory at most, MiB |");
-    println!("|---|---|---|---|");
+    println!("| transactions | flows at the end | CPU s | wall s | memory at most, MiB |");
+    println!("|---|---|---|---|---|");
     for count in &options.transactions {
         let folder = Folder::new()?;
         let log = folder.path("network.log");
         write(&log, *count)?;
         let (before, started) = (children_cpu(), Instant::now());
         let mut command = Command::new(&northflow);
-        command.args(["replay", "--quiet"]).arg(&log).stdout(Stdio::null());
+        command.args(["replay", "--quiet", "--format", "json"]).arg(&log).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("{}: {error}", northflow.display()))?;
         let mut peak = 0.0;
         let status = loop {
@@ -74,14 +76,21 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
         if !status.success() {
             return Err(format!("{command:?}: {status}").into());
         }
+        // The summary is short enough to wait in the pipe.
+        let summary: Value = serde_json::from_reader(child.stdout.take().ok_or("no output")?)?;
+        let flows = summary["logical_flows"].as_u64().filter(|flows| *flows > 0).ok_or("nothing was computed")?;
         let (wall, cpu) = (started.elapsed().as_secs_f64(), (children_cpu() - before).as_secs_f64());
-        println!("| {count} | {cpu:.1} | {wall:.1} | {peak:.1} |");
+        println!("| {count} | {flows} | {cpu:.1} | {wall:.1} | {peak:.1} |");
     }
     Ok(true)
 }
 
 fn write(path: &Path, count: usize) -> Result<(), Failure> {
     let mut writer = Writer::create(path, Arc::new(DatabaseSchema::parse(SCHEMA)?))?;
+    // Without this row there is no network, and nothing to be computed.
+    let global = RowChange::Insert(vec![("nb_cfg".into(), Datum::scalar(Atom::Integer(1)))]);
+    let changes = vec![("NB_Global".into(), Uuid(1 << 64), global)];
+    writer.write(&Transaction { date_ms: None, comment: None, schema: None, changes })?;
     let mut ports: Vec<VecDeque<Atom>> = vec![VecDeque::new(); SWITCHES];
     for n in 0..count {
         writer.write(&transaction(n, &mut ports[n % SWITCHES]))?;
