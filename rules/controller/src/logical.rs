@@ -7,7 +7,7 @@
 //! template variables, each chassis having its own version of the text.
 //!
 //! A flow that names a large address set is translated with a hole for an element; each element then has rows of
-//! its own ([`set`]). Where elements cannot be told apart in the rows, all are translated together.
+//! its own (`set.rs`). Where elements cannot be told apart in the rows, all are translated together.
 
 mod place;
 mod read;

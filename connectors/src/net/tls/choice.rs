@@ -10,9 +10,10 @@ use rustls::{CipherSuite, SupportedCipherSuite, SupportedProtocolVersion};
 /// The versions, and their names in options.
 static VERSIONS: [(&str, &SupportedProtocolVersion); 2] = [("TLSv1.2", &TLS12), ("TLSv1.3", &TLS13)];
 
-/// The versions of TLS that may be used: from one to another, by their places in [`VERSIONS`].
+/// The versions of TLS that may be used: from one to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protocols {
+    /// Places in `VERSIONS`.
     first: usize,
     last: usize,
 }
