@@ -78,7 +78,8 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
         }
         // The summary is short enough to wait in the pipe.
         let summary: Value = serde_json::from_reader(child.stdout.take().ok_or("no output")?)?;
-        let flows = summary["logical_flows"].as_u64().filter(|flows| *flows > 0).ok_or("nothing was computed")?;
+        let flows =
+            summary["logical_flows"].as_u64().filter(|flows| *flows > 0).ok_or("nothing was computed")?;
         let (wall, cpu) = (started.elapsed().as_secs_f64(), (children_cpu() - before).as_secs_f64());
         println!("| {count} | {flows} | {cpu:.1} | {wall:.1} | {peak:.1} |");
     }
