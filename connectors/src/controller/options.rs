@@ -112,9 +112,9 @@ pub(super) fn parse(
         None => vec![Remote::Unix(switch_run.join("db.sock"))],
     };
     let (daemon, log, mut tls) = cli.process.settings(program, dirs)?;
-    tls.peer_authority = cli.peer_ca_cert;
+    tls.peer_authority = cli.peer_ca_cert.map(args::from_here);
     if let Some(path) = cli.bootstrap_ca_cert {
-        tls.authority = tls::Authority::Bootstrap(path);
+        tls.authority = tls::Authority::Bootstrap(args::from_here(path));
     }
     let unixctl = cli.unixctl;
     Ok(Parsed::Run(Box::new(Options {
@@ -166,6 +166,8 @@ mod tests {
     fn an_authority_can_be_learned() {
         let tls = run(&["--ca-cert=a", "--bootstrap-ca-cert=/b"]).tls;
         assert_eq!(tls.authority, tls::Authority::Bootstrap("/b".into()));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(run(&["--bootstrap-ca-cert=b"]).tls.authority, tls::Authority::Bootstrap(here.join("b")));
     }
 
     #[test]

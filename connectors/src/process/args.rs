@@ -243,6 +243,11 @@ impl Process {
     }
 }
 
+/// A file as named where the daemon was started, wherever it goes.
+pub(crate) fn from_here(path: std::path::PathBuf) -> std::path::PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
 /// The argument of `--n-threads`, brought into the range that ovn-northd(8) gives; what is no number counts as 0, as in
 /// strtoul(3).
 fn threads(text: &str, warnings: &mut Vec<String>) -> usize {

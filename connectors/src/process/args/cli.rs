@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser};
 
-use super::ArgsError;
+use super::{ArgsError, from_here};
 use crate::net::tls;
 
 /// Everything that can be typed. `Option<Option<T>>` is an option whose argument may be left out.
@@ -152,9 +152,7 @@ impl Tls {
     /// # Errors
     /// Protocols or ciphers of which none is known.
     pub(crate) fn settings(&self) -> Result<tls::Settings, ArgsError> {
-        let file = |path: &Option<PathBuf>| {
-            path.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()))
-        };
+        let file = |path: &Option<PathBuf>| path.clone().map(from_here);
         let refused = |option: &'static str| move |error| ArgsError::Other(format!("{option}: {error}"));
         let mut ciphers = tls::Ciphers::default();
         if let Some(list) = &self.ssl_ciphers {
