@@ -6,20 +6,18 @@
 //! among those of that flow in the datapath. Copies of a packet that go to several ports are put in order.
 //! Nothing else is changed.
 
+mod copies;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use northflow_language::expression::Match;
 use northflow_language::openflow::{Field, Format};
 
+pub use self::copies::by_copy;
+
 /// Tables that hold only what actions have learned.
 pub const LEARNED: &[u8] = &[69, 76, 77, 78];
-/// Tables in which a packet is copied to several ports.
-const FAN_OUT: &[u8] = &[44, 45, 46, 84];
-/// How packets go on from the first of them.
-const ONWARD: &str = ",resubmit(,45)";
-/// The first key of a multicast group.
-const FIRST_GROUP: u128 = 0x8000;
 /// Tables in which the high half of a register is the tunnel that a packet came from.
 const TUNNEL_KEPT: &[u8] = &[0, 46];
 /// Registers that hold zones.
@@ -136,12 +134,12 @@ pub fn lines(flows: &[Flow], names: &Names) -> Vec<String> {
         ] {
             actions = replaced(&actions, mark, |number| known.get(&number).map(|name| format!("<{name}>")));
         }
-        let fans_out =
-            FAN_OUT.contains(&flow.table) && flow.value("reg15").is_some_and(|key| key >= FIRST_GROUP);
+        let fans_out = copies::FAN_OUT.contains(&flow.table)
+            && flow.value("reg15").is_some_and(|key| key >= copies::FIRST_GROUP);
         let actions = zones(&members(&actions, names), names);
         let actions =
             if keeps_tunnel { tunnel_port(&actions, "set_field:", "->reg5", names) } else { actions };
-        let actions = if fans_out { in_order(&actions) } else { in_order_of_parts(&actions) };
+        let actions = if fans_out { copies::in_order(&actions) } else { in_order_of_parts(&actions) };
         let Flow { table, priority, cookie, .. } = flow;
         format!("table={table} {priority} {fields} cookie={cookie:#x} {actions}")
     };
@@ -240,78 +238,6 @@ fn top_level(actions: &str) -> Vec<&str> {
     }
     parts.push(&actions[start..]);
     parts
-}
-
-fn is_copy(action: &str) -> bool {
-    action.starts_with("output:") || action.starts_with("resubmit(")
-}
-
-/// Copies of a packet in the order of their text: each is what is set for it, and where it goes; what goes to
-/// several ports as it is counts as one.
-fn in_order(actions: &str) -> String {
-    // What leads on to the next table is no copy.
-    if let Some(before) = actions.strip_suffix(ONWARD) {
-        return in_order(before) + ONWARD;
-    }
-    let mut copies: Vec<Vec<&str>> = vec![Vec::new()];
-    for action in top_level(actions) {
-        let last = copies.last().and_then(|copy| copy.last());
-        if !is_copy(action) && last.is_some_and(|last| is_copy(last)) {
-            copies.push(Vec::new());
-        }
-        if let Some(copy) = copies.last_mut() {
-            copy.push(action);
-        }
-    }
-    // What is behind the last copy belongs to none.
-    let rest = copies.pop_if(|copy| !copy.last().is_some_and(|last| is_copy(last)));
-    for copy in &mut copies {
-        let first = copy.iter().position(|action| is_copy(action)).unwrap_or(copy.len());
-        copy[first..].sort_unstable();
-    }
-    copies.sort();
-    copies.extend(rest);
-    copies.concat().join(",")
-}
-
-/// A line in which the copies of a packet for a group, which have no order, each say the port that they are for: which
-/// copies set it, and which bring the group back, depends on the order. Other lines stay as they are.
-pub fn by_copy(line: &str) -> String {
-    let fans_out = table_of(line).is_some_and(|table| FAN_OUT.contains(&table));
-    let parts = line.split_once(" cookie=").and_then(|(fields, rest)| {
-        let (cookie, actions) = rest.split_once(' ')?;
-        let (_, key) = fields.split_once("reg15=")?;
-        Some((fields, cookie, key.split([',', '/']).next()?, actions))
-    });
-    let Some((fields, cookie, key, actions)) = parts.filter(|_| fans_out) else { return line.to_owned() };
-    let number = key.strip_prefix("0x").and_then(|digits| u128::from_str_radix(digits, 16).ok());
-    if number.is_none_or(|number| number < FIRST_GROUP) {
-        return line.to_owned();
-    }
-    let (copies, onward) = match actions.strip_suffix(ONWARD) {
-        Some(before) => (before, ONWARD),
-        None => (actions, ""),
-    };
-    let (mut port, mut shown): (&str, Vec<(&str, Vec<&str>)>) = (key, Vec::new());
-    let mut is_done = true;
-    for action in top_level(copies) {
-        if let Some(to) = action.strip_suffix("->reg15").and_then(|set| set.strip_prefix("set_field:")) {
-            (port, is_done) = (to, true);
-            continue;
-        }
-        let goes = is_copy(action);
-        if is_done && (!goes || shown.last().is_none_or(|(of, _)| *of != port)) {
-            shown.push((port, Vec::new()));
-        }
-        is_done = goes;
-        if let Some((_, copy)) = shown.last_mut() {
-            copy.push(action);
-        }
-    }
-    let mut shown: Vec<String> =
-        shown.iter().map(|(port, copy)| format!("[{port}] {}", copy.join(","))).collect();
-    shown.sort();
-    format!("{fields} cookie={cookie} {} [{port}]{onward}", shown.join(" "))
 }
 
 /// A group with the fields that it hashes in the order of their text: the switch has them in one of its own.
@@ -547,51 +473,6 @@ mod tests {
                 "table=9 1 metadata=0x1,eth_type=0x800,ip_src=1.1.1.1 cookie=0x0 conjunction(0x9/0,1/2)",
             ]
         );
-    }
-
-    #[test]
-    fn copies_have_no_order() {
-        let first =
-            "set_field:0x2->reg15,resubmit(,47),set_field:0x1->reg15,resubmit(,47),set_field:0x8000->reg15";
-        let second =
-            "set_field:0x1->reg15,resubmit(,47),set_field:0x2->reg15,resubmit(,47),set_field:0x8000->reg15";
-        assert_eq!(in_order(first), second);
-        assert_eq!(in_order("a,output:2,output:1"), "a,output:1,output:2");
-    }
-
-    #[test]
-    fn each_copy_says_its_port() {
-        let line =
-            |actions: &str| by_copy(&format!("table=44 100 reg15=0x8000 cookie=0x1 {actions},resubmit(,45)"));
-        let first = line(
-            "set_field:1->tun_id,output:1,set_field:0x4->reg15,resubmit(,47),\
-             set_field:0x8000->reg15,set_field:2->tun_id,output:2",
-        );
-        let second = line(
-            "set_field:0x4->reg15,resubmit(,47),set_field:0x8000->reg15,set_field:1->tun_id,output:1,\
-             set_field:2->tun_id,output:2",
-        );
-        assert_eq!(first, second);
-        assert!(
-            first.contains("[0x4] resubmit(,47) [0x8000] set_field:1->tun_id,output:1 [0x8000] set"),
-            "{first}"
-        );
-        // A copy for another port, and one that does not bring the group back, are others.
-        assert_ne!(
-            first,
-            line(
-                "set_field:0x5->reg15,resubmit(,47),set_field:0x8000->reg15,set_field:1->tun_id,\
-             output:1,set_field:2->tun_id,output:2"
-            )
-        );
-        assert_ne!(
-            first,
-            line(
-                "set_field:1->tun_id,output:1,set_field:2->tun_id,output:2,set_field:0x4->reg15,\
-             resubmit(,47)"
-            )
-        );
-        assert_eq!(by_copy("table=9 1 cookie=0x1 drop"), "table=9 1 cookie=0x1 drop");
     }
 
     #[test]
