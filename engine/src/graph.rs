@@ -7,8 +7,9 @@ pub(crate) mod executor;
 pub(crate) mod index;
 pub(crate) mod operators;
 
+use std::any::TypeId;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::delta::Delta;
@@ -22,8 +23,14 @@ pub(crate) type NodeId = usize;
 /// An index that its own node writes and that other nodes of the same worker read.
 pub(crate) type SharedIndex = Rc<RefCell<IndexState>>;
 
-/// Which worker a record belongs to: a hash of what it is grouped by.
-pub(crate) type Route = Rc<dyn Fn(&Rec) -> u64>;
+/// Which workers a record is for.
+#[derive(Clone)]
+pub(crate) enum Route {
+    /// The one that owns its group: a hash of what it is grouped by.
+    Owner(Rc<dyn Fn(&Rec) -> u64>),
+    /// All of them.
+    Everywhere,
+}
 
 /// What a node did in an epoch.
 pub(crate) enum Outcome {
@@ -59,7 +66,7 @@ pub(crate) trait Operator {
 pub(crate) struct Edge {
     pub to: NodeId,
     pub port: usize,
-    /// Set when rows have to move to the worker that owns their group.
+    /// Set when rows have to move to other workers.
     pub route: Option<Route>,
 }
 
@@ -82,6 +89,8 @@ pub(crate) struct Graph {
     pub inputs: Vec<(&'static str, NodeId)>,
     pub outputs: Vec<&'static str>,
     pub regions: Vec<Region>,
+    /// The indexes of each node by the function that gives the key, where that is the function's type alone.
+    pub indexes: HashMap<(NodeId, TypeId), (NodeId, SharedIndex)>,
     /// Indexes that keep the rows of nodes which would not keep them, for dumps.
     pub kept: BTreeMap<NodeId, SharedIndex>,
     /// With one worker nothing moves, and only regions add rounds.

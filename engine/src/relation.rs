@@ -5,6 +5,7 @@
 //! if their key types agree. Closures see typed rows and must be pure: the engine calls them again
 //! to take back what they said before.
 
+use std::any::TypeId;
 use std::cell::RefCell;
 use std::fmt;
 use std::hash::Hash;
@@ -15,6 +16,7 @@ use crate::allocate::{Adapter, Allocator};
 use crate::delta::Weight;
 use crate::graph::operators::{self, Emit, ErasedGroup, KeyLogic, PairLogic, RowLogic, empty_index};
 use crate::graph::{Graph, NodeId, Operator, Route, SharedIndex, Source};
+use crate::indexes::Indexes;
 use crate::record::{Rec, Record, key_hash, register};
 
 /// What a program is built with: inputs come from it, outputs go to it.
@@ -244,14 +246,36 @@ impl<T: Record> Relation<T> {
         self.builder.relation("distinct", Box::new(operator), vec![Source { node: index.node, route: None }])
     }
 
-    /// The rows by key. Build it once and share it: each index keeps its rows.
-    pub fn index_by<K: Hash>(&self, key: impl Fn(&T) -> K + 'static) -> Index<K, T> {
-        let erased = self.arrange("index", Rc::new(move |rec| key_hash(&key(rec.get()))));
+    /// The rows by key. An index keeps its rows, so relations that are read by the same key should share one: asked
+    /// again with the same function (`index_by(Port::row)`) or the same closure, which captures nothing, it is the
+    /// index that is there already.
+    pub fn index_by<K: Hash, F: Fn(&T) -> K + 'static>(&self, key: F) -> Index<K, T> {
+        // All values of a type without size are equal.
+        let known = (size_of::<F>() == 0).then(|| (self.node, TypeId::of::<F>()));
+        let shared = known.and_then(|known| self.builder.graph.borrow().indexes.get(&known).cloned());
+        let erased = match shared {
+            Some((node, state)) => ErasedIndex { node, state },
+            None => self.arrange("index", Rc::new(move |rec| key_hash(&key(rec.get())))),
+        };
+        if let Some(known) = known {
+            let shared = (erased.node, Rc::clone(&erased.state));
+            self.builder.graph.borrow_mut().indexes.insert(known, shared);
+        }
         Index { erased, builder: self.builder.clone(), types: PhantomData }
     }
 
     fn arrange(&self, name: &'static str, key: KeyLogic) -> ErasedIndex {
         self.builder.arrange(name, key, self.node)
+    }
+
+    /// The rows, all of them with every worker: for small relations such as settings, see [`Index::join_groups`].
+    pub fn everywhere(&self) -> Everywhere<T> {
+        let state = empty_index();
+        let key: KeyLogic = Rc::new(|_| operators::EVERYWHERE);
+        let operator = operators::Index { key, state: Rc::clone(&state) };
+        let source = self.routed(Route::Everywhere);
+        let node = self.builder.add("everywhere", Box::new(operator), vec![source]);
+        Everywhere { erased: ErasedIndex { node, state }, rows: PhantomData }
     }
 
     /// For each key, how many rows there are and what their numbers add up to (modulo 2^128).
@@ -313,25 +337,44 @@ pub struct Tally<K> {
 /// Where records with the key `key` belong.
 fn route(key: &KeyLogic) -> Route {
     let key = Rc::clone(key);
-    Rc::new(move |rec| key(rec) as u64)
+    Route::Owner(Rc::new(move |rec| key(rec) as u64))
 }
 
-struct ErasedIndex {
-    node: NodeId,
-    state: SharedIndex,
+/// An index whose types have been forgotten.
+#[derive(Clone)]
+pub struct ErasedIndex {
+    pub(crate) node: NodeId,
+    pub(crate) state: SharedIndex,
+}
+
+impl fmt::Debug for ErasedIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Index #{}", self.node)
+    }
+}
+
+/// The rows of a relation, all of them with every worker.
+pub struct Everywhere<T> {
+    pub(crate) erased: ErasedIndex,
+    rows: PhantomData<fn() -> T>,
+}
+
+impl<T> fmt::Debug for Everywhere<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Everywhere {:?} of {}", self.erased, std::any::type_name::<T>())
+    }
 }
 
 /// The rows of a relation, kept by key.
 pub struct Index<K, T> {
-    erased: ErasedIndex,
+    pub(crate) erased: ErasedIndex,
     builder: Builder,
     types: PhantomData<fn(K) -> T>,
 }
 
 impl<K, T> Clone for Index<K, T> {
     fn clone(&self) -> Self {
-        let erased = ErasedIndex { node: self.erased.node, state: Rc::clone(&self.erased.state) };
-        Index { erased, builder: self.builder.clone(), types: PhantomData }
+        Index { erased: self.erased.clone(), builder: self.builder.clone(), types: PhantomData }
     }
 }
 
@@ -369,7 +412,12 @@ impl<'a, T: Record> Group<'a, T> {
         self.rows.iter().map(|(rec, weight)| (rec.get(), *weight))
     }
 
-    /// One of the rows; a group has at least one.
+    /// One of the rows, if there is any.
+    pub fn first(&self) -> Option<&'a T> {
+        self.rows.first().map(|(rec, _)| rec.get())
+    }
+
+    /// One of the rows of a group that has some, as those of a reduce have.
     pub fn any(&self) -> &'a T {
         self.rows[0].0.get()
     }
@@ -442,6 +490,30 @@ impl<K: Hash, T: Record> Index<K, T> {
         let operator =
             operators::JoinOptional { left: self.state(), right: other.state(), logic: Box::new(logic) };
         self.reading("join_optional", Box::new(operator), &[other.erased.node])
+    }
+
+    /// Any number of rows for each row, from the row and the rows that each of `others`, a tuple, has, be there any or
+    /// not: those under the same key of an index, and all of a relation that is everywhere.
+    ///
+    /// It keeps nothing of its own, where a chain of joins keeps every row between two of them. Cost: a change under
+    /// a key reads all rows of the key, so it is for small groups, such as the facts about one port. A change of what
+    /// is everywhere reads all rows.
+    pub fn join_groups<O: Indexes<K>, V: Record, I: IntoIterator<Item = V>>(
+        &self,
+        others: O,
+        logic: impl Fn(&T, O::Groups<'_>) -> I + 'static,
+    ) -> Relation<V> {
+        let logic = move |row: &Rec, groups: &[Vec<(&Rec, Weight)>], emit: Emit<'_>| {
+            for row in logic(row.get(), O::groups(groups)) {
+                emit(Rec::new(row));
+            }
+        };
+        let others = others.erased();
+        let nodes: Vec<NodeId> = others.iter().map(|(index, _)| index.node).collect();
+        let beside = |(index, whole): (ErasedIndex, bool)| operators::Beside { index: index.state, whole };
+        let others = others.into_iter().map(beside).collect();
+        let operator = operators::JoinGroups { left: self.state(), others, logic: Box::new(logic) };
+        self.reading("join_groups", Box::new(operator), &nodes)
     }
 
     /// The rows whose key is in `other`.

@@ -67,6 +67,16 @@ fn program(program: &Builder) {
             Some((group.any().0, all))
         }),
     );
+    let by_half = a.index_by(|row| row.0 / 2);
+    let halves = b.index_by(|row| row.0 / 2);
+    program.output(
+        "join_groups",
+        &by_half.join_groups((&halves, &by_half, &b.filter(|row| row.0 == 1).everywhere()), |row, groups| {
+            let (others, same, all) = groups;
+            let others: Vec<(Row, Weight)> = others.weighted().map(|(row, weight)| (*row, weight)).collect();
+            Some((*row, others.iter().max().copied(), same.count(), all.count()))
+        }),
+    );
     let tally = a.tally_by(|row| row.0, |row| u128::from(row.1));
     program.output("tally", &tally.map(|tally| (tally.key, tally.count, tally.sum as u64)));
     program.output("allocate", &a.distinct().allocate_by(|row| row.0 % 2, Lowest::default));
@@ -117,6 +127,14 @@ fn model(a: &Bag<Row>, b: &Bag<Row>) -> BTreeMap<&'static str, Bag<String>> {
     let has = |row: &Row| !under(b, row.0).is_empty();
     out.insert("semijoin", copies(a.iter().filter(|(row, _)| has(row)).map(|(row, w)| (*row, *w))));
     out.insert("antijoin", copies(a.iter().filter(|(row, _)| !has(row)).map(|(row, w)| (*row, *w))));
+    let near = |bag: &Bag<Row>, key: u8| -> Vec<(Row, Weight)> {
+        bag.iter().filter(|(row, _)| row.0 / 2 == key / 2).map(|(row, weight)| (*row, *weight)).collect()
+    };
+    let together = a.iter().map(|(row, weight)| {
+        let others = near(b, row.0);
+        ((*row, others.iter().max().copied(), near(a, row.0).len(), under(b, 1).len()), *weight)
+    });
+    out.insert("join_groups", copies(together));
     out.insert("largest", copies(keys.iter().map(|key| (under(a, *key).last().unwrap().0, 1))));
     let sets = keys.iter().map(|key| {
         let values: Vec<(u8, Weight)> = under(a, *key).into_iter().map(|(row, w)| (row.1, w)).collect();
@@ -291,4 +309,26 @@ fn an_unknown_input_is_an_error() {
     let error = engine.commit(transaction).unwrap_err();
     assert_eq!(error.to_string(), "the program has no input \"nowhere\"");
     assert!(engine.step(Transaction::new()).is_ok());
+}
+
+#[test]
+fn an_index_by_the_same_function_is_shared() {
+    fn first(row: &Row) -> u8 {
+        row.0
+    }
+    let indexes = |program: &dyn Fn(&Builder)| {
+        let outline = northflow_engine::outline(program);
+        outline.iter().filter(|operator| operator.name == "index").count()
+    };
+    let same = |program: &Builder| {
+        let rows = program.input::<Row>("rows");
+        rows.index_by(first).join(&rows.index_by(first), |a, _| *a);
+    };
+    assert_eq!(indexes(&same), 1);
+    let captured = |program: &Builder| {
+        let rows = program.input::<Row>("rows");
+        let by = |place: u8| rows.index_by(move |row| if place == 0 { row.0 } else { row.1 });
+        by(0).join(&by(1), |a, _| *a);
+    };
+    assert_eq!(indexes(&captured), 2);
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::delta::Delta;
-use crate::graph::{Graph, NodeId, Outcome, Region, SharedIndex};
+use crate::graph::{Graph, NodeId, Outcome, Region, Route, SharedIndex};
+use crate::record::Rec;
 
 /// Rows on their way to a port of a node on some worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -159,11 +160,10 @@ impl Executor {
             match &edge.route {
                 None => self.accept(edge.to, edge.port, rows),
                 Some(route) => {
-                    let mut parts = vec![Delta::new(); self.graph.workers];
-                    for (rec, weight) in rows {
-                        let part = (route(&rec) % self.graph.workers as u64) as usize;
-                        parts[part].push((rec, weight));
-                    }
+                    let parts = match route {
+                        Route::Owner(hash) => self.parts(rows, &**hash),
+                        Route::Everywhere => vec![rows; self.graph.workers],
+                    };
                     for (worker, rows) in parts.into_iter().enumerate() {
                         if worker == self.worker {
                             self.accept(edge.to, edge.port, rows);
@@ -175,6 +175,15 @@ impl Executor {
             }
         }
         self.graph.nodes[id].followers = followers;
+    }
+
+    /// `rows` by the worker that owns them.
+    fn parts(&self, rows: Delta, hash: &dyn Fn(&Rec) -> u64) -> Vec<Delta> {
+        let mut parts = vec![Delta::new(); self.graph.workers];
+        for (rec, weight) in rows {
+            parts[(hash(&rec) % self.graph.workers as u64) as usize].push((rec, weight));
+        }
+        parts
     }
 
     /// What the outputs have gathered since the last call.

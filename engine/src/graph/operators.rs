@@ -25,6 +25,8 @@ pub(crate) type RowLogic = Box<dyn Fn(&Rec, Emit<'_>)>;
 pub(crate) type PairLogic = Box<dyn Fn(&Rec, &Rec, Emit<'_>)>;
 /// Makes rows of a row and its partner, if it has one.
 pub(crate) type OptionalLogic = Box<dyn Fn(&Rec, Option<&Rec>, Emit<'_>)>;
+/// Makes rows of a row and of the groups that other indexes have under its key.
+pub(crate) type GroupsLogic = Box<dyn Fn(&Rec, &[Vec<(&Rec, Weight)>], Emit<'_>)>;
 /// Makes rows of a group.
 pub(crate) type GroupLogic = Box<dyn Fn(&ErasedGroup<'_>, Emit<'_>)>;
 /// Gives the key and the number of a row.
@@ -180,6 +182,58 @@ impl Operator for JoinOptional {
                     pair(a, None, wa * nothing);
                 }
             });
+        }
+        rows(out)
+    }
+}
+
+/// What a [`JoinGroups`] reads beside the rows on the left.
+pub(crate) struct Beside {
+    pub index: SharedIndex,
+    /// Whether it reads all rows, which are under the key [`EVERYWHERE`], and not those of the same key.
+    pub whole: bool,
+}
+
+/// The key of the rows that every worker has.
+pub(crate) const EVERYWHERE: u128 = 0;
+
+/// Gives each row on the left the groups that several other indexes have under its key. Whatever changed under a key,
+/// its rows are made anew and those of before taken back.
+pub(crate) struct JoinGroups {
+    pub left: SharedIndex,
+    pub others: Vec<Beside>,
+    pub logic: GroupsLogic,
+}
+
+impl Operator for JoinGroups {
+    fn run(&mut self, _: &mut [Delta]) -> Outcome {
+        let left = self.left.borrow();
+        let others: Vec<_> = self.others.iter().map(|beside| (beside.index.borrow(), beside.whole)).collect();
+        let changed =
+            |whole| others.iter().filter(move |(_, w)| *w == whole).flat_map(|(index, _)| index.change());
+        let mut keys: Vec<u128> = changed(false).chain(left.change()).map(|group| group[0].0).collect();
+        if changed(true).next().is_some() {
+            keys.extend(left.keys_before());
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        let mut out = Delta::new();
+        for key in keys {
+            let at = |whole| if whole { EVERYWHERE } else { key };
+            if left.has(key) {
+                let groups: Vec<_> =
+                    others.iter().map(|(index, whole)| index.group_now(at(*whole))).collect();
+                left.each_now(key, &mut |row, weight| {
+                    (self.logic)(row, &groups, &mut |rec| out.push((rec, weight)));
+                });
+            }
+            if left.had(key) {
+                let groups: Vec<_> =
+                    others.iter().map(|(index, whole)| index.group_before(at(*whole))).collect();
+                left.each_before(key, &mut |row, weight| {
+                    (self.logic)(row, &groups, &mut |rec| out.push((rec, -weight)));
+                });
+            }
         }
         rows(out)
     }

@@ -107,7 +107,7 @@ pub fn heard(told: &Told<'_>, switches: &Relation<Uuid>, receiving: &Relation<(T
     let names = told.bindings.map(|binding| (binding.uuid, binding.logical_port.clone()));
     let asked = told
         .ports
-        .index_by(|link| link.owner)
+        .index_by(Link::owner)
         .join(&entries.index_by(|entry| entry.row), |link, entry| (link.member, entry.clone()))
         .index_by(|(port, _)| *port)
         .join(&names.index_by(|(port, _)| *port), |(_, entry), (_, name)| (name.clone(), entry.clone()))
@@ -184,8 +184,7 @@ pub fn groups(
         address: receiver.address,
         name: receiver.name.clone(),
     });
-    let live =
-        named.index_by(|group| group.datapath).semijoin(&datapaths.index_by(|assigned| assigned.owner));
+    let live = named.index_by(|group| group.datapath).semijoin(&datapaths.index_by(Assigned::owner));
     let groups = live
         .distinct()
         .index_by(|group| (group.datapath, group.address))
@@ -211,7 +210,7 @@ pub fn groups(
     let keys = candidates.allocate_by(|candidate| candidate.space, || KeySpace::new(Next::Lowest));
     let keyed = groups
         .index_by(|group| group.owner())
-        .join(&keys.index_by(|assigned| assigned.owner), |group, assigned| (group.clone(), assigned.key));
+        .join(&keys.index_by(Assigned::owner), |group, assigned| (group.clone(), assigned.key));
     let rows = keyed.map(|(group, key)| sb::MulticastGroup {
         uuid: group.uuid(),
         datapath: datapath_uuid(group.datapath),

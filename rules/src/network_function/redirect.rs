@@ -159,15 +159,10 @@ fn known(nb: &Northbound, ports: &Relation<SwitchPort>, functions: &Relation<Fun
     });
     let children = nb.switch_port.flat_map(|row| Some((row.parent_name.clone()?, row.uuid)));
     let children = children.index_by(|(parent, _)| parent.clone()).semijoin(&named);
-    let children = children.index_by(|(_, row)| *row).join(
-        &ports.index_by(|port| port.port.row),
-        |(parent, _), port| Known {
-            switch: port.switch,
-            name: parent.clone(),
-            child: true,
-            port: port.port.name.clone(),
-        },
-    );
+    let children =
+        children.index_by(|(_, row)| *row).join(&ports.index_by(SwitchPort::row), |(parent, _), port| {
+            Known { switch: port.switch, name: parent.clone(), child: true, port: port.port.name.clone() }
+        });
     own.concat(&children)
         .index_by(|known| (known.switch, known.name.clone()))
         .reduce(|group| group.rows().min().cloned())

@@ -150,7 +150,7 @@ pub fn fdb(
         (seconds > 0).then_some((row.uuid, seconds))
     });
     let of_keys = keys
-        .index_by(|assigned| assigned.owner)
+        .index_by(Assigned::owner)
         .join(&thresholds.index_by(|(switch, _): &(Uuid, u32)| *switch), |assigned, (_, seconds)| {
             (i64::from(assigned.key), *seconds)
         });

@@ -17,6 +17,7 @@ use crate::global::chassis::ChassisFeatures;
 use crate::northd::{Northbound, Southbound};
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
+use crate::schema::Link;
 use crate::service::dhcp_relay;
 use crate::topology::routed::Routed;
 use crate::topology::router_port::RouterPortConfig;
@@ -150,7 +151,7 @@ fn static_routes(nb: &Northbound) -> Relation<Placed> {
         let flow = request::static_route(&row.nexthop)?;
         Some((row.uuid, flow.hint(row.uuid)))
     });
-    nb.router_static_routes.index_by(|link| link.member).join(
+    nb.router_static_routes.index_by(Link::member).join(
         &asked.index_by(|(route, _): &(Uuid, Flow)| *route),
         |link, (_, flow)| Placed { on: On::Datapath(link.owner), flow: flow.clone() },
     )

@@ -144,7 +144,7 @@ pub fn switch_flows(
     let asking = seekers
         .filter(|seeker| !seeker.asks)
         .index_by(|seeker| seeker.through.row)
-        .semijoin(&enabled.index_by(|port| port.port.row))
+        .semijoin(&enabled.index_by(PortConfig::row))
         .index_by(|seeker| seeker.switch);
     let neighbours = asking.join_flat(&by_switch, |seeker, neighbour| {
         let flows = match seeker.port.row == neighbour.port.row {

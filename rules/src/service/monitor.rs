@@ -268,9 +268,8 @@ pub fn port_states(
             Some((port.clone(), *up, name.map(|(_, name)| name.clone())))
         });
     let enabled = rows.map(|row| (row.uuid, row.enabled != Some(false)));
-    let known = ports
-        .index_by(|port| port.port.row)
-        .join(&enabled.index_by(|(row, _)| *row), |port, (_, enabled)| {
+    let known =
+        ports.index_by(SwitchPort::row).join(&enabled.index_by(|(row, _)| *row), |port, (_, enabled)| {
             (port.port.name.clone(), port.switch, *enabled)
         });
     known.index_by(|(name, _, _)| name.clone()).join_optional(

@@ -36,7 +36,7 @@ fn joints(ports: &Relation<SwitchPort>, rows: &Relation<nb::LogicalSwitchPort>) 
     let named = rows.flat_map(|row| Some((row.uuid, row.name.clone(), row.peer.clone()?)));
     named
         .index_by(|(row, _, _): &(Uuid, Text, Text)| *row)
-        .semijoin(&leading.index_by(|port| port.port.row))
+        .semijoin(&leading.index_by(SwitchPort::row))
         .map(|(_, port, peer)| Joint { port: port.clone(), peer: peer.clone() })
 }
 
@@ -63,7 +63,7 @@ pub fn problems(
     let peers = rows.map(|row| (row.uuid, row.peer.clone()));
     let named = ports
         .filter(|port| matches!(port.kind, PortKind::Switch | PortKind::Router))
-        .index_by(|port| port.port.row)
+        .index_by(SwitchPort::row)
         .join(&peers.index_by(|(row, _)| *row), |port, (_, peer)| Named {
             name: port.port.name.clone(),
             kind: port.kind,

@@ -100,7 +100,7 @@ pub fn tags(
     });
     let asking = asking
         .index_by(|(row, ..): &(Uuid, Option<Text>, Option<i64>)| *row)
-        .semijoin(&ports.index_by(|port| port.port.row));
+        .semijoin(&ports.index_by(SwitchPort::row));
     let children = asking.flat_map(|(row, parent, request)| {
         let parent = parent.clone()?;
         Some(Child { parent, row: *row, tag: None, wants: *request == Some(0) })

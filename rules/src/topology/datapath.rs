@@ -103,14 +103,13 @@ pub fn datapaths(
             range: limits.datapaths(candidate.3),
         });
     let keys = candidates.allocate_by(|_| (), || KeySpace::new(Next::Lowest));
-    let rows =
-        all.join(&keys.index_by(|assigned| assigned.owner), |datapath, assigned| sb::DatapathBinding {
-            uuid: datapath_uuid(datapath.row),
-            tunnel_key: i64::from(assigned.key),
-            type_: Some(kind_name(datapath.kind).into()),
-            nb_uuid: Some(datapath.row),
-            external_ids: datapath.external_ids.clone(),
-        });
+    let rows = all.join(&keys.index_by(Assigned::owner), |datapath, assigned| sb::DatapathBinding {
+        uuid: datapath_uuid(datapath.row),
+        tunnel_key: i64::from(assigned.key),
+        type_: Some(kind_name(datapath.kind).into()),
+        nb_uuid: Some(datapath.row),
+        external_ids: datapath.external_ids.clone(),
+    });
     let unmet = tunnel_key::unmet(&candidates, &keys);
     let problems = unmet
         .index_by(|unmet| unmet.owner)

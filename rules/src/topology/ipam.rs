@@ -206,7 +206,7 @@ fn live_router_ports(inputs: &Inputs<'_>) -> Relation<nb::LogicalRouterPort> {
     let routers = inputs.routers.filter(|row| row.enabled != Some(false)).map(|row| row.uuid);
     let members = inputs
         .listed_router_ports
-        .index_by(|link| link.owner)
+        .index_by(Link::owner)
         .semijoin(&routers.index_by(|router| *router))
         .map(|link| link.member);
     inputs

@@ -171,7 +171,7 @@ pub fn router_bindings(inputs: Inputs<'_>) -> RouterBindings {
         })
         .index_by(|known: &Known| known.port.port.row);
 
-    let keys = keys.index_by(|assigned| assigned.owner);
+    let keys = keys.index_by(Assigned::owner);
     let plain = known.join(&keys, |known, key| port_binding(known, key.key));
     let gateways = ports.filter(|port| port.redirect.is_some()).index_by(|port| port.router);
     let gateways = gateways
