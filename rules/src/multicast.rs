@@ -13,7 +13,7 @@ use crate::flow::On;
 use crate::flow::drop::DropConfig;
 use crate::flow::row::{Placed, SetMember};
 use crate::northd::{Northbound, Southbound};
-use crate::ovsdb::{Text, Uuid};
+use crate::ovsdb::Uuid;
 use crate::problem::Problem;
 use crate::schema::{SetElement, sb};
 use crate::switch::flood_group::Group;
@@ -163,10 +163,9 @@ fn joined_to(
 
 /// The ports that get a group because they asked for it, and not because they get all groups or because
 /// there is a router behind them (`covered`).
-fn receiving(ports: &Relation<FloodPort>, covered: &Relation<Uuid>) -> Relation<(Text, Uuid)> {
+fn receiving(ports: &Relation<FloodPort>, covered: &Relation<Uuid>) -> Relation<FloodPort> {
     ports
         .filter(|port| !port.asks.flood && !port.asks.flood_reports)
         .index_by(|port| port.row)
         .antijoin(&covered.index_by(|row| *row))
-        .map(|port| (port.name.clone(), port.binding))
 }

@@ -148,7 +148,7 @@ pub fn checked(services: &Relation<Service>, inputs: Inputs<'_>) -> Checked {
     let sited = single(&used).join(&single(inputs.mac), |placed, mac| (placed.clone(), mac.clone()));
     let sited = sited
         .index_by(|(placed, _): &(PlacedBackend, Text)| placed.mapping.port.clone())
-        .join_optional(&inputs.ports.index_by(|port| port.name.clone()), |(placed, mac), port| {
+        .join_optional(&inputs.ports.index_by(PortState::name), |(placed, mac), port| {
             Some(Sited { placed: placed.clone(), port: port.cloned(), mac: mac.clone() })
         });
     let wishes = sited.flat_map(Sited::wish);

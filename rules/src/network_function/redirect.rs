@@ -150,12 +150,11 @@ fn known(nb: &Northbound, ports: &Relation<SwitchPort>, functions: &Relation<Fun
         .flat_map(|function| [function.inport.clone(), function.outport.clone()])
         .distinct()
         .index_by(Text::clone);
-    let own = ports.map(|port| (port.port.name.clone(), port.switch)).index_by(|(name, _)| name.clone());
-    let own = own.semijoin(&named).map(|(name, switch)| Known {
-        switch: *switch,
-        name: name.clone(),
+    let own = ports.index_by(SwitchPort::name).semijoin(&named).map(|port| Known {
+        switch: port.switch,
+        name: port.port.name.clone(),
         child: false,
-        port: name.clone(),
+        port: port.port.name.clone(),
     });
     let children = nb.switch_port.flat_map(|row| Some((row.parent_name.clone()?, row.uuid)));
     let children = children.index_by(|(parent, _)| parent.clone()).semijoin(&named);

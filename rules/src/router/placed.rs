@@ -18,6 +18,7 @@ use crate::northd::{Northbound, Southbound};
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::Link;
+use crate::schema::sb::PortBindingState;
 use crate::service::dhcp_relay;
 use crate::topology::routed::Routed;
 use crate::topology::router_port::RouterPortConfig;
@@ -187,16 +188,16 @@ fn members(sb: &Southbound, inputs: Inputs<'_>, ports: &Relation<PortContext>) -
 /// Cost: a binding costs itself; a chassis of another zone the ports bound there.
 fn transit(sb: &Southbound, inputs: Inputs<'_>) -> Relation<Uuid> {
     let remote = sb.chassis.filter(|chassis| chassis.other_config.get_bool("is-remote", false));
-    let bound = sb.port.flat_map(|port| Some((port.logical_port.clone(), port.chassis?)));
-    let away = bound
-        .index_by(|(_, chassis): &(Text, Uuid)| *chassis)
-        .semijoin(&remote.map(|chassis| chassis.uuid).index_by(|chassis| *chassis));
+    let away = sb
+        .port
+        .index_by(PortBindingState::chassis)
+        .semijoin(&remote.map(|chassis| chassis.uuid).index_by(|chassis| Some(*chassis)));
     let names = inputs.routed.ports.flat_map(|port| {
         let redirect = port.redirect.as_ref().map(|redirect| (redirect.name.clone(), port.router));
         [Some((port.port.name.clone(), port.router)), redirect].into_iter().flatten()
     });
     let routers = names
         .index_by(|(name, _): &(Text, Uuid)| name.clone())
-        .semijoin(&away.index_by(|(name, _)| name.clone()));
+        .semijoin(&away.index_by(PortBindingState::logical_port));
     routers.map(|(_, router)| *router).distinct()
 }

@@ -97,12 +97,12 @@ pub fn flows(
             mac: relay.router_port.mac(),
         });
     // What ovn-northd does for a port without addresses depends on what memory holds.
-    let clients = switch_ports
-        .filter(|port| port.kind == PortKind::Vif)
-        .flat_map(|port| Some((port.switch, port.port.clone(), port.addresses.first()?.mac)));
-    let on_switches = clients.index_by(|(switch, _, _): &(Uuid, Port, Mac)| *switch).join(
+    let on_switches = switch_ports.index_by(PortConfig::switch).join_flat(
         &targets.index_by(|target| target.switch),
-        |(switch, port, mac), target| Placed { on: On::Datapath(*switch), flow: client(port, *mac, target) },
+        |port, target| {
+            let mac = port.addresses.first().filter(|_| port.kind == PortKind::Vif)?.mac;
+            Some(Placed { on: On::Datapath(port.switch), flow: client(&port.port, mac, target) })
+        },
     );
     on_routers.concat(&on_switches)
 }

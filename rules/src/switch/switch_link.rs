@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::port::PortKind;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::schema::nb;
+use crate::schema::{Table, nb};
 use crate::topology::router_port::RouterPort;
 use crate::topology::switch_port::SwitchPort;
 
@@ -60,14 +60,13 @@ pub fn problems(
     router_ports: &Relation<RouterPort>,
 ) -> Relation<Problem> {
     let joints = joints(ports, rows).index_by(|joint| joint.peer.clone());
-    let peers = rows.map(|row| (row.uuid, row.peer.clone()));
     let named = ports
         .filter(|port| matches!(port.kind, PortKind::Switch | PortKind::Router))
         .index_by(SwitchPort::row)
-        .join(&peers.index_by(|(row, _)| *row), |port, (_, peer)| Named {
+        .join(&rows.index_by(Table::uuid), |port, row| Named {
             name: port.port.name.clone(),
             kind: port.kind,
-            peer: peer.clone(),
+            peer: row.peer.clone(),
         });
     let of_routers =
         router_ports.map(|port| Named { name: port.port.name.clone(), kind: PortKind::Router, peer: None });

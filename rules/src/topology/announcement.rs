@@ -15,7 +15,7 @@ use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::router::nat::Entries;
 use crate::router::nat::outside::Place;
-use crate::schema::nb;
+use crate::schema::{Table, nb};
 use crate::switch::port::Port;
 use crate::value::addresses::Addresses;
 
@@ -40,7 +40,6 @@ pub struct Announcements {
 /// The options of a switch port that say what it announces.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Wanted {
-    port: Uuid,
     nat_addresses: Option<Text>,
     no_router_ips: bool,
     no_vips: bool,
@@ -76,15 +75,14 @@ pub fn announcements(
     routers: &Relation<nb::LogicalRouter>,
     beside: Beside<'_>,
 ) -> Announcements {
-    let wanted = rows.map(|row| Wanted {
-        port: row.uuid,
-        nat_addresses: row.options.get("nat-addresses").cloned(),
-        no_router_ips: row.options.get_bool("exclude-router-ips-from-garp", false),
-        no_vips: row.options.get_bool("exclude-lb-vips-from-garp", false),
+    let asked = facing.index_by(|facing| facing.port.row).join(&rows.index_by(Table::uuid), |facing, row| {
+        let wanted = Wanted {
+            nat_addresses: row.options.get("nat-addresses").cloned(),
+            no_router_ips: row.options.get_bool("exclude-router-ips-from-garp", false),
+            no_vips: row.options.get_bool("exclude-lb-vips-from-garp", false),
+        };
+        (facing.clone(), wanted)
     });
-    let asked = facing
-        .index_by(|facing| facing.port.row)
-        .join(&wanted.index_by(|wanted| wanted.port), |facing, wanted| (facing.clone(), wanted.clone()));
     // With several gateways one speaks for the ports that are none.
     let first = router_ports
         .flat_map(|port| Some((port.router, port.gateway_port()?)))

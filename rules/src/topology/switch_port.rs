@@ -1,6 +1,6 @@
 //! Ports of logical switches (B06, B26): which are there, their keys, and what rules ask of them.
 
-use northflow_engine::{Index, Relation};
+use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::facing::Facing;
@@ -94,6 +94,11 @@ pub struct Dhcp {
 }
 
 impl PortConfig {
+    /// Keys indexes by the port's name.
+    pub fn name(&self) -> Text {
+        self.port.name.clone()
+    }
+
     /// Keys indexes by the port.
     pub fn row(&self) -> Uuid {
         self.port.row
@@ -161,22 +166,17 @@ pub fn switch_ports(
     ports: &Relation<nb::LogicalSwitchPort>,
     taken: &Relation<Text>,
 ) -> SwitchPorts {
-    let members = switches_of(listed).reduce(|group| group.rows().min().copied());
-    let names = ports.map(|row| SwitchPort {
-        port: Port { row: row.uuid, name: row.name.clone() },
-        switch: Uuid::ZERO,
-        kind: PortKind::read(&row.type_),
-        binding: Uuid::ZERO,
-    });
-    let names =
-        names
-            .index_by(SwitchPort::row)
-            .join(&port_identity::bindings(ports).index_by(|binding| binding.port), |port, binding| {
-                SwitchPort { binding: binding.binding, ..port.clone() }
-            });
-    let all = names.index_by(SwitchPort::row).named("switch_port.name").join(
-        &members.index_by(Link::member).named("switch_port.switch"),
-        |port, link| SwitchPort { switch: link.owner, ..port.clone() },
+    let bindings = port_identity::bindings(ports).index_by(|binding| binding.port);
+    let all = ports.index_by(Table::uuid).join_groups(
+        (&bindings, &listed.index_by(Link::member)),
+        |row, (binding, links)| {
+            Some(SwitchPort {
+                port: Port { row: row.uuid, name: row.name.clone() },
+                switch: links.rows().map(|link| link.owner).min()?,
+                kind: PortKind::read(&row.type_),
+                binding: binding.first()?.binding,
+            })
+        },
     );
     let by_name = all.index_by(SwitchPort::name).named("switch_port");
     let taken = taken.index_by(Text::clone);
@@ -195,16 +195,12 @@ pub struct SwitchPorts {
     pub problems: Relation<Problem>,
 }
 
-/// Which switches name each port.
-fn switches_of(listed: &Relation<Link>) -> Index<Uuid, Link> {
-    listed.index_by(Link::member)
-}
-
 /// Ports that several switches name.
 ///
 /// Cost: a port of several switches costs itself.
 fn ports_of_several(listed: &Relation<Link>, ports: &Relation<SwitchPort>) -> Relation<SwitchPort> {
-    let several = switches_of(listed).reduce(|group| (group.count() > 1).then(|| group.any().member));
+    let several =
+        listed.index_by(Link::member).reduce(|group| (group.count() > 1).then(|| group.any().member));
     ports.index_by(SwitchPort::row).semijoin(&several.index_by(|port| *port))
 }
 

@@ -3,9 +3,9 @@
 use northflow_engine::Relation;
 
 use super::switch_port::SwitchPort;
-use crate::ovsdb::{Text, Uuid};
+use crate::ovsdb::Text;
 use crate::schema::sb::{PortBinding, PortBindingState};
-use crate::schema::{nb, sb};
+use crate::schema::{Table, nb, sb};
 use crate::switch::port::PortKind;
 
 /// Logical_Switch_Port `up`, where it is to be written.
@@ -35,13 +35,9 @@ pub fn ports_up(
             Some((port.port.row, bound || matches!(port.kind, PortKind::Router | PortKind::Switch)))
         },
     );
-    let held = states.map(|row| (row.uuid, row.up));
-    wanted.index_by(|(row, _)| *row).join_flat(
-        &held.index_by(|(row, _)| *row),
-        |(row, up), (_, held): &(Uuid, Option<bool>)| {
-            (*held != Some(*up)).then_some(nb::PortUp { uuid: *row, up: Some(*up) })
-        },
-    )
+    wanted.index_by(|(row, _)| *row).join_flat(&states.index_by(Table::uuid), |(row, up), state| {
+        (state.up != Some(*up)).then_some(nb::PortUp { uuid: *row, up: Some(*up) })
+    })
 }
 
 /// Port_Binding `up`, false where nobody has said anything yet: ovn-controller writes it only then.
