@@ -339,7 +339,7 @@ fn plain_type(kind: PortKind, written: &Text) -> Text {
 fn plain_options(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option<&Kept>) -> Map {
     let mut options = row.options.clone();
     if let Some(shaped) = &keyed.shaped {
-        options.insert(qos_queue::QUEUE, shaped.queue.to_string().into());
+        options.insert_beside(qos_queue::QUEUE, Text::from(shaped.queue.to_string()));
         if let Some(network) = &shaped.network {
             options.insert_beside(qos_queue::NETWORK, network.clone());
         }
