@@ -66,7 +66,7 @@ pub fn flows(
     routed: &Relation<Uuid>,
 ) -> Relation<Placed> {
     let servers = relays.flat_map(|row| {
-        let server = vip::endpoint(row.servers.as_deref()?)?;
+        let server = vip::endpoint(row.servers.as_deref()?).ok()?;
         Some((row.uuid, server.ip))
     });
     let relays = router_ports
