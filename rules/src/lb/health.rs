@@ -135,13 +135,16 @@ pub fn checked(services: &Relation<Service>, inputs: Inputs<'_>) -> Checked {
         |backend, entry| {
             let sourceless = backend.distributed && backend.check.is_none();
             let mapping = Mapping::read(&entry.key, &entry.value, sourceless);
-            (backend.clone(), mapping.map_err(Text::from))
+            (backend.clone(), mapping)
         },
     );
     let placed = read.flat_map(|(backend, mapping)| {
         Some(PlacedBackend { backend: backend.clone(), mapping: mapping.as_ref().ok()?.clone() })
     });
-    let unread = read.flat_map(|(_, mapping)| Some(Problem::new(mapping.as_ref().err()?.clone())));
+    let unread = read.flat_map(|(_, mapping)| {
+        let messages = mapping.as_ref().err().map(|unread| unread.messages(""));
+        messages.into_iter().flatten().map(Problem::new).collect::<Vec<_>>()
+    });
     let problems = unread.distinct().concat(&unsupported(inputs.load_balancers));
     // Whether any datapath has the load balancer makes no difference.
     let used = placed.filter(|placed| placed.backend.check.is_some());

@@ -8,7 +8,7 @@ use super::own_address::{self, Shared};
 use super::packet_length::{self, Features};
 use super::port::PortContext;
 use super::surroundings;
-use super::{fixed_flows, port_flows, port_problems, request, resolve};
+use super::{aging, fixed_flows, port_flows, port_problems, request, resolve};
 use crate::flow::drop::DropConfig;
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::text::quote;
@@ -90,7 +90,10 @@ pub fn pipeline(nb: &Northbound, sb: &Southbound, inputs: Inputs<'_>) -> Pipelin
     ];
     let placed = contexts.builder().union(&parts);
     let members = members(sb, inputs, &contexts);
-    let problems = contexts.flat_map(port_problems);
+    let problems = contexts
+        .flat_map(port_problems)
+        .concat(&dhcp_relay::problems(&nb.dhcp_relay))
+        .concat(&aging::problems(&nb.router));
     Pipeline { contexts, placed, members, problems }
 }
 

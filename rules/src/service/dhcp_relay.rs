@@ -14,6 +14,7 @@ use crate::flow::{Flow, On, Stage};
 use crate::lb::vip;
 use crate::meter::copp::Punt;
 use crate::ovsdb::{Text, Uuid};
+use crate::problem::Problem;
 use crate::router::port::PortContext;
 use crate::schema::nb;
 use crate::switch::port::{Port, PortKind};
@@ -66,7 +67,7 @@ pub fn flows(
     routed: &Relation<Uuid>,
 ) -> Relation<Placed> {
     let servers = relays.flat_map(|row| {
-        let server = vip::endpoint(row.servers.as_deref()?)?;
+        let server = vip::endpoint(row.servers.as_deref()?).ok()?;
         Some((row.uuid, server.ip))
     });
     let relays = router_ports
@@ -105,6 +106,13 @@ pub fn flows(
         },
     );
     on_routers.concat(&on_switches)
+}
+
+/// Servers that are no addresses.
+///
+/// Cost: a row costs itself.
+pub fn problems(relays: &Relation<nb::DhcpRelay>) -> Relation<Problem> {
+    relays.flat_map(|row| Some(Problem::new(vip::endpoint(row.servers.as_deref()?).err()??)))
 }
 
 /// A client's broadcast goes to the router.

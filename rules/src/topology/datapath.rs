@@ -10,7 +10,7 @@ use super::tunnel_key::{self, Assigned, Candidate, KeySpace, Next, Range, Unmet,
 use crate::flow::stage::DatapathType;
 use crate::ovsdb::Uuid;
 use crate::problem::Problem;
-use crate::router::aging::Thresholds;
+use crate::router::aging::{MAC_BINDING_THRESHOLDS, Thresholds};
 use crate::schema::{Map, nb, sb};
 use crate::switch::evpn;
 
@@ -186,7 +186,7 @@ fn router(row: &nb::LogicalRouter) -> Datapath {
         ids.insert("always_learn_from_arp_request", "false".into());
     }
     if let Some(least) =
-        Thresholds::read(options.text("mac_binding_age_threshold")).and_then(|all| all.least())
+        Thresholds::read(options.text(MAC_BINDING_THRESHOLDS)).ok().and_then(|all| all.least())
     {
         ids.insert("mac_binding_age_threshold", least.to_string().into());
     }

@@ -311,7 +311,7 @@ fn plain_options(kind: PortKind, row: &nb::LogicalSwitchPort, facts: &Facts<'_>)
     let requested = facts.requested;
     let mut options = row.options.clone();
     if let Some(shaped) = facts.shaped {
-        options.insert(qos_queue::QUEUE, shaped.queue.to_string().into());
+        options.insert_beside(qos_queue::QUEUE, Text::from(shaped.queue.to_string()));
         if let Some(network) = &shaped.network {
             options.insert_beside(qos_queue::NETWORK, network.clone());
         }

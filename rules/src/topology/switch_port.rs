@@ -284,7 +284,8 @@ fn queue(row: &nb::LogicalSwitchPort, kind: PortKind, own: Option<u32>) -> Optio
     if kind == PortKind::Router {
         return None;
     }
-    own.map(|id| id.to_string().into()).or_else(|| row.options.get(qos_queue::QUEUE).cloned())
+    let own = own.map(|id| Text::from(id.to_string()));
+    own.into_iter().chain(row.options.get(qos_queue::QUEUE).cloned()).min()
 }
 
 fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement<'_>) -> PortConfig {

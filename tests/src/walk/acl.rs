@@ -129,6 +129,16 @@ impl Model {
         })
     }
 
+    /// Some ACL has another match and direction.
+    pub(super) fn rematch(&mut self, matches: &str, random: &mut Random) -> Option<String> {
+        self.acls.retain(|acl| acl.is_there(&self.switches, &self.groups));
+        let (at, direction) = (random.below(self.acls.len()), random.pick(DIRECTIONS)?);
+        let acl = self.acls.get_mut(at)?;
+        matches.clone_into(&mut acl.matches);
+        (*direction).clone_into(&mut acl.direction);
+        Some(format!("nbctl set ACL {} direction={direction} 'match=\"{matches}\"'", acl.name))
+    }
+
     fn add_acl(&mut self, random: &mut Random) -> Option<String> {
         let group = random.below(2) == 0;
         let owners: Vec<String> = if group { &self.groups } else { &self.switches }.iter().cloned().collect();
