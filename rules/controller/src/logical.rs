@@ -28,6 +28,7 @@ use self::translate::{Answer, Contender, Effect, Outcome, answered, outcomes, pl
 use crate::inputs::{Local, Southbound};
 use crate::locality::{Locality, Related};
 use crate::row::{Actions, Flow, Row};
+use crate::shared::Shared;
 use crate::template::{Use, values};
 
 /// A logical flow that cannot be read, and why.
@@ -87,9 +88,7 @@ pub fn flows(
     locality: &Locality,
 ) -> (Relation<Flow>, Relation<Problem>) {
     let members = members(sb, &places(sb, local, locality));
-    // Only flows that some chassis has are read.
-    let here = members.index_by(|member| member.version);
-    let reads = reads(sb).index_by(|read| read.says.version).semijoin(&here);
+    let reads = reads(sb, &members);
     let templates = reads.filter(|read| !read.variables().is_empty());
     let (expanded, expanded_members) = expanded(sb, &templates, &members, locality);
     let reads = reads.filter(|read| read.variables().is_empty()).concat(&expanded);
@@ -177,10 +176,12 @@ fn names(asking: &Relation<Read>, of: fn(&Parsed) -> &[Text]) -> Relation<Names>
     })
 }
 
-/// The logical flows, read.
+/// The logical flows that some chassis has, read.
 ///
 /// Cost: a change of the options of DHCP reads the flows that give some.
-fn reads(sb: &Southbound) -> Relation<Read> {
+fn reads(sb: &Southbound, members: &Relation<Member>) -> Relation<Read> {
+    let here = members.index_by(|member| member.version.flow);
+    let flows = sb.logical_flow.index_by(|flow| flow.uuid).semijoin(&here);
     let option = |name: &Text, code: i64, kind: &Text| {
         u16::try_from(code).ok().map(|code| (name.clone(), code, kind.clone()))
     };
@@ -197,14 +198,13 @@ fn reads(sb: &Southbound) -> Relation<Read> {
         options.dhcpv6.sort();
         Some(Arc::new(options))
     });
-    let giving = sb
-        .logical_flow
+    let giving = flows
         .filter(gives_options)
         .index_by(|_| ())
         .join_optional(&catalog.index_by(|_| ()), |flow, options| {
             Read::new(flow, Some(options.map(Arc::clone).unwrap_or_default()))
         });
-    let others = sb.logical_flow.filter(|flow: &seen::LogicalFlow| !gives_options(flow));
+    let others = flows.filter(|flow: &seen::LogicalFlow| !gives_options(flow));
     others.flat_map(|flow| Read::new(flow, None)).concat(&giving)
 }
 
@@ -421,10 +421,10 @@ fn resolve(
 
 fn row(contender: &Contender) -> Row {
     let (cookie, actions) = match &contender.effect {
-        Effect::Act(actions) => ((contender.flow.0 >> 96) as u32, Arc::clone(actions)),
-        Effect::Drop => ((contender.flow.0 >> 96) as u32, Arc::default()),
-        Effect::Parts(parts) => (0, Arc::new(Actions::parts(parts))),
+        Effect::Act(actions) => ((contender.flow.0 >> 96) as u32, actions.clone()),
+        Effect::Drop => ((contender.flow.0 >> 96) as u32, Shared::default()),
+        Effect::Parts(parts) => (0, Shared::new(Actions::parts(parts))),
     };
     let (table, priority) = (contender.table, contender.priority);
-    Row { table, priority, fields: Arc::clone(&contender.fields), cookie, actions }
+    Row { table, priority, fields: contender.fields.clone(), cookie, actions }
 }

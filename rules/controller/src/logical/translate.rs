@@ -15,6 +15,7 @@ use super::place::Place;
 use super::read::{Parsed, Read, Says};
 use super::set::{Element, Size};
 use crate::row::{Actions, Group, Meter};
+use crate::shared::Shared;
 
 /// What a flow in a datapath asks the database and the chassis about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,7 +42,7 @@ pub(super) struct Contender {
     pub datapath: Uuid,
     pub table: u8,
     pub priority: u16,
-    pub fields: Arc<Match>,
+    pub fields: Shared<Match>,
     /// Only chassis to which this port of the datapath matters want it.
     pub port: Option<u32>,
     pub flow: Uuid,
@@ -51,7 +52,7 @@ pub(super) struct Contender {
 /// What a contender does; the first wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) enum Effect {
-    Act(Arc<Actions>),
+    Act(Shared<Actions>),
     Drop,
     Parts(Vec<Conjunction>),
 }
@@ -79,16 +80,16 @@ impl Stencil {
     pub fn fill(&self, element: &Element) -> Contender {
         let mut fields = Match::clone(&self.contender.fields);
         self.hole.fill(&mut fields, element.value, element.mask);
-        Contender { fields: Arc::new(fields), ..self.contender.clone() }
+        Contender { fields: Shared::new(fields), ..self.contender.clone() }
     }
 }
 
 /// What identifies a contender's row.
-pub(super) type Key = (Uuid, u8, u16, Arc<Match>);
+pub(super) type Key = (Uuid, u8, u16, Shared<Match>);
 
 impl Contender {
     pub fn key(&self) -> Key {
-        (self.datapath, self.table, self.priority, Arc::clone(&self.fields))
+        (self.datapath, self.table, self.priority, self.fields.clone())
     }
 }
 
@@ -324,7 +325,7 @@ impl<'a> Making<'a> {
             table: self.table,
             priority: self.says.priority,
             port: self.wanted_at.or(fixed.filter(|key| self.place.is_switch && *key != 0)),
-            fields: Arc::new(row.fields),
+            fields: Shared::new(row.fields),
             flow: self.says.version.flow,
             effect: if row.conjunctions.is_empty() {
                 self.effect.clone()
@@ -358,7 +359,7 @@ fn effect(says: &Says, parsed: &Parsed, place: &Place, world: &World<'_>) -> Opt
     }
     let mut collected = collector.actions;
     collected.bytes = openflow::encode(&actions).ok()?;
-    Some(Effect::Act(Arc::new(collected)))
+    Some(Effect::Act(Shared::new(collected)))
 }
 
 /// What is added to the numbers of a flow's conjunctive matches in a datapath: a hash, so that it needs no
@@ -399,7 +400,7 @@ mod tests {
             datapath: Uuid(1),
             table: 8,
             priority: 5,
-            fields: Arc::default(),
+            fields: Shared::default(),
             port: None,
             flow: Uuid(flow),
             effect,
@@ -408,7 +409,7 @@ mod tests {
 
     #[test]
     fn who_wins() {
-        let act = contender(3, Effect::Act(Arc::default()));
+        let act = contender(3, Effect::Act(Shared::default()));
         let drops = contender(2, Effect::Drop);
         let part = |flow, id| contender(flow, Effect::Parts(vec![Conjunction { id, clause: 0, of: 2 }]));
         assert_eq!(winner([&drops, &act, &part(1, 1)].into_iter()), Some(act.clone()));

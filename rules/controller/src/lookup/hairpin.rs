@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use northflow_engine::{Builder, Relation};
+use northflow_engine::{Builder, Group, Relation};
 use northflow_language::expression::Match;
 use northflow_language::openflow::{
     Action, Conntrack, Field, Learn, LearnSpec, Nat, NatKind, NatRange, Subfield, Zone,
@@ -17,11 +17,12 @@ use northflow_rules::schema::{MapEntry, seen};
 use northflow_rules::value::addresses::scan_ips;
 use serde::{Deserialize, Serialize};
 
-use super::{IP4, IP6, OfferOn, address, packet};
+use super::{IP4, IP6, OfferOn, address, key, packet};
 use crate::inputs::Southbound;
 use crate::locality::{Locality, Reach};
 use crate::physical::build::{Fields, row, set_flag};
-use crate::row::Row;
+use crate::row::{Flow, Row};
+use crate::shared::Shared;
 use crate::template::{Use, values};
 
 /// The mark of connections that were load balanced.
@@ -118,11 +119,16 @@ struct Wanted {
     row: Row,
 }
 
-/// Rows of load balancers on the chassis that have to do with them.
+/// Rows of load balancers on the chassis that have to do with them: those for which there is one load balancer, and
+/// offers of the others.
 ///
 /// Cost: a VIP costs its rows (one, and one for each backend) on the chassis that have the load balancer; a datapath
 /// that joins a load balancer those of the chassis that have it.
-pub(super) fn offers(program: &Builder, sb: &Southbound, locality: &Locality) -> Relation<OfferOn> {
+pub(super) fn rows(
+    program: &Builder,
+    sb: &Southbound,
+    locality: &Locality,
+) -> (Relation<Flow>, Relation<OfferOn>) {
     let consolidated =
         sb.global.map(|global| global.options.get_bool("register_consolidation", false)).index_by(|_| ());
     let balancers = sb
@@ -150,14 +156,25 @@ pub(super) fn offers(program: &Builder, sb: &Southbound, locality: &Locality) ->
 
     let wanted = balancers
         .index_by(|balancer| balancer.uuid)
-        .join_flat(&services(sb, &anywhere).index_by(|service| service.entry.row), rows);
+        .join_flat(&services(sb, &anywhere).index_by(|service| service.entry.row), wanted);
 
-    let plain = wanted.filter(|wanted| !wanted.each_switch);
+    let anywhere = anywhere.index_by(|(balancer, _)| *balancer);
+    // Few rows are asked for by several: only these are looked at on each chassis.
+    let plain = wanted.filter(|wanted| !wanted.each_switch).index_by(|wanted| key(&wanted.row));
+    let is_alone = |group: &Group<'_, Wanted>| group.count() == 1 && group.any().only.is_none();
+    let alone = plain.reduce(move |group| is_alone(&group).then(|| group.any().clone()));
+    let flows = alone
+        .index_by(|wanted| wanted.owner)
+        .join(&anywhere, |wanted, (_, chassis)| Flow { chassis: *chassis, row: wanted.row.clone() });
+    let plain = plain.reduce(move |group| match is_alone(&group) {
+        true => Vec::new(),
+        false => group.rows().cloned().collect(),
+    });
     let own = plain.flat_map(|wanted| {
         wanted.only.map(|chassis| OfferOn { chassis, owner: wanted.owner, row: wanted.row.clone() })
     });
     let plain = plain.filter(|wanted| wanted.only.is_none()).index_by(|wanted| wanted.owner).join(
-        &anywhere.index_by(|(balancer, _)| *balancer),
+        &anywhere,
         |wanted, (_, chassis)| OfferOn { chassis: *chassis, owner: wanted.owner, row: wanted.row.clone() },
     );
     let keys = sb
@@ -179,14 +196,14 @@ pub(super) fn offers(program: &Builder, sb: &Southbound, locality: &Locality) ->
         .join(&keyed.index_by(|(balancer, ..)| *balancer), |wanted, (_, chassis, key)| {
             on_switch(wanted, *chassis, *key)
         });
-    program.union(&[own, plain, own_each, each])
+    (flows, program.union(&[own, plain, own_each, each]))
 }
 
 /// A row for one of the load balancer's switches.
 fn on_switch(wanted: &Wanted, chassis: Uuid, key: u32) -> OfferOn {
     let mut fields = Match::clone(&wanted.row.fields);
     fields.set(Field::METADATA, key.into(), Field::METADATA.full_mask());
-    let row = Row { fields: fields.into(), ..wanted.row.clone() };
+    let row = Row { fields: Shared::new(fields), ..wanted.row.clone() };
     OfferOn { chassis, owner: wanted.owner, row }
 }
 
@@ -214,7 +231,7 @@ fn services(sb: &Southbound, anywhere: &Relation<(Uuid, Uuid)>) -> Relation<Serv
     shared.map(|entry| Service { entry: entry.clone(), only: None }).concat(&own)
 }
 
-fn rows(balancer: &Balancer, service: &Service) -> Vec<Wanted> {
+fn wanted(balancer: &Balancer, service: &Service) -> Vec<Wanted> {
     let Ok(vip) = Vip::read(&service.entry.key, &service.entry.value, None) else { return Vec::new() };
     let Some(front) = vip.front.address else { return Vec::new() };
     let (owner, only) = (balancer.uuid, service.only);
