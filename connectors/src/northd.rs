@@ -184,6 +184,7 @@ fn connect(
         shuffle: true,
         database: database.name().into(),
         tables: feed.requests().into(),
+        conditions: client::Conditions::default(),
         leader_only: true,
         probe_interval: None,
         queue: 256,

@@ -57,6 +57,8 @@ pub(super) struct Dirty {
     pub southbound: bool,
     /// Rows of the chassis' own database may be.
     pub switch: bool,
+    /// Other southbound rows may concern the chassis.
+    pub interest: bool,
 }
 
 /// All that the daemon knows.
@@ -181,7 +183,7 @@ impl Core {
                 self.dirty.switch = true;
             }
             News::Failed => self.dirty.switch = true,
-            News::Committed | News::Nothing => {}
+            News::Committed | News::Restricted | News::Nothing => {}
         }
     }
 
@@ -189,6 +191,7 @@ impl Core {
     pub fn southbound_event(&mut self, event: Event) {
         match self.southbound.event(event, &mut self.pending) {
             News::Rows(taken) => self.index.follow(&taken.own),
+            News::Restricted => self.dirty.southbound = true,
             News::Committed => self.written.clear(),
             News::Failed => {
                 self.index.dirty.ports.extend(self.written.drain(..));
@@ -234,6 +237,7 @@ impl Core {
         }
         if !reach.is_empty() {
             self.index.dirty.networks = true;
+            self.dirty.interest = true;
         }
         let zones = output(ZONES);
         self.dirty.switch |= !zones.is_empty();

@@ -246,7 +246,7 @@ impl Core {
                 self.seen(database, seen);
             }
             // Nothing is monitored initially only.
-            Event::Refetched(_) => {}
+            Event::Refetched(_) | Event::Restricted { .. } => {}
             Event::LockAcquired if !self.paused => {
                 LOG.info("ovn-northd lock acquired. This ovn-northd instance is now active.");
                 self.has_lock = true;
