@@ -10,7 +10,6 @@ mod held;
 mod outgoing;
 mod progress;
 mod side;
-mod trimmer;
 mod tuning;
 pub mod verify;
 

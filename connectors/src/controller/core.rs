@@ -34,6 +34,7 @@ use super::zones::{Changes, Zones};
 use crate::net::tls::{self, Tls};
 use crate::openflow;
 use crate::ovsdb::client::Event;
+use crate::process::trimmer::Trimmer;
 use crate::process::vlog::RateLimit;
 use crate::process::vlog::modules::LFLOW;
 
@@ -114,6 +115,7 @@ pub(super) struct Core {
     pub written: Vec<Text>,
     pub contested: BTreeMap<Text, Instant>,
     pub dirty: Dirty,
+    pub trimmer: Trimmer,
     pub paused: bool,
     /// When the daemon has started, in milliseconds since 1970.
     pub started: i64,
@@ -170,6 +172,7 @@ impl Core {
             written: Vec::new(),
             contested: BTreeMap::new(),
             dirty: Dirty::default(),
+            trimmer: Trimmer::default(),
             paused: false,
             started: super::now(),
         }
@@ -212,6 +215,7 @@ impl Core {
     pub fn result(&mut self, result: &EpochResult) {
         self.computing = false;
         self.last = Some(result.epoch);
+        self.trimmer.worked(result.len(), self.trim_timeout());
         let output =
             |name: &str| self.engine.output_number(name).map_or(&[][..], |number| result.output(number));
         for (rec, weight) in output(PROBLEMS) {

@@ -22,6 +22,7 @@ use super::writes::Writes;
 use super::{bridge, ha, installed, mirrors, options, patches, queues, registration as registered, zones};
 use crate::net::Remote;
 use crate::openflow::Delta;
+use crate::process::heap;
 use crate::process::vlog::RateLimit;
 use crate::process::vlog::modules::{CHASSIS, MAIN};
 
@@ -31,6 +32,9 @@ static UNCONFIGURED: RateLimit = RateLimit::new(1, 60);
 const NB_CFG: &str = "ovn-nb-cfg";
 const NB_CFG_TIME: &str = "ovn-nb-cfg-ts";
 const STARTED: &str = "ovn-startup-ts";
+
+/// `ovn-trim-timeout-ms` of a chassis that does not say.
+const TRIM_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The first releases of the switch whose samples take numbers from registers.
 const SAMPLES_WITH_REGISTERS: (u32, u32) = (3, 4);
@@ -49,6 +53,9 @@ impl Core {
         self.write_switch();
         self.compute()?;
         self.rest();
+        if self.is_settled() && self.trimmer.take() {
+            heap::trim();
+        }
         Ok(())
     }
 
@@ -56,7 +63,9 @@ impl Core {
     pub fn pause_left(&self) -> Option<Duration> {
         let times = self.contested.values().copied();
         let report = self.delayed.map(|(at, _)| at);
-        let next = times.chain(self.switch.retry()).chain(self.southbound.retry()).chain(report).min()?;
+        let trim = self.trimmer.next().filter(|_| self.is_settled());
+        let retries = self.switch.retry().into_iter().chain(self.southbound.retry());
+        let next = times.chain(retries).chain(report).chain(trim).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
@@ -399,6 +408,18 @@ impl Core {
             && !self.southbound.is_writing()
             && !self.southbound.is_fetching()
             && self.southbound.retry().is_none()
+    }
+
+    /// Whether the switch has followed all that there is.
+    fn is_settled(&self) -> bool {
+        self.is_quiet() && self.connection.is_told() && self.connection.reached >= self.last
+    }
+
+    /// After how long a time without work memory is given back to the system.
+    pub fn trim_timeout(&self) -> Duration {
+        let name = self.registration.as_ref().map_or("", |own| &own.name);
+        let timeout = Settings::new(&self.settings, name).get("ovn-trim-timeout-ms");
+        timeout.and_then(|text| text.parse().ok()).map_or(TRIM_TIMEOUT, Duration::from_millis)
     }
 
     /// When all is done, the switch is told for the first time, and what waits is tied to the last epoch.

@@ -382,14 +382,22 @@ fn resolve(
     on_chassis: &Relation<ContenderOn>,
     locality: &Locality,
 ) -> Relation<Flow> {
-    let disputed = on_chassis.map(|on| on.contender.key()).distinct().index_by(Clone::clone);
-    let shared = shared.index_by(Contender::key);
-    let settled = shared.antijoin(&disputed).index_by(Contender::key).reduce(|group| winner(group.rows()));
-    let rivals = shared.semijoin(&disputed).index_by(|contender| contender.datapath);
-    let rivals = rivals.join(&locality.by_datapath, |contender, reach| ContenderOn {
-        chassis: Some(reach.chassis),
-        contender: contender.clone(),
+    // Rows for which there are contenders on chassis are marked, and settled there.
+    let marks = on_chassis.map(|on| on.contender.mark()).distinct();
+    let contenders = shared.concat(&marks).index_by(Contender::key);
+    let settled = contenders.reduce(|group| {
+        let winner = winner(group.rows())?;
+        (winner.effect != Effect::Disputed).then(|| Settled::of(&winner))
     });
+    let rivals = contenders.reduce(|group| {
+        let is_disputed = group.rows().any(|contender| contender.effect == Effect::Disputed);
+        let rivals = group.rows().filter(|contender| is_disputed && contender.effect != Effect::Disputed);
+        rivals.cloned().collect::<Vec<_>>()
+    });
+    let rivals =
+        rivals.index_by(|contender| contender.datapath).join(&locality.by_datapath, |contender, reach| {
+            ContenderOn { chassis: Some(reach.chassis), contender: contender.clone() }
+        });
     let settled_on =
         on_chassis.concat(&rivals).index_by(|on| (on.chassis, on.contender.key())).reduce(|group| {
             let chassis = group.any().chassis;
@@ -397,17 +405,17 @@ fn resolve(
             winner.map(|contender| ContenderOn { chassis, contender })
         });
 
-    let everywhere = settled.filter(|contender| contender.port.is_none());
-    let everywhere = everywhere
-        .map(|contender| (contender.datapath, row(contender)))
-        .index_by(|(datapath, _)| *datapath)
-        .join(&locality.by_datapath, |(_, row), reach| Flow { chassis: reach.chassis, row: row.clone() });
+    let everywhere =
+        settled.filter(|settled| settled.port.is_none()).index_by(|settled| settled.datapath).join(
+            &locality.by_datapath,
+            |settled, reach| Flow { chassis: reach.chassis, row: settled.row.clone() },
+        );
     let at_ports = settled
-        .flat_map(|contender| contender.port.map(|port| (contender.datapath, port, row(contender))))
-        .index_by(|(datapath, port, _)| (*datapath, *port))
+        .filter(|settled| settled.port.is_some())
+        .index_by(|settled| (settled.datapath, settled.port))
         .join(
-            &locality.related.index_by(|related| (related.datapath, related.key)),
-            |(_, _, row), related| Flow { chassis: related.chassis, row: row.clone() },
+            &locality.related.index_by(|related| (related.datapath, Some(related.key))),
+            |settled, related| Flow { chassis: related.chassis, row: settled.row.clone() },
         );
     let flow = |on: &ContenderOn| on.chassis.map(|chassis| Flow { chassis, row: row(&on.contender) });
     let free = settled_on.filter(|on| on.contender.port.is_none()).flat_map(flow);
@@ -419,10 +427,25 @@ fn resolve(
     everywhere.concat(&at_ports).concat(&free).concat(&kept)
 }
 
+/// A row that is the same on all chassis.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Settled {
+    datapath: Uuid,
+    /// Only chassis to which this port matters have it.
+    port: Option<u32>,
+    row: Row,
+}
+
+impl Settled {
+    fn of(contender: &Contender) -> Settled {
+        Settled { datapath: contender.datapath, port: contender.port, row: row(contender) }
+    }
+}
+
 fn row(contender: &Contender) -> Row {
     let (cookie, actions) = match &contender.effect {
         Effect::Act(actions) => ((contender.flow.0 >> 96) as u32, actions.clone()),
-        Effect::Drop => ((contender.flow.0 >> 96) as u32, Shared::default()),
+        Effect::Drop | Effect::Disputed => ((contender.flow.0 >> 96) as u32, Shared::default()),
         Effect::Parts(parts) => (0, Shared::new(Actions::parts(parts))),
     };
     let (table, priority) = (contender.table, contender.priority);

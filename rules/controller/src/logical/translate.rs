@@ -12,7 +12,7 @@ use northflow_rules::ovsdb::{Text, Uuid};
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
-use super::read::{Parsed, Read, Says};
+use super::read::{Condition, Parsed, Read, Says};
 use super::set::{Element, Size};
 use crate::row::{Actions, Group, Meter};
 use crate::shared::Shared;
@@ -52,6 +52,8 @@ pub(super) struct Contender {
 /// What a contender does; the first wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) enum Effect {
+    /// It is a mark: contenders on chassis are for the same row.
+    Disputed,
     Act(Shared<Actions>),
     Drop,
     Parts(Vec<Conjunction>),
@@ -90,6 +92,11 @@ pub(super) type Key = (Uuid, u8, u16, Shared<Match>);
 impl Contender {
     pub fn key(&self) -> Key {
         (self.datapath, self.table, self.priority, self.fields.clone())
+    }
+
+    /// The mark of its row.
+    pub fn mark(&self) -> Contender {
+        Contender { port: None, flow: Uuid::ZERO, effect: Effect::Disputed, ..self.clone() }
     }
 }
 
@@ -159,7 +166,11 @@ impl<'a> Asked<'a> {
 
     /// The rows.
     fn contenders(&self) -> Vec<Contender> {
-        match self.parsed.matcher.rows(&self.world, self.says.symbols()) {
+        let rows = match &self.parsed.match_ {
+            Condition::Plain(rows) => Ok((rows.clone(), 0)),
+            Condition::Asking(matcher) => matcher.rows(&self.world, self.says.symbols()),
+        };
+        match rows {
             Ok((rows, _)) if !rows.is_empty() => {
                 let making = Making::new(self);
                 making
@@ -178,7 +189,8 @@ impl<'a> Asked<'a> {
     fn stencils(&self) -> Vec<Outcome> {
         let large = &self.world.large;
         let is_large = |set: &str| large.contains_key(set);
-        let template = match self.parsed.matcher.template(&self.world, &is_large, self.says.symbols()) {
+        let Condition::Asking(matcher) = &self.parsed.match_ else { return Vec::new() };
+        let template = match matcher.template(&self.world, &is_large, self.says.symbols()) {
             Ok(Some(template)) => template,
             Ok(None) => return vec![Outcome::Entangled],
             Err(_) => return Vec::new(),
@@ -202,7 +214,7 @@ impl<'a> Asked<'a> {
 
 /// What is known of the world when a flow is translated.
 #[derive(Default)]
-struct World<'a> {
+pub(super) struct World<'a> {
     keys: BTreeMap<&'a str, u32>,
     sets: BTreeMap<&'a str, Vec<Number>>,
     /// Address sets that are large, and the bits that their widest elements need.
@@ -308,7 +320,10 @@ impl<'a> Making<'a> {
         Some(Making {
             says,
             place,
-            effect: effect(says, parsed, place, world)?,
+            effect: match parsed.match_ {
+                Condition::Plain(_) => parsed.effect(says, place, || effect(says, parsed, place, world))?,
+                Condition::Asking(_) => effect(says, parsed, place, world)?,
+            },
             table: says.pipeline().first() + says.table,
             port: if says.ingress { register::INPORT } else { register::OUTPORT },
             wanted_at,
@@ -372,10 +387,15 @@ fn conjunction_base(flow: Uuid, datapath: Uuid) -> u32 {
     (hash ^ hash >> 32) as u32
 }
 
-/// The contender whose row is there, of those with one key: one that acts, else one that drops, else all
+/// The contender whose row is there, of those with one key: a mark, else one that acts, else one that drops, else all
 /// that are parts of conjunctive matches together.
 pub(super) fn winner<'a>(contenders: impl Iterator<Item = &'a Contender>) -> Option<Contender> {
     let mut all: Vec<&Contender> = contenders.collect();
+    if let [only] = all[..]
+        && !matches!(only.effect, Effect::Parts(_))
+    {
+        return Some(only.clone());
+    }
     all.sort_by(|a, b| (&a.effect, a.flow).cmp(&(&b.effect, b.flow)));
     let first = *all.first()?;
     let Effect::Parts(_) = first.effect else { return Some(first.clone()) };
