@@ -16,6 +16,7 @@ mod leave;
 mod local;
 mod mirror;
 mod mirrors;
+mod monitor;
 mod numbers;
 mod options;
 mod patches;

@@ -10,7 +10,6 @@ mod held;
 mod outgoing;
 mod progress;
 mod side;
-mod trimmer;
 mod tuning;
 pub mod verify;
 
@@ -186,6 +185,7 @@ fn connect(
         shuffle: true,
         database: database.name().into(),
         tables: feed.requests().into(),
+        conditions: client::Conditions::default(),
         leader_only: true,
         probe_interval: None,
         queue: 256,

@@ -7,7 +7,8 @@
 //! 2. [`vlog`] takes the log levels and patterns; every module of the program logs through it from then on.
 //! 3. [`daemon`] goes to the background, watches the daemon if asked to, opens the log file and holds the pidfile.
 //! 4. [`unixctl`] serves `ovn-appctl`; [`coverage`], [`stopwatch`], [`memory`] and [`vlog`] each bring their commands.
-//! 5. [`signals`] reports the signals that ask for an orderly end, and [`heap`] gives memory back that is not needed.
+//! 5. [`signals`] reports the signals that ask for an orderly end, and [`heap`] gives memory back that is not needed, when
+//!    `trimmer` says so.
 //!
 //! Nothing here knows OVSDB or the rules, and nothing here polls: an idle daemon does not wake up.
 
@@ -19,6 +20,7 @@ pub mod heap;
 pub mod memory;
 pub mod signals;
 pub mod stopwatch;
+pub(crate) mod trimmer;
 pub mod unixctl;
 pub mod vlog;
 

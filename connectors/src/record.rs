@@ -100,6 +100,7 @@ impl Side {
             shuffle: true,
             database: database.name().into(),
             tables,
+            conditions: client::Conditions::default(),
             // A recorder is to be no burden to the leader.
             leader_only: false,
             probe_interval: None,

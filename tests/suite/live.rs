@@ -50,6 +50,7 @@ pub fn trials() -> Vec<Trial> {
         ("controller_restart", controller::restart),
         ("controller_exit", controller::exit),
         ("controller_settings", controller::settings),
+        ("controller_monitor", controller::monitor),
         ("verify", tools::verified),
         ("record", tools::recorded),
         ("dump", tools::dumped),

@@ -8,7 +8,8 @@ use libtest_mimic::Trial;
 use northflow_connectors::net::tls::Tls;
 use northflow_connectors::ovsdb::client::ops::Where;
 use northflow_connectors::ovsdb::client::{
-    Command, Config, Event, Handle, Kind, Operations, Outcome, Remote, Replica, TableRequest, spawn,
+    Command, Conditions, Config, Event, Handle, Kind, Operations, Outcome, Remote, Replica, TableRequest,
+    spawn,
 };
 use northflow_connectors::ovsdb::codec::DatumSeed;
 use northflow_connectors::ovsdb::schema::{ColumnType, DatabaseSchema};
@@ -94,6 +95,7 @@ impl User {
                 })
                 .to_vec()
                 .into(),
+            conditions: Conditions::default(),
             leader_only,
             probe_interval: None,
             queue: 64,

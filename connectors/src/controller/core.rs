@@ -34,6 +34,7 @@ use super::zones::{Changes, Zones};
 use crate::net::tls::{self, Tls};
 use crate::openflow;
 use crate::ovsdb::client::Event;
+use crate::process::trimmer::Trimmer;
 use crate::process::vlog::RateLimit;
 use crate::process::vlog::modules::LFLOW;
 
@@ -57,6 +58,8 @@ pub(super) struct Dirty {
     pub southbound: bool,
     /// Rows of the chassis' own database may be.
     pub switch: bool,
+    /// Other southbound rows may concern the chassis.
+    pub interest: bool,
 }
 
 /// All that the daemon knows.
@@ -112,6 +115,7 @@ pub(super) struct Core {
     pub written: Vec<Text>,
     pub contested: BTreeMap<Text, Instant>,
     pub dirty: Dirty,
+    pub trimmer: Trimmer,
     pub paused: bool,
     /// When the daemon has started, in milliseconds since 1970.
     pub started: i64,
@@ -168,6 +172,7 @@ impl Core {
             written: Vec::new(),
             contested: BTreeMap::new(),
             dirty: Dirty::default(),
+            trimmer: Trimmer::default(),
             paused: false,
             started: super::now(),
         }
@@ -181,7 +186,7 @@ impl Core {
                 self.dirty.switch = true;
             }
             News::Failed => self.dirty.switch = true,
-            News::Committed | News::Nothing => {}
+            News::Committed | News::Restricted | News::Nothing => {}
         }
     }
 
@@ -189,6 +194,7 @@ impl Core {
     pub fn southbound_event(&mut self, event: Event) {
         match self.southbound.event(event, &mut self.pending) {
             News::Rows(taken) => self.index.follow(&taken.own),
+            News::Restricted => self.dirty.southbound = true,
             News::Committed => self.written.clear(),
             News::Failed => {
                 self.index.dirty.ports.extend(self.written.drain(..));
@@ -209,6 +215,7 @@ impl Core {
     pub fn result(&mut self, result: &EpochResult) {
         self.computing = false;
         self.last = Some(result.epoch);
+        self.trimmer.worked(result.len(), self.trim_timeout());
         let output =
             |name: &str| self.engine.output_number(name).map_or(&[][..], |number| result.output(number));
         for (rec, weight) in output(PROBLEMS) {
@@ -234,6 +241,7 @@ impl Core {
         }
         if !reach.is_empty() {
             self.index.dirty.networks = true;
+            self.dirty.interest = true;
         }
         let zones = output(ZONES);
         self.dirty.switch |= !zones.is_empty();

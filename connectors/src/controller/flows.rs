@@ -225,9 +225,8 @@ fn list(pairs: impl Iterator<Item = (String, u32)>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use northflow_controller::row::Row;
+    use northflow_controller::shared::Shared;
     use northflow_language::openflow::Action;
     use northflow_rules::ovsdb::Uuid;
 
@@ -243,7 +242,7 @@ mod tests {
             actions = Actions::new(&[Action::Group(1)]).unwrap();
             actions.groups = vec![of];
         }
-        let (fields, actions) = (Arc::default(), Arc::new(actions));
+        let (fields, actions) = (Shared::default(), Shared::new(actions));
         Rec::new(row::Flow { chassis: Uuid(1), row: Row { table: 8, priority, fields, cookie: 7, actions } })
     }
 

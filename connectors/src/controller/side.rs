@@ -8,7 +8,7 @@ use northflow_engine::Transaction;
 use super::mirror::{Mirror, Taken};
 use crate::net::Remote;
 use crate::net::tls::Tls;
-use crate::ovsdb::client::{self, Command, Event, Handle, Operations, Outcome};
+use crate::ovsdb::client::{self, Command, Conditions, Event, Handle, Operations, Outcome};
 use crate::process::coverage;
 use crate::process::vlog::modules::OVSDB_CS;
 use crate::process::vlog::{Level, RateLimit};
@@ -27,6 +27,10 @@ pub(super) struct Side {
     remotes: Vec<Remote>,
     tls: Tls,
     probe: Option<Duration>,
+    /// Which rows are followed, the number of that, and the last number for which they are there.
+    conditions: Conditions,
+    asked: u64,
+    restricted: u64,
     /// Whether the contents are there.
     pub ready: bool,
     connected: bool,
@@ -41,6 +45,8 @@ pub(super) struct Side {
 pub(super) enum News {
     /// Rows have changed.
     Rows(Taken),
+    /// All rows that were to be followed are there.
+    Restricted,
     /// A transaction is in the database.
     Committed,
     /// A transaction is not.
@@ -58,6 +64,9 @@ impl Side {
             remotes: Vec::new(),
             tls,
             probe: None,
+            conditions: Conditions::default(),
+            asked: 0,
+            restricted: 0,
             ready: false,
             connected: false,
             open: None,
@@ -83,14 +92,29 @@ impl Side {
             shuffle: true,
             database: self.name.into(),
             tables: self.mirror.requests().into(),
+            conditions: self.conditions.clone(),
             leader_only: false,
             probe_interval: probe,
             queue: 1024,
             tls: self.tls.clone(),
         };
         self.client = Some(client::spawn(config)?);
-        (self.remotes, self.probe) = (remotes, probe);
+        (self.remotes, self.probe, self.asked, self.restricted) = (remotes, probe, 0, 0);
         Ok(())
+    }
+
+    /// Follows the rows that meet these conditions, from now on.
+    pub fn follow(&mut self, conditions: Conditions) {
+        if self.conditions != conditions {
+            self.conditions = conditions.clone();
+            self.asked += 1;
+            self.tell(Command::Restrict { number: self.asked, conditions });
+        }
+    }
+
+    /// Whether rows that are to be followed may not be there yet.
+    pub fn is_fetching(&self) -> bool {
+        self.restricted != self.asked
     }
 
     /// Ends the connection.
@@ -165,6 +189,10 @@ impl Side {
                 self.mirror.snapshot(update, &layout, transaction)
             }
             Event::Update(update) => self.mirror.update(update, transaction),
+            Event::Restricted { number } => {
+                self.restricted = number;
+                return News::Restricted;
+            }
             Event::Transacted { id, outcome } => return self.transacted(id, outcome),
             Event::Warning(warning) => {
                 OVSDB_CS.warn(warning);

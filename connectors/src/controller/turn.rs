@@ -8,18 +8,21 @@ use northflow_controller::local;
 use northflow_engine::EngineError;
 use northflow_rules::chassis::claim::Binder;
 use northflow_rules::chassis::registration::{Machine, registration};
+use northflow_rules::chassis::settings::Settings;
 use northflow_rules::ovsdb::{Text, Uuid};
 use northflow_rules::schema::{ovs, own};
 
 use super::claims::{Here, Seen};
 use super::core::{Core, Waiter};
 use super::local::Local;
+use super::monitor::Interest;
 use super::told::Row;
 use super::tunnels::Tunnels;
 use super::writes::Writes;
 use super::{bridge, ha, installed, mirrors, options, patches, queues, registration as registered, zones};
 use crate::net::Remote;
 use crate::openflow::Delta;
+use crate::process::heap;
 use crate::process::vlog::RateLimit;
 use crate::process::vlog::modules::{CHASSIS, MAIN};
 
@@ -29,6 +32,9 @@ static UNCONFIGURED: RateLimit = RateLimit::new(1, 60);
 const NB_CFG: &str = "ovn-nb-cfg";
 const NB_CFG_TIME: &str = "ovn-nb-cfg-ts";
 const STARTED: &str = "ovn-startup-ts";
+
+/// `ovn-trim-timeout-ms` of a chassis that does not say.
+const TRIM_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The first releases of the switch whose samples take numbers from registers.
 const SAMPLES_WITH_REGISTERS: (u32, u32) = (3, 4);
@@ -42,10 +48,14 @@ impl Core {
         self.follow_chassis();
         self.follow_switch();
         self.follow_southbound();
+        self.follow_interest();
         self.write_southbound();
         self.write_switch();
         self.compute()?;
         self.rest();
+        if self.is_settled() && self.trimmer.take() {
+            heap::trim();
+        }
         Ok(())
     }
 
@@ -53,7 +63,9 @@ impl Core {
     pub fn pause_left(&self) -> Option<Duration> {
         let times = self.contested.values().copied();
         let report = self.delayed.map(|(at, _)| at);
-        let next = times.chain(self.switch.retry()).chain(self.southbound.retry()).chain(report).min()?;
+        let trim = self.trimmer.next().filter(|_| self.is_settled());
+        let retries = self.switch.retry().into_iter().chain(self.southbound.retry());
+        let next = times.chain(retries).chain(report).chain(trim).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
@@ -98,6 +110,7 @@ impl Core {
         let names: BTreeSet<&Text> = before.keys().chain(plugs.keys()).collect();
         for name in names.into_iter().filter(|name| before.get(*name) != plugs.get(*name)) {
             self.index.touch(name);
+            self.dirty.interest = true;
         }
         self.plugs = plugs;
         let alive = Tunnels::alive(&local);
@@ -129,6 +142,7 @@ impl Core {
             self.settings = local.row.external_ids.clone();
             self.index.dirty.chassis.extend(self.index.chassis.keys().cloned());
             self.dirty.southbound = true;
+            self.dirty.interest = true;
             // Another name is another chassis, and what was bound under the old one is another's.
             self.index.dirty.private = true;
         }
@@ -137,6 +151,7 @@ impl Core {
         let me = self.index.chassis.get(local.settings.chassis()).copied();
         if self.me != me {
             self.me = me;
+            self.dirty.interest = true;
             self.index.touch_all();
             if let Some(me) = me {
                 for (name, number) in self.zones.iter() {
@@ -159,6 +174,7 @@ impl Core {
         tls.set(local.tls(given));
         let (remote, connection) = (remote(&local, &self.switch_run), connection(&local, &self.switch_run));
         self.told.tell(rows, &mut self.pending);
+        self.follow_interest();
         self.connect(remote, connection);
         if has_other_range && self.cleaned {
             self.assign_zones();
@@ -259,6 +275,25 @@ impl Core {
         }
     }
 
+    /// Other southbound rows may concern the chassis.
+    fn follow_interest(&mut self) {
+        let plugged = self.index.dirty.ports.iter().any(|name| self.plugs.contains_key(name));
+        if !std::mem::take(&mut self.dirty.interest) && !plugged {
+            return;
+        }
+        let Some(own) = &self.registration else { return };
+        let interest = Interest {
+            settings: Settings::new(&self.settings, &own.name),
+            me: self.me,
+            plugs: &self.plugs,
+            local_datapaths: &self.local_datapaths,
+            index: &self.index,
+            rows: self.southbound.mirror.own(),
+        };
+        let conditions = interest.conditions();
+        self.southbound.follow(conditions);
+    }
+
     /// Writes what is to be changed of southbound rows: the chassis' own, those of its ports, and how far
     /// it has followed.
     fn write_southbound(&mut self) {
@@ -275,7 +310,9 @@ impl Core {
         }
         let rows = self.southbound.mirror.own();
         let mut writes = Writes::default();
-        if std::mem::take(&mut self.dirty.southbound) {
+        // A row of its own that is not there may be on its way.
+        let is_complete = self.index.private.contains_key(&own.name) || !self.southbound.is_fetching();
+        if std::mem::take(&mut self.dirty.southbound) && is_complete {
             registered::register(own, &self.index, rows, &mut writes);
             report(self.reached, &own.name, &self.index, rows, &mut writes);
         }
@@ -369,7 +406,20 @@ impl Core {
             && self.pending.is_empty()
             && self.index.dirty.ports.is_empty()
             && !self.southbound.is_writing()
+            && !self.southbound.is_fetching()
             && self.southbound.retry().is_none()
+    }
+
+    /// Whether the switch has followed all that there is.
+    fn is_settled(&self) -> bool {
+        self.is_quiet() && self.connection.is_told() && self.connection.reached >= self.last
+    }
+
+    /// After how long a time without work memory is given back to the system.
+    pub fn trim_timeout(&self) -> Duration {
+        let name = self.registration.as_ref().map_or("", |own| &own.name);
+        let timeout = Settings::new(&self.settings, name).get("ovn-trim-timeout-ms");
+        timeout.and_then(|text| text.parse().ok()).map_or(TRIM_TIMEOUT, Duration::from_millis)
     }
 
     /// When all is done, the switch is told for the first time, and what waits is tied to the last epoch.

@@ -28,13 +28,13 @@ use super::held;
 use super::outgoing::{LOCK, Outgoing};
 use super::progress::Progress;
 use super::side::{Contents, Open, Side};
-use super::trimmer::Trimmer;
 use super::tuning::Tuning;
 use crate::memory::MemoryDatabase;
 use crate::ovsdb::client::{Command, Event, OperationResult, Operations, Outcome};
 use crate::process::coverage;
 use crate::process::heap;
 use crate::process::stopwatch::Stopwatch;
+use crate::process::trimmer::Trimmer;
 use crate::process::vlog::modules::{NORTHD, OVN_NORTHD as LOG, OVSDB_CS};
 use crate::process::vlog::{Level, RateLimit};
 use crate::relation;
@@ -246,7 +246,7 @@ impl Core {
                 self.seen(database, seen);
             }
             // Nothing is monitored initially only.
-            Event::Refetched(_) => {}
+            Event::Refetched(_) | Event::Restricted { .. } => {}
             Event::LockAcquired if !self.paused => {
                 LOG.info("ovn-northd lock acquired. This ovn-northd instance is now active.");
                 self.has_lock = true;

@@ -12,6 +12,7 @@
 pub mod ops;
 pub mod replica;
 
+mod condition;
 mod decode;
 mod event;
 mod framing;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use northflow_rules::ovsdb::Text;
 
+pub use self::condition::{Conditions, Rows};
 pub use self::event::{Event, RowUpdate, SessionError, TableUpdate, Update, Warning};
 use self::framing::Framer;
 pub use self::layout::{Kind, Layout, TableLayout, TableRequest, Tables};
@@ -57,6 +59,8 @@ pub struct Config {
     pub database: Text,
     /// The tables and columns to replicate; events name them by their places here.
     pub tables: Tables,
+    /// Which of their rows, until [`Command::Restrict`] says something else.
+    pub conditions: Conditions,
     /// Whether only the leader of a cluster will do.
     pub leader_only: bool,
     /// After how long a silence the server is probed, at least a second; zero is never. `None`
@@ -88,6 +92,14 @@ pub enum Command {
     },
     /// Wants no lock.
     Unlock,
+    /// Wants other rows, now and in all later sessions: [`Event::Restricted`] with the same number follows when all of
+    /// them have been told, unless others still are wanted before that.
+    Restrict {
+        /// A number above zero and those before it.
+        number: u64,
+        /// Which rows.
+        conditions: Conditions,
+    },
     /// Changes [`Config::probe_interval`].
     SetProbeInterval(Option<Duration>),
     /// Goes to the next server.
@@ -120,12 +132,22 @@ pub type Handle = net::Handle<Command, Status>;
 
 /// Starts a client. Fails only if there is no remote or the system refuses a thread or a poll.
 pub fn spawn(config: Config) -> io::Result<(Handle, Receiver<Event>)> {
-    let Config { name, mut remotes, shuffle, database, tables, leader_only, probe_interval, queue, tls } =
-        config;
+    let Config {
+        name,
+        mut remotes,
+        shuffle,
+        database,
+        tables,
+        conditions,
+        leader_only,
+        probe_interval,
+        queue,
+        tls,
+    } = config;
     if shuffle {
         self::shuffle(&mut remotes);
     }
-    let session = Session::new(database, tables, leader_only);
+    let session = Session::new(database, tables, conditions, leader_only);
     let client = Client { session, framer: Framer::default() };
     net::start(client, net::Settings { name, remotes, probe: probe_interval, queue, tls })
 }
@@ -186,6 +208,7 @@ impl Protocol for Client {
             Command::Transact { id, operations } => session.transact(id, &operations),
             Command::Lock { name, steal } => session.want_lock(name, steal),
             Command::Unlock => session.unwant_lock(),
+            Command::Restrict { number, conditions } => session.restrict(number, conditions),
             Command::SetProbeInterval(interval) => return Order::Probe(interval),
             Command::Reconnect => return Order::Close(Lost::Requested.into()),
             Command::Resync => {

@@ -156,15 +156,18 @@ impl Fleet {
             outcome.time += started.elapsed();
             let output =
                 |name: &str| self.engine.output_number(name).map_or(&[][..], |number| result.output(number));
+            // Added and removed, by chassis: there are far more flows than chassis.
+            let mut changes: HashMap<Uuid, [usize; 2]> = HashMap::new();
             for (rec, weight) in output(FLOWS) {
                 let flow: &row::Flow = rec.get();
-                let Some(name) = self.names.get(&flow.chassis) else { continue };
+                changes.entry(flow.chassis).or_default()[usize::from(*weight < 0)] += 1;
+            }
+            for (chassis, [added, removed]) in changes {
+                let Some(name) = self.names.get(&chassis) else { continue };
                 let Some(host) = self.hosts.get_mut(name) else { continue };
                 let share = outcome.shares.entry(name.clone()).or_default();
-                match *weight > 0 {
-                    true => (share.added, host.flows) = (share.added + 1, host.flows + 1),
-                    false => (share.removed, host.flows) = (share.removed + 1, host.flows.saturating_sub(1)),
-                }
+                (share.added, share.removed) = (share.added + added, share.removed + removed);
+                host.flows = (host.flows + added).saturating_sub(removed);
                 share.flows = host.flows;
             }
             let (zones, reach) = (output(ZONES).to_vec(), output(LOCAL_DATAPATHS).to_vec());

@@ -26,6 +26,7 @@ pub mod logical;
 pub mod lookup;
 pub mod physical;
 pub mod row;
+pub mod shared;
 mod tables;
 mod template;
 pub mod zone;

@@ -28,6 +28,7 @@ use self::translate::{Answer, Contender, Effect, Outcome, answered, outcomes, pl
 use crate::inputs::{Local, Southbound};
 use crate::locality::{Locality, Related};
 use crate::row::{Actions, Flow, Row};
+use crate::shared::Shared;
 use crate::template::{Use, values};
 
 /// A logical flow that cannot be read, and why.
@@ -87,9 +88,7 @@ pub fn flows(
     locality: &Locality,
 ) -> (Relation<Flow>, Relation<Problem>) {
     let members = members(sb, &places(sb, local, locality));
-    // Only flows that some chassis has are read.
-    let here = members.index_by(|member| member.version);
-    let reads = reads(sb).index_by(|read| read.says.version).semijoin(&here);
+    let reads = reads(sb, &members);
     let templates = reads.filter(|read| !read.variables().is_empty());
     let (expanded, expanded_members) = expanded(sb, &templates, &members, locality);
     let reads = reads.filter(|read| read.variables().is_empty()).concat(&expanded);
@@ -177,10 +176,12 @@ fn names(asking: &Relation<Read>, of: fn(&Parsed) -> &[Text]) -> Relation<Names>
     })
 }
 
-/// The logical flows, read.
+/// The logical flows that some chassis has, read.
 ///
 /// Cost: a change of the options of DHCP reads the flows that give some.
-fn reads(sb: &Southbound) -> Relation<Read> {
+fn reads(sb: &Southbound, members: &Relation<Member>) -> Relation<Read> {
+    let here = members.index_by(|member| member.version.flow);
+    let flows = sb.logical_flow.index_by(|flow| flow.uuid).semijoin(&here);
     let option = |name: &Text, code: i64, kind: &Text| {
         u16::try_from(code).ok().map(|code| (name.clone(), code, kind.clone()))
     };
@@ -197,14 +198,13 @@ fn reads(sb: &Southbound) -> Relation<Read> {
         options.dhcpv6.sort();
         Some(Arc::new(options))
     });
-    let giving = sb
-        .logical_flow
+    let giving = flows
         .filter(gives_options)
         .index_by(|_| ())
         .join_optional(&catalog.index_by(|_| ()), |flow, options| {
             Read::new(flow, Some(options.map(Arc::clone).unwrap_or_default()))
         });
-    let others = sb.logical_flow.filter(|flow: &seen::LogicalFlow| !gives_options(flow));
+    let others = flows.filter(|flow: &seen::LogicalFlow| !gives_options(flow));
     others.flat_map(|flow| Read::new(flow, None)).concat(&giving)
 }
 
@@ -382,14 +382,22 @@ fn resolve(
     on_chassis: &Relation<ContenderOn>,
     locality: &Locality,
 ) -> Relation<Flow> {
-    let disputed = on_chassis.map(|on| on.contender.key()).distinct().index_by(Clone::clone);
-    let shared = shared.index_by(Contender::key);
-    let settled = shared.antijoin(&disputed).index_by(Contender::key).reduce(|group| winner(group.rows()));
-    let rivals = shared.semijoin(&disputed).index_by(|contender| contender.datapath);
-    let rivals = rivals.join(&locality.by_datapath, |contender, reach| ContenderOn {
-        chassis: Some(reach.chassis),
-        contender: contender.clone(),
+    // Rows for which there are contenders on chassis are marked, and settled there.
+    let marks = on_chassis.map(|on| on.contender.mark()).distinct();
+    let contenders = shared.concat(&marks).index_by(Contender::key);
+    let settled = contenders.reduce(|group| {
+        let winner = winner(group.rows())?;
+        (winner.effect != Effect::Disputed).then(|| Settled::of(&winner))
     });
+    let rivals = contenders.reduce(|group| {
+        let is_disputed = group.rows().any(|contender| contender.effect == Effect::Disputed);
+        let rivals = group.rows().filter(|contender| is_disputed && contender.effect != Effect::Disputed);
+        rivals.cloned().collect::<Vec<_>>()
+    });
+    let rivals =
+        rivals.index_by(|contender| contender.datapath).join(&locality.by_datapath, |contender, reach| {
+            ContenderOn { chassis: Some(reach.chassis), contender: contender.clone() }
+        });
     let settled_on =
         on_chassis.concat(&rivals).index_by(|on| (on.chassis, on.contender.key())).reduce(|group| {
             let chassis = group.any().chassis;
@@ -397,17 +405,17 @@ fn resolve(
             winner.map(|contender| ContenderOn { chassis, contender })
         });
 
-    let everywhere = settled.filter(|contender| contender.port.is_none());
-    let everywhere = everywhere
-        .map(|contender| (contender.datapath, row(contender)))
-        .index_by(|(datapath, _)| *datapath)
-        .join(&locality.by_datapath, |(_, row), reach| Flow { chassis: reach.chassis, row: row.clone() });
+    let everywhere =
+        settled.filter(|settled| settled.port.is_none()).index_by(|settled| settled.datapath).join(
+            &locality.by_datapath,
+            |settled, reach| Flow { chassis: reach.chassis, row: settled.row.clone() },
+        );
     let at_ports = settled
-        .flat_map(|contender| contender.port.map(|port| (contender.datapath, port, row(contender))))
-        .index_by(|(datapath, port, _)| (*datapath, *port))
+        .filter(|settled| settled.port.is_some())
+        .index_by(|settled| (settled.datapath, settled.port))
         .join(
-            &locality.related.index_by(|related| (related.datapath, related.key)),
-            |(_, _, row), related| Flow { chassis: related.chassis, row: row.clone() },
+            &locality.related.index_by(|related| (related.datapath, Some(related.key))),
+            |settled, related| Flow { chassis: related.chassis, row: settled.row.clone() },
         );
     let flow = |on: &ContenderOn| on.chassis.map(|chassis| Flow { chassis, row: row(&on.contender) });
     let free = settled_on.filter(|on| on.contender.port.is_none()).flat_map(flow);
@@ -419,12 +427,27 @@ fn resolve(
     everywhere.concat(&at_ports).concat(&free).concat(&kept)
 }
 
+/// A row that is the same on all chassis.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Settled {
+    datapath: Uuid,
+    /// Only chassis to which this port matters have it.
+    port: Option<u32>,
+    row: Row,
+}
+
+impl Settled {
+    fn of(contender: &Contender) -> Settled {
+        Settled { datapath: contender.datapath, port: contender.port, row: row(contender) }
+    }
+}
+
 fn row(contender: &Contender) -> Row {
     let (cookie, actions) = match &contender.effect {
-        Effect::Act(actions) => ((contender.flow.0 >> 96) as u32, Arc::clone(actions)),
-        Effect::Drop => ((contender.flow.0 >> 96) as u32, Arc::default()),
-        Effect::Parts(parts) => (0, Arc::new(Actions::parts(parts))),
+        Effect::Act(actions) => ((contender.flow.0 >> 96) as u32, actions.clone()),
+        Effect::Drop | Effect::Disputed => ((contender.flow.0 >> 96) as u32, Shared::default()),
+        Effect::Parts(parts) => (0, Shared::new(Actions::parts(parts))),
     };
     let (table, priority) = (contender.table, contender.priority);
-    Row { table, priority, fields: Arc::clone(&contender.fields), cookie, actions }
+    Row { table, priority, fields: contender.fields.clone(), cookie, actions }
 }

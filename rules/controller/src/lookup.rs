@@ -7,7 +7,6 @@ mod neighbor;
 mod port_security;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use northflow_engine::{Builder, Relation};
 use northflow_language::expression::Match;
@@ -18,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::inputs::{Local, Southbound};
 use crate::locality::Locality;
 use crate::row::{Flow, Row};
+use crate::shared::Shared;
 
 /// A row that a database row asks for on chassis that have a datapath.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,17 +36,18 @@ struct OfferOn {
 }
 
 /// What identifies a row in a switch.
-type Key = (u8, u16, Arc<Match>);
+type Key = (u8, u16, Shared<Match>);
 
 fn key(row: &Row) -> Key {
-    (row.table, row.priority, Arc::clone(&row.fields))
+    (row.table, row.priority, row.fields.clone())
 }
 
 /// The rows of the tables that are looked up.
 pub fn flows(program: &Builder, sb: &Southbound, local: &Local, locality: &Locality) -> Relation<Flow> {
     let shared = neighbor::offers(sb).concat(&fdb::offers(sb));
-    let own = hairpin::offers(program, sb, locality).concat(&fdb::behind_localnet(sb, locality));
-    let rows = [placed(&shared, locality), settled(&own), port_security::flows(sb, local)];
+    let (hairpin, contested) = hairpin::rows(program, sb, locality);
+    let own = contested.concat(&fdb::behind_localnet(sb, locality));
+    let rows = [placed(&shared, locality), hairpin, settled(&own), port_security::flows(sb, local)];
     program.union(&rows)
 }
 

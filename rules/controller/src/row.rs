@@ -1,13 +1,14 @@
 //! Rows of a switch: what the program gives.
 
 use std::fmt;
-use std::sync::Arc;
 
 use northflow_language::action;
 use northflow_language::expression::{Conjunction, Match};
 use northflow_language::openflow::{self, DecodeError, Port, TooLong};
 use northflow_rules::ovsdb::{Text, Uuid};
 use serde::{Deserialize, Serialize};
+
+use crate::shared::Shared;
 
 /// A flow of a chassis' integration bridge. Table, priority and match identify it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,11 +27,11 @@ pub struct Row {
     /// The priority.
     pub priority: u16,
     /// The match.
-    pub fields: Arc<Match>,
+    pub fields: Shared<Match>,
     /// The first word of the identifier of the database row that it is from; 0 if it is from several or none.
     pub cookie: u32,
     /// What it does.
-    pub actions: Arc<Actions>,
+    pub actions: Shared<Actions>,
 }
 
 impl fmt::Debug for Row {

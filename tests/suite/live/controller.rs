@@ -379,3 +379,88 @@ pub fn settings(reference: &'static Reference) -> Result<(), Failed> {
     assert!(host.flows()?.len() > before, "{before} flows as before");
     Ok(())
 }
+
+/// Switches with a port each, and a router that has the first one.
+const APART: &[&str] = &[
+    "ls-add s1 -- lsp-add s1 p1 -- ls-add s2 -- lsp-add s2 p2 -- ls-add s3 -- lsp-add s3 p3",
+    "lr-add r -- lrp-add r r1 00:00:00:00:01:01 10.0.1.254/24 -- lsp-add-router-port s1 s1r r1",
+];
+
+/// The router has the second one too.
+const TOGETHER: &[&str] = &["lrp-add r r2 00:00:00:00:01:02 10.0.2.254/24 -- lsp-add-router-port s2 s2r r2"];
+
+/// A port goes to another switch, and that switch from the router.
+const MOVED: &[&str] = &["lrp-del r2 -- lsp-del s2r -- lsp-del p1 -- lsp-add s2 p1"];
+
+/// Of the southbound database a chassis follows what concerns it, as that comes and goes; with `ovn-monitor-all` it
+/// follows all. Its flows are the same.
+pub fn monitor(reference: &'static Reference) -> Result<(), Failed> {
+    let databases = world::databases(reference)?;
+    let _northd = Daemon::ours(reference, &databases, "northd", &[])?;
+    let network = |lines: &[&str]| -> Result<(), String> {
+        let words: Vec<&str> = lines.iter().flat_map(|line| line.split(' ').chain(["--"])).collect();
+        databases.nbctl(&words[..words.len() - 1]).map(drop)
+    };
+    network(APART)?;
+    let mut host = Host::start(reference, &databases, "c1", "127.0.0.1")?;
+    // How many ports the controller knows, and the flows, when all is done.
+    let look = |host: &Host| -> Result<(usize, BTreeSet<String>), String> {
+        databases.nbctl(&["--timeout=30", "--wait=hv", "sync"])?;
+        let usage = host.appctl(&["memory/show"])?;
+        let ports = usage.split_whitespace().find_map(|word| word.strip_prefix("ports:")?.parse().ok());
+        Ok((ports.unwrap_or(0), host.flows()?))
+    };
+    let knows = |host: &Host, ports: usize| until("other ports", || Ok(look(host)?.0 == ports));
+    let await_up = |port: &str, up: &str| {
+        databases.nbctl(&["--timeout=30", "wait-until", "Logical_Switch_Port", port, up]).map(drop)
+    };
+    let with_all = |host: &Host, all: usize| -> Result<(), Failed> {
+        let set = |value: &str| host.switch.vsctl(&["set", "Open_vSwitch", ".", value]);
+        let before = look(host)?;
+        set("external_ids:ovn-monitor-all=true")?;
+        knows(host, all)?;
+        assert_eq!(look(host)?.1, before.1);
+        set("external_ids:ovn-monitor-all=false")?;
+        knows(host, before.0)?;
+        assert_eq!(look(host)?.1, before.1);
+        Ok(())
+    };
+
+    // Without a port only those are known that lead from one datapath to another.
+    let (ports, nothing) = look(&host)?;
+    assert_eq!(ports, 2);
+    host.plug("v1", "p1")?;
+    await_up("p1", "up=true")?;
+    let first = look(&host)?;
+    assert_eq!(first.0, 3);
+    assert!(first.1.len() > nothing.len() + 50, "{} flows", first.1.len());
+    with_all(&host, 5)?;
+
+    // A port of a datapath that was none of its.
+    host.plug("v2", "p2")?;
+    await_up("p2", "up=true")?;
+    let both = look(&host)?;
+    assert_eq!(both.0, 4);
+    assert!(both.1.len() > first.1.len() + 50, "{} flows", both.1.len());
+    with_all(&host, 5)?;
+    host.switch.vsctl(&["--timeout=20", "del-port", "br-int", "v2"])?;
+    await_up("p2", "up=false")?;
+    knows(&host, 3)?;
+    assert_eq!(look(&host)?.1, first.1);
+
+    // A datapath that is behind one of its.
+    network(TOGETHER)?;
+    let together = look(&host)?;
+    assert_eq!(together.0, 6);
+    assert!(together.1.len() > first.1.len() + 50, "{} flows", together.1.len());
+    with_all(&host, 7)?;
+    host.appctl(&["exit", "--restart"])?;
+    drop(host.controller.take());
+    host.resume()?;
+    assert_eq!(look(&host)?.1, together.1);
+
+    network(MOVED)?;
+    await_up("p1", "up=true")?;
+    assert_eq!(look(&host)?.0, 4);
+    with_all(&host, 5)
+}

@@ -40,6 +40,11 @@ pub enum Event {
     /// The whole contents of the tables monitored initially only, as asked for by
     /// [`Command::Refetch`](super::Command::Refetch); the other tables are not in it.
     Refetched(Update),
+    /// The rows that meet these conditions have been told, and no others are held.
+    Restricted {
+        /// The number of [`Command::Restrict`](super::Command::Restrict).
+        number: u64,
+    },
     /// The lock is ours.
     LockAcquired,
     /// The lock is no longer ours: stolen, given back, or lost with the connection.

@@ -2,7 +2,7 @@
 //! can grant it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use northflow_rules::ovsdb::{Datum, Text};
 
@@ -83,6 +83,8 @@ pub struct TableLayout {
     pub columns: Vec<(Text, Option<ColumnType>)>,
     /// Those that the server has, by name.
     pub(super) names: BTreeMap<Text, (usize, ColumnType)>,
+    /// The names of all columns that the server has.
+    pub(super) all: BTreeSet<Text>,
 }
 
 impl Layout {
@@ -101,7 +103,10 @@ impl Layout {
                     .enumerate()
                     .filter_map(|(index, (name, ty))| Some((name.clone(), (index, ty.clone()?))))
                     .collect();
-                TableLayout { name: request.table.clone(), kind: request.kind, columns, names }
+                let all =
+                    schema.tables.get(&request.table).map(|table| table.columns.keys().cloned().collect());
+                let all = all.unwrap_or_default();
+                TableLayout { name: request.table.clone(), kind: request.kind, columns, names, all }
             })
             .collect();
         let names = tables
@@ -135,9 +140,19 @@ impl Layout {
         self.names.values().any(|index| self.tables[*index].kind == kind)
     }
 
+    /// Whether the server has a column of a table.
+    pub(super) fn has_column(&self, table: &str, column: &str) -> bool {
+        self.names.get(table).is_some_and(|index| self.tables[*index].all.contains(column))
+    }
+
     /// Appends the object of monitor requests for the tables followed like `kind`, restricted to
-    /// rows that meet `condition` (JSON), if any.
-    pub(super) fn write_requests(&self, out: &mut Vec<u8>, kind: Kind, condition: Option<&str>) {
+    /// rows that meet the table's `condition` (members of the array, JSON), if there is one.
+    pub(super) fn write_requests(
+        &self,
+        out: &mut Vec<u8>,
+        kind: Kind,
+        condition: impl Fn(&str) -> Option<String>,
+    ) {
         out.push(b'{');
         let mut first = true;
         for (name, index) in &self.names {
@@ -159,7 +174,7 @@ impl Layout {
                     b",\"select\":{\"initial\":true,\"insert\":false,\"delete\":false,\"modify\":false}",
                 );
             }
-            if let Some(condition) = condition {
+            if let Some(condition) = condition(name) {
                 out.extend_from_slice(b",\"where\":[");
                 out.extend_from_slice(condition.as_bytes());
                 out.push(b']');
@@ -217,7 +232,7 @@ pub(super) mod tests {
     fn what_the_server_lacks_is_left_out_and_told() {
         let layout = layout();
         let mut out = Vec::new();
-        layout.write_requests(&mut out, Kind::Full, None);
+        layout.write_requests(&mut out, Kind::Full, |_| None);
         assert_eq!(String::from_utf8(out).unwrap(), r#"{"A":[{"columns":["map","name","set"]}]}"#);
         assert_eq!(
             layout.warnings(&"D".into()),
@@ -232,7 +247,7 @@ pub(super) mod tests {
     #[test]
     fn initial_only_tables_ask_for_no_changes() {
         let mut out = Vec::new();
-        layout().write_requests(&mut out, Kind::InitialOnly, Some(r#"["n","==",1]"#));
+        layout().write_requests(&mut out, Kind::InitialOnly, |_| Some(r#"["n","==",1]"#.to_owned()));
         let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(
             value,

@@ -6,6 +6,7 @@
 //! without `_Server` is taken as it is. Replies are told apart by the number of their request.
 
 mod lock;
+mod restriction;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,9 @@ use std::sync::Arc;
 use northflow_rules::ovsdb::{Text, Uuid};
 
 use self::lock::Lock;
+use self::restriction::Restriction;
 use self::server::Server;
+use super::condition::Conditions;
 use super::decode::{self, Version};
 use super::event::{Event, SessionError, Update, Warning};
 use super::layout::{Kind, Layout, Tables};
@@ -46,6 +49,7 @@ enum Pending {
         monitor: String,
         version: Version,
     },
+    Conditions,
     Lock,
     Transaction {
         id: u64,
@@ -124,6 +128,7 @@ pub(super) struct Session {
     server: Option<Server>,
     data: Data,
     lock: Lock,
+    restriction: Restriction,
     /// The layout of what was told to the user, and the last transaction in it.
     layout: Option<Arc<Layout>>,
     last_id: Uuid,
@@ -134,7 +139,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(database: Text, tables: Tables, leader_only: bool) -> Session {
+    pub(super) fn new(database: Text, tables: Tables, conditions: Conditions, leader_only: bool) -> Session {
         Session {
             database,
             tables,
@@ -148,6 +153,7 @@ impl Session {
             server: None,
             data: Data::Unknown,
             lock: Lock::default(),
+            restriction: Restriction::new(conditions),
             layout: None,
             last_id: Uuid::ZERO,
             min_index: 0,
@@ -196,7 +202,9 @@ impl Session {
             }
         }
         self.lose_lock();
-        if matches!(reason, SessionError::MonitorCanceled | SessionError::Protocol(_)) {
+        // Whether the server has changed them is not known, nor then what it told.
+        let is_changing = self.restriction.asked.take().is_some();
+        if is_changing || matches!(reason, SessionError::MonitorCanceled | SessionError::Protocol(_)) {
             self.forget();
         }
         if let Some(remote) = self.remote.take() {
@@ -303,6 +311,13 @@ impl Session {
             (Pending::Initial { .. }, Err(error)) => {
                 Err(SessionError::Protocol(format!("monitor request refused: {error}")))
             }
+            (Pending::Conditions, Ok(_)) => {
+                self.restricted();
+                Ok(())
+            }
+            (Pending::Conditions, Err(error)) => {
+                Err(SessionError::Protocol(format!("change of conditions refused: {error}")))
+            }
             (Pending::Lock, result) => self.lock_reply(id, result),
             (Pending::Transaction { id, operations }, result) => {
                 let outcome = transact::outcome(result, operations);
@@ -382,12 +397,20 @@ impl Session {
     fn request_data(&mut self, version: Version) {
         let Some(layout) = self.layout.clone() else { return };
         let (database, last_id) = (self.database.clone(), self.last_id);
+        // What continues does so with the rows that were told.
+        if last_id == Uuid::ZERO {
+            self.restriction.begin();
+        }
+        let conditions = self.restriction.held.clone();
         self.request(Pending::Data(version), version.request(), |out| {
             write_string(out, &database);
             out.push(b',');
             write_string(out, DATA);
             out.push(b',');
-            layout.write_requests(out, Kind::Full, None);
+            layout.write_requests(out, Kind::Full, |table| match version {
+                Version::Monitor => None,
+                _ => conditions.of(table, |table, column| layout.has_column(table, column)),
+            });
             if version == Version::MonitorCondSince {
                 out.push(b',');
                 write_string(out, &last_id.to_string());
@@ -405,12 +428,14 @@ impl Session {
             if self.refetch {
                 self.request_initial(version);
             }
+            self.follow_conditions();
         } else if layout.has(Kind::InitialOnly) {
             self.data = Data::Half { version, snapshot: update, later: Vec::new() };
             self.request_initial(version);
         } else {
             self.connected(version);
             self.tell_snapshot(update);
+            self.follow_conditions();
         }
         Ok(())
     }
@@ -427,7 +452,7 @@ impl Session {
             out.push(b',');
             write_string(out, &monitor);
             out.push(b',');
-            layout.write_requests(out, Kind::InitialOnly, None);
+            layout.write_requests(out, Kind::InitialOnly, |_| None);
         });
     }
 
@@ -441,6 +466,7 @@ impl Session {
                 self.connected(version);
                 self.tell_snapshot(snapshot);
                 later.into_iter().for_each(|update| self.tell(update));
+                self.follow_conditions();
             }
             data => {
                 self.data = data;

@@ -42,6 +42,7 @@ fn config(remotes: Vec<Remote>, probe: Duration, queue: usize) -> Config {
         shuffle: false,
         database: "D".into(),
         tables: vec![TableRequest { table: "T".into(), columns: vec!["n".into()], kind: Kind::Full }].into(),
+        conditions: Conditions::default(),
         leader_only: false,
         probe_interval: Some(probe),
         queue,

@@ -4,10 +4,10 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use northflow_language::action::{self, Action, Catalog, Catalogs, OptionKind, Scene};
-use northflow_language::expression::{Item, Matcher};
+use northflow_language::expression::{self, Item, Matcher};
 use northflow_language::lexer::{Lexer, Token};
 use northflow_language::symbol::SymbolTable;
 use northflow_language::table::Pipeline;
@@ -16,7 +16,8 @@ use northflow_rules::ovsdb::{Text, Uuid};
 use northflow_rules::schema::seen;
 use serde::{Deserialize, Serialize};
 
-use super::place::Version;
+use super::place::{Place, Settings, Version};
+use super::translate::{Effect, World};
 use crate::template::Values;
 
 /// What a logical flow says; a copy shares what was read.
@@ -55,8 +56,10 @@ pub(super) struct Options {
 /// A logical flow, understood.
 #[derive(Debug)]
 pub(super) struct Parsed {
-    pub matcher: Matcher,
+    pub match_: Condition,
     pub actions: Vec<Action>,
+    /// What the actions are where they have been asked for.
+    effects: Mutex<Vec<(Scenery, Option<Effect>)>>,
     /// Names that may be of ports and multicast groups.
     pub names: Vec<Text>,
     pub sets: Vec<Text>,
@@ -66,7 +69,48 @@ pub(super) struct Parsed {
     pub watched: Vec<Text>,
 }
 
+/// The match of a logical flow, understood.
+#[derive(Debug)]
+pub(super) enum Condition {
+    /// Its rows, which are the same everywhere.
+    Plain(Vec<expression::Row>),
+    /// What the rows are made of.
+    Asking(Matcher),
+}
+
+/// What the actions of a flow that asks nothing depend on: the same in many datapaths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Scenery {
+    is_switch: bool,
+    snat_zone_for_both: bool,
+    settings: Arc<Settings>,
+    /// The number of the datapath, if samples tell it.
+    key: Option<u32>,
+}
+
 impl Parsed {
+    /// What the actions do in a place, worked out once for all that are alike.
+    pub fn effect(
+        &self,
+        says: &Says,
+        place: &Place,
+        make: impl FnOnce() -> Option<Effect>,
+    ) -> Option<Effect> {
+        let scenery = Scenery {
+            is_switch: place.is_switch,
+            snat_zone_for_both: place.snat_zone_for_both,
+            settings: Arc::clone(&place.settings),
+            key: says.actions.contains("sample").then_some(place.key),
+        };
+        let mut effects = self.effects.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = effects.iter().find(|(known, _)| *known == scenery) {
+            return known.clone();
+        }
+        let effect = make();
+        effects.push((scenery, effect.clone()));
+        effect
+    }
+
     /// Whether it is the same on all chassis.
     fn is_shared(&self) -> bool {
         self.groups.is_empty() && self.residents.is_empty() && self.watched.is_empty()
@@ -194,15 +238,23 @@ impl Says {
         }
         let mut names = strings(&[&self.match_, &self.actions]);
         names.extend(self.port.clone().filter(|port| !names.contains(port)));
-        Ok(Parsed {
-            matcher,
-            actions: parsed.actions,
+        let mut actions = parsed.actions;
+        actions.shrink_to_fit();
+        let mut parsed = Parsed {
+            match_: Condition::Plain(Vec::new()),
+            actions,
+            effects: Mutex::default(),
             names,
             sets: sets.into_iter().collect(),
             groups: groups.into_iter().collect(),
             residents: residents.into_iter().collect(),
             watched: watched.into_iter().collect(),
-        })
+        };
+        parsed.match_ = match parsed.is_plain() {
+            true => Condition::Plain(matcher.rows(&World::default(), self.symbols()).unwrap_or_default().0),
+            false => Condition::Asking(matcher),
+        };
+        Ok(parsed)
     }
 }
 

@@ -12,9 +12,10 @@ use northflow_rules::ovsdb::{Text, Uuid};
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
-use super::read::{Parsed, Read, Says};
+use super::read::{Condition, Parsed, Read, Says};
 use super::set::{Element, Size};
 use crate::row::{Actions, Group, Meter};
+use crate::shared::Shared;
 
 /// What a flow in a datapath asks the database and the chassis about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,7 +42,7 @@ pub(super) struct Contender {
     pub datapath: Uuid,
     pub table: u8,
     pub priority: u16,
-    pub fields: Arc<Match>,
+    pub fields: Shared<Match>,
     /// Only chassis to which this port of the datapath matters want it.
     pub port: Option<u32>,
     pub flow: Uuid,
@@ -51,7 +52,9 @@ pub(super) struct Contender {
 /// What a contender does; the first wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) enum Effect {
-    Act(Arc<Actions>),
+    /// It is a mark: contenders on chassis are for the same row.
+    Disputed,
+    Act(Shared<Actions>),
     Drop,
     Parts(Vec<Conjunction>),
 }
@@ -79,16 +82,21 @@ impl Stencil {
     pub fn fill(&self, element: &Element) -> Contender {
         let mut fields = Match::clone(&self.contender.fields);
         self.hole.fill(&mut fields, element.value, element.mask);
-        Contender { fields: Arc::new(fields), ..self.contender.clone() }
+        Contender { fields: Shared::new(fields), ..self.contender.clone() }
     }
 }
 
 /// What identifies a contender's row.
-pub(super) type Key = (Uuid, u8, u16, Arc<Match>);
+pub(super) type Key = (Uuid, u8, u16, Shared<Match>);
 
 impl Contender {
     pub fn key(&self) -> Key {
-        (self.datapath, self.table, self.priority, Arc::clone(&self.fields))
+        (self.datapath, self.table, self.priority, self.fields.clone())
+    }
+
+    /// The mark of its row.
+    pub fn mark(&self) -> Contender {
+        Contender { port: None, flow: Uuid::ZERO, effect: Effect::Disputed, ..self.clone() }
     }
 }
 
@@ -158,7 +166,11 @@ impl<'a> Asked<'a> {
 
     /// The rows.
     fn contenders(&self) -> Vec<Contender> {
-        match self.parsed.matcher.rows(&self.world, self.says.symbols()) {
+        let rows = match &self.parsed.match_ {
+            Condition::Plain(rows) => Ok((rows.clone(), 0)),
+            Condition::Asking(matcher) => matcher.rows(&self.world, self.says.symbols()),
+        };
+        match rows {
             Ok((rows, _)) if !rows.is_empty() => {
                 let making = Making::new(self);
                 making
@@ -177,7 +189,8 @@ impl<'a> Asked<'a> {
     fn stencils(&self) -> Vec<Outcome> {
         let large = &self.world.large;
         let is_large = |set: &str| large.contains_key(set);
-        let template = match self.parsed.matcher.template(&self.world, &is_large, self.says.symbols()) {
+        let Condition::Asking(matcher) = &self.parsed.match_ else { return Vec::new() };
+        let template = match matcher.template(&self.world, &is_large, self.says.symbols()) {
             Ok(Some(template)) => template,
             Ok(None) => return vec![Outcome::Entangled],
             Err(_) => return Vec::new(),
@@ -201,7 +214,7 @@ impl<'a> Asked<'a> {
 
 /// What is known of the world when a flow is translated.
 #[derive(Default)]
-struct World<'a> {
+pub(super) struct World<'a> {
     keys: BTreeMap<&'a str, u32>,
     sets: BTreeMap<&'a str, Vec<Number>>,
     /// Address sets that are large, and the bits that their widest elements need.
@@ -307,7 +320,10 @@ impl<'a> Making<'a> {
         Some(Making {
             says,
             place,
-            effect: effect(says, parsed, place, world)?,
+            effect: match parsed.match_ {
+                Condition::Plain(_) => parsed.effect(says, place, || effect(says, parsed, place, world))?,
+                Condition::Asking(_) => effect(says, parsed, place, world)?,
+            },
             table: says.pipeline().first() + says.table,
             port: if says.ingress { register::INPORT } else { register::OUTPORT },
             wanted_at,
@@ -324,7 +340,7 @@ impl<'a> Making<'a> {
             table: self.table,
             priority: self.says.priority,
             port: self.wanted_at.or(fixed.filter(|key| self.place.is_switch && *key != 0)),
-            fields: Arc::new(row.fields),
+            fields: Shared::new(row.fields),
             flow: self.says.version.flow,
             effect: if row.conjunctions.is_empty() {
                 self.effect.clone()
@@ -358,7 +374,7 @@ fn effect(says: &Says, parsed: &Parsed, place: &Place, world: &World<'_>) -> Opt
     }
     let mut collected = collector.actions;
     collected.bytes = openflow::encode(&actions).ok()?;
-    Some(Effect::Act(Arc::new(collected)))
+    Some(Effect::Act(Shared::new(collected)))
 }
 
 /// What is added to the numbers of a flow's conjunctive matches in a datapath: a hash, so that it needs no
@@ -371,10 +387,15 @@ fn conjunction_base(flow: Uuid, datapath: Uuid) -> u32 {
     (hash ^ hash >> 32) as u32
 }
 
-/// The contender whose row is there, of those with one key: one that acts, else one that drops, else all
+/// The contender whose row is there, of those with one key: a mark, else one that acts, else one that drops, else all
 /// that are parts of conjunctive matches together.
 pub(super) fn winner<'a>(contenders: impl Iterator<Item = &'a Contender>) -> Option<Contender> {
     let mut all: Vec<&Contender> = contenders.collect();
+    if let [only] = all[..]
+        && !matches!(only.effect, Effect::Parts(_))
+    {
+        return Some(only.clone());
+    }
     all.sort_by(|a, b| (&a.effect, a.flow).cmp(&(&b.effect, b.flow)));
     let first = *all.first()?;
     let Effect::Parts(_) = first.effect else { return Some(first.clone()) };
@@ -399,7 +420,7 @@ mod tests {
             datapath: Uuid(1),
             table: 8,
             priority: 5,
-            fields: Arc::default(),
+            fields: Shared::default(),
             port: None,
             flow: Uuid(flow),
             effect,
@@ -408,7 +429,7 @@ mod tests {
 
     #[test]
     fn who_wins() {
-        let act = contender(3, Effect::Act(Arc::default()));
+        let act = contender(3, Effect::Act(Shared::default()));
         let drops = contender(2, Effect::Drop);
         let part = |flow, id| contender(flow, Effect::Parts(vec![Conjunction { id, clause: 0, of: 2 }]));
         assert_eq!(winner([&drops, &act, &part(1, 1)].into_iter()), Some(act.clone()));

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use northflow_engine::{Builder, Relation};
+use northflow_engine::{Builder, Group, Index, Relation};
 use northflow_language::expression::Match;
 use northflow_language::openflow::{
     Action, Conntrack, Field, Learn, LearnSpec, Nat, NatKind, NatRange, Subfield, Zone,
@@ -17,11 +17,12 @@ use northflow_rules::schema::{MapEntry, seen};
 use northflow_rules::value::addresses::scan_ips;
 use serde::{Deserialize, Serialize};
 
-use super::{IP4, IP6, OfferOn, address, packet};
+use super::{IP4, IP6, OfferOn, address, key, packet};
 use crate::inputs::Southbound;
-use crate::locality::{Locality, Reach};
+use crate::locality::Locality;
 use crate::physical::build::{Fields, row, set_flag};
-use crate::row::Row;
+use crate::row::{Flow, Row};
+use crate::shared::Shared;
 use crate::template::{Use, values};
 
 /// The mark of connections that were load balanced.
@@ -111,6 +112,7 @@ struct Service {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Wanted {
     owner: Uuid,
+    place: Place,
     /// On this chassis alone, whose template variables are in it.
     only: Option<Uuid>,
     /// In this table and with this priority for each of the load balancer's switches; else as it is.
@@ -118,93 +120,174 @@ struct Wanted {
     row: Row,
 }
 
-/// Rows of load balancers on the chassis that have to do with them.
+/// Rows of load balancers on the chassis that have to do with them: those for which there is one load balancer, and
+/// offers of the others.
 ///
 /// Cost: a VIP costs its rows (one, and one for each backend) on the chassis that have the load balancer; a datapath
 /// that joins a load balancer those of the chassis that have it.
-pub(super) fn offers(program: &Builder, sb: &Southbound, locality: &Locality) -> Relation<OfferOn> {
+pub(super) fn rows(
+    program: &Builder,
+    sb: &Southbound,
+    locality: &Locality,
+) -> (Relation<Flow>, Relation<OfferOn>) {
     let consolidated =
         sb.global.map(|global| global.options.get_bool("register_consolidation", false)).index_by(|_| ());
     let balancers = sb
         .load_balancer
         .index_by(|_| ())
         .join(&consolidated, |row, consolidated| Balancer::new(row, *consolidated));
-    // Where load balancers are: (load balancer, datapath), and which of these are switches.
-    let of_group = |group: fn(&seen::LoadBalancer) -> Option<Uuid>| {
-        sb.load_balancer
-            .flat_map(move |row| group(row).map(|group| (row.uuid, group)))
-            .index_by(|(_, group)| *group)
-            .join(&sb.dp_group_datapaths.index_by(|link| link.owner), |(uuid, _), link| (*uuid, link.member))
-    };
-    let direct = sb.load_balancer_datapaths.map(|link| (link.owner, link.member));
-    let switches = program
-        .union(&[direct, of_group(|row| row.datapath_group), of_group(|row| row.ls_datapath_group)])
-        .distinct();
-    let all = switches.concat(&of_group(|row| row.lr_datapath_group));
-    let chassis = |places: &Relation<(Uuid, Uuid)>| {
-        places
-            .index_by(|(_, datapath)| *datapath)
-            .join(&locality.by_datapath, |(balancer, _), reach| (*balancer, *reach))
-    };
-    let anywhere = chassis(&all).map(|(balancer, reach)| (*balancer, reach.chassis)).distinct();
-
-    let wanted = balancers
+    let places = places(program, sb, locality);
+    let balancers = balancers
         .index_by(|balancer| balancer.uuid)
-        .join_flat(&services(sb, &anywhere).index_by(|service| service.entry.row), rows);
+        .join(&places.of_balancers, |balancer, (_, place)| (balancer.clone(), place.clone()));
+    let wanted = balancers.index_by(|(balancer, _)| balancer.uuid).join_flat(
+        &services(sb, &places).index_by(|service| service.entry.row),
+        |(balancer, place), service| wanted(balancer, place, service),
+    );
 
-    let plain = wanted.filter(|wanted| !wanted.each_switch);
+    // Few rows are asked for by several: only these are looked at on each chassis.
+    let plain = wanted.filter(|wanted| !wanted.each_switch).index_by(|wanted| key(&wanted.row));
+    let is_alone = |group: &Group<'_, Wanted>| group.count() == 1 && group.any().only.is_none();
+    let alone = plain.reduce(move |group| is_alone(&group).then(|| group.any().clone()));
+    let flows = alone
+        .index_by(|wanted| wanted.place.clone())
+        .join(&places.chassis, |wanted, (_, chassis)| Flow { chassis: *chassis, row: wanted.row.clone() });
+    let plain = plain.reduce(move |group| match is_alone(&group) {
+        true => Vec::new(),
+        false => group.rows().cloned().collect(),
+    });
     let own = plain.flat_map(|wanted| {
         wanted.only.map(|chassis| OfferOn { chassis, owner: wanted.owner, row: wanted.row.clone() })
     });
-    let plain = plain.filter(|wanted| wanted.only.is_none()).index_by(|wanted| wanted.owner).join(
-        &anywhere.index_by(|(balancer, _)| *balancer),
+    let plain = plain.filter(|wanted| wanted.only.is_none()).index_by(|wanted| wanted.place.clone()).join(
+        &places.chassis,
         |wanted, (_, chassis)| OfferOn { chassis: *chassis, owner: wanted.owner, row: wanted.row.clone() },
     );
+    let each = wanted.filter(|wanted| wanted.each_switch);
+    let own_each = each
+        .filter(|wanted| wanted.only.is_some())
+        .index_by(|wanted| (wanted.place.clone(), wanted.only))
+        .join(&places.switches.index_by(|at| (at.place.clone(), Some(at.chassis))), on_switch);
+    let each = each
+        .filter(|wanted| wanted.only.is_none())
+        .index_by(|wanted| wanted.place.clone())
+        .join(&places.switches.index_by(|at| at.place.clone()), on_switch);
+    (flows, program.union(&[own, plain, own_each, each]))
+}
+
+/// A row for one of the load balancer's switches.
+fn on_switch(wanted: &Wanted, at: &Keyed) -> OfferOn {
+    let mut fields = Match::clone(&wanted.row.fields);
+    fields.set(Field::METADATA, at.key.into(), Field::METADATA.full_mask());
+    let row = Row { fields: Shared::new(fields), ..wanted.row.clone() };
+    OfferOn { chassis: at.chassis, owner: wanted.owner, row }
+}
+
+/// A datapath that has a load balancer, or a group of them that has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Holder {
+    /// The datapath or the group.
+    at: Uuid,
+    /// Whether these are switches.
+    is_switch: bool,
+}
+
+/// All that has a load balancer. There are few of these: services of a network are often in the same places.
+type Place = Shared<Vec<Holder>>;
+
+/// A switch of a place on a chassis that has it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Keyed {
+    place: Place,
+    chassis: Uuid,
+    key: u32,
+}
+
+/// Where load balancers are that some chassis has.
+struct Places {
+    /// The place of each: (load balancer, place).
+    of_balancers: Index<Uuid, (Uuid, Place)>,
+    /// The chassis that have any datapath of a place.
+    chassis: Index<Place, (Place, Uuid)>,
+    switches: Relation<Keyed>,
+}
+
+/// The places of load balancers.
+///
+/// Cost: a datapath that joins a group costs the places with the group.
+fn places(program: &Builder, sb: &Southbound, locality: &Locality) -> Places {
+    let of_group = |group: fn(&seen::LoadBalancer) -> Option<Uuid>, is_switch| {
+        sb.load_balancer.flat_map(move |row| group(row).map(|at| (row.uuid, Holder { at, is_switch })))
+    };
+    let direct =
+        sb.load_balancer_datapaths.map(|link| (link.owner, Holder { at: link.member, is_switch: true }));
+    let holders = [
+        direct,
+        of_group(|row| row.datapath_group, true),
+        of_group(|row| row.ls_datapath_group, true),
+        of_group(|row| row.lr_datapath_group, false),
+    ];
+    let of_balancers = program.union(&holders).index_by(|(balancer, _)| *balancer).reduce(|group| {
+        let mut holders: Vec<Holder> = group.rows().map(|(_, holder)| *holder).collect();
+        holders.sort();
+        Some((group.any().0, Shared::new(holders)))
+    });
+
+    // The datapaths of groups that chassis have, and these by themselves.
+    let of_groups = sb
+        .dp_group_datapaths
+        .index_by(|link| link.member)
+        .join(&locality.by_datapath, |link, reach| (link.owner, *reach));
+    let reached = of_groups.concat(&locality.reach.map(|reach| (reach.datapath, *reach)));
+    let on = of_balancers
+        .map(|(_, place)| place.clone())
+        .distinct()
+        .flat_map(|place: &Place| {
+            let place = place.clone();
+            let holders = place.to_vec();
+            holders.into_iter().map(move |holder| (place.clone(), holder))
+        })
+        .index_by(|(_, holder)| holder.at)
+        .join(&reached.index_by(|(at, _)| *at), |(place, holder), (_, reach)| {
+            (place.clone(), holder.is_switch, *reach)
+        });
+    let chassis = on.map(|(place, _, reach)| (place.clone(), reach.chassis)).distinct();
+    let chassis = chassis.index_by(|(place, _)| place.clone());
     let keys = sb
         .datapath
         .flat_map(|datapath| Some((datapath.uuid, u32::try_from(datapath.tunnel_key).ok()?)))
         .index_by(|(uuid, _)| *uuid);
-    let keyed = chassis(&switches)
-        .index_by(|(_, reach): &(Uuid, Reach)| reach.datapath)
-        .join(&keys, |(balancer, reach), (_, key)| (*balancer, reach.chassis, *key));
-    let each = wanted.filter(|wanted| wanted.each_switch);
-    let own_each =
-        each.filter(|wanted| wanted.only.is_some()).index_by(|wanted| (wanted.owner, wanted.only)).join(
-            &keyed.index_by(|(balancer, chassis, _)| (*balancer, Some(*chassis))),
-            |wanted, (_, chassis, key)| on_switch(wanted, *chassis, *key),
-        );
-    let each = each
-        .filter(|wanted| wanted.only.is_none())
-        .index_by(|wanted| wanted.owner)
-        .join(&keyed.index_by(|(balancer, ..)| *balancer), |wanted, (_, chassis, key)| {
-            on_switch(wanted, *chassis, *key)
+    let switches = on
+        .flat_map(|(place, is_switch, reach)| is_switch.then(|| (place.clone(), *reach)))
+        .distinct()
+        .index_by(|(_, reach)| reach.datapath)
+        .join(&keys, |(place, reach), (_, key)| Keyed {
+            place: place.clone(),
+            chassis: reach.chassis,
+            key: *key,
         });
-    program.union(&[own, plain, own_each, each])
-}
-
-/// A row for one of the load balancer's switches.
-fn on_switch(wanted: &Wanted, chassis: Uuid, key: u32) -> OfferOn {
-    let mut fields = Match::clone(&wanted.row.fields);
-    fields.set(Field::METADATA, key.into(), Field::METADATA.full_mask());
-    let row = Row { fields: fields.into(), ..wanted.row.clone() };
-    OfferOn { chassis, owner: wanted.owner, row }
+    let of_balancers = of_balancers.index_by(|(_, place)| place.clone()).semijoin(&chassis);
+    Places { of_balancers: of_balancers.index_by(|(balancer, _)| *balancer), chassis, switches }
 }
 
 /// The VIPs of all chassis, and of each chassis those that have template variables.
 ///
 /// Cost: a variable costs the VIPs with it on its chassis.
-fn services(sb: &Southbound, anywhere: &Relation<(Uuid, Uuid)>) -> Relation<Service> {
+fn services(sb: &Southbound, places: &Places) -> Relation<Service> {
     let has_variables =
         |entry: &MapEntry| !(variables(&entry.key).is_empty() && variables(&entry.value).is_empty());
-    let uses = sb.vips.filter(has_variables).index_by(|entry| entry.row).join_flat(
-        &anywhere.index_by(|(balancer, _)| *balancer),
-        |entry, (_, chassis)| {
+    let uses = sb
+        .vips
+        .filter(has_variables)
+        .index_by(|entry| entry.row)
+        .join(&places.of_balancers, |entry, (_, place)| (entry.clone(), place.clone()))
+        .index_by(|(_, place)| place.clone())
+        .join_flat(&places.chassis, |(entry, _), (_, chassis)| {
             let (by, chassis) = (entry.clone(), *chassis);
             let mut names = variables(&entry.key);
             names.extend(variables(&entry.value));
             names.into_iter().map(move |name| Use { by: by.clone(), chassis, variable: name.into() })
-        },
-    );
+        });
     let own = values(sb, &uses).flat_map(|values| {
         let MapEntry { row, key, value } = &values.of;
         let entry = MapEntry { row: *row, key: values.expand(key)?, value: values.expand(value)? };
@@ -214,7 +297,7 @@ fn services(sb: &Southbound, anywhere: &Relation<(Uuid, Uuid)>) -> Relation<Serv
     shared.map(|entry| Service { entry: entry.clone(), only: None }).concat(&own)
 }
 
-fn rows(balancer: &Balancer, service: &Service) -> Vec<Wanted> {
+fn wanted(balancer: &Balancer, place: &Place, service: &Service) -> Vec<Wanted> {
     let Ok(vip) = Vip::read(&service.entry.key, &service.entry.value, None) else { return Vec::new() };
     let Some(front) = vip.front.address else { return Vec::new() };
     let (owner, only) = (balancer.uuid, service.only);
@@ -222,10 +305,16 @@ fn rows(balancer: &Balancer, service: &Service) -> Vec<Wanted> {
         .backends
         .iter()
         .filter_map(|backend| recognised(balancer, &vip, front, backend, backend.address?))
-        .map(|row| Wanted { owner, only, each_switch: false, row })
+        .map(|row| Wanted { owner, place: place.clone(), only, each_switch: false, row })
         .collect();
     let (own, row) = (balancer.snat(vip.family), translated(balancer, &vip, front));
-    wanted.extend(row.map(|row| Wanted { owner, only, each_switch: own.is_some(), row }));
+    wanted.extend(row.map(|row| Wanted {
+        owner,
+        place: place.clone(),
+        only,
+        each_switch: own.is_some(),
+        row,
+    }));
     wanted
 }
 

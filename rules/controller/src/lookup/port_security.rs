@@ -12,11 +12,11 @@ use northflow_language::register::{Flag, INPORT, OUTPORT};
 use northflow_language::table::{IN_PORT_SEC, IN_PORT_SEC_ND, OUT_PORT_SEC};
 use northflow_rules::ovsdb::{Text, Uuid};
 use northflow_rules::value::mac::Mac;
+use serde::{Deserialize, Serialize};
 
 use self::entry::{Entry, MaskedMac};
 use super::{ARP, ICMP6, IP4, IP6, packet};
 use crate::inputs::{Local, Southbound};
-use crate::locality::keyed_ports;
 use crate::physical::build::{Fields, row, set_flag};
 use crate::row::{Flow, Row};
 
@@ -32,24 +32,43 @@ const LISTENER_REPORT_2: u8 = 143;
 /// Cost: a port costs its rows on its chassis.
 pub(super) fn flows(sb: &Southbound, local: &Local) -> Relation<Flow> {
     let here = local.chassis.map(|chassis| chassis.chassis).distinct().index_by(|chassis| *chassis);
-    let ports = keyed_ports(sb).filter(|port| matches!(&*port.kind, "" | "virtual"));
-    let secured = sb.port_security.filter(|row| !row.port_security.is_empty());
-    let rows =
-        secured.index_by(|row| row.uuid).join_flat(&ports.index_by(|port| port.uuid), |secured, port| {
-            let rows = Port { uuid: port.uuid, datapath: port.datapath_key, key: port.key }
-                .rows(&secured.port_security);
-            let uuid = port.uuid;
-            rows.into_iter().map(move |row| (uuid, row))
+    let bound = sb
+        .port
+        .filter(|port| matches!(&*port.type_, "" | "virtual"))
+        .flat_map(|port| {
+            let key = u32::try_from(port.tunnel_key).ok()?;
+            Some(Bound { uuid: port.uuid, datapath: port.datapath, key, chassis: port.chassis? })
+        })
+        .index_by(|bound| bound.chassis)
+        .semijoin(&here);
+    let datapaths = sb.datapath.flat_map(|row| Some((row.uuid, u32::try_from(row.tunnel_key).ok()?)));
+    let bound = bound
+        .index_by(|bound| bound.datapath)
+        .join(&datapaths.index_by(|(uuid, _)| *uuid), |bound, (_, key)| {
+            (Port { uuid: bound.uuid, datapath: *key, key: bound.key }, bound.chassis)
         });
-    let bound = sb.port.flat_map(|port| port.chassis.map(|chassis| (port.uuid, chassis)));
-    let bound = bound.index_by(|(_, chassis)| *chassis).semijoin(&here);
-    rows.index_by(|(port, _)| *port).join(&bound.index_by(|(port, _)| *port), |(_, row), (_, chassis)| Flow {
-        chassis: *chassis,
-        row: row.clone(),
-    })
+    // Of all ports of a network few are here: their rows come last.
+    let secured = sb.port_security.filter(|row| !row.port_security.is_empty());
+    bound.index_by(|(port, _)| port.uuid).join_flat(
+        &secured.index_by(|row| row.uuid),
+        |(port, chassis), secured| {
+            let chassis = *chassis;
+            port.rows(&secured.port_security).into_iter().map(move |row| Flow { chassis, row })
+        },
+    )
 }
 
-/// A port with port security.
+/// A port that a chassis has bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Bound {
+    uuid: Uuid,
+    datapath: Uuid,
+    key: u32,
+    chassis: Uuid,
+}
+
+/// A port with port security, and the numbers of its datapath and of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Port {
     uuid: Uuid,
     datapath: u32,

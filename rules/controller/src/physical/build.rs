@@ -1,7 +1,5 @@
 //! Rows in the making: matches, and actions that many rows have.
 
-use std::sync::Arc;
-
 use northflow_language::expression::Match;
 use northflow_language::openflow::{Action, Field, Port, Subfield};
 use northflow_language::register::{self, Flag};
@@ -9,6 +7,7 @@ use northflow_language::table;
 use northflow_rules::ovsdb::Uuid;
 
 use crate::row::{Actions, Row};
+use crate::shared::Shared;
 
 /// Number of the tunnel's network.
 pub(super) const TUNNEL_ID: Field = Field::named("tun_id");
@@ -99,8 +98,8 @@ impl Fields {
 
 /// The row that a database row asks for; `None` if its actions do not fit in a message.
 pub(crate) fn row(table: u8, priority: u16, fields: Fields, owner: Uuid, actions: &[Action]) -> Option<Row> {
-    let actions = Arc::new(Actions::new(actions).ok()?);
-    Some(Row { table, priority, fields: Arc::new(fields.0), cookie: (owner.0 >> 96) as u32, actions })
+    let actions = Shared::new(Actions::new(actions).ok()?);
+    Some(Row { table, priority, fields: Shared::new(fields.0), cookie: (owner.0 >> 96) as u32, actions })
 }
 
 /// Writes bits of a field.

@@ -10,9 +10,9 @@ use super::{Comparison, Connective, Expression, Hole, Operand};
 use crate::openflow::{Field, Format, Subfield, put_value};
 use crate::symbol::{Place, Symbol};
 
-/// A match of a switch, one for each row of its table.
+/// A match of a switch, one for each row of its table: few fields, each once and in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Match(BTreeMap<Field, Constraint>);
+pub struct Match(Vec<(Field, Constraint)>);
 
 /// What a field has to be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,16 +66,28 @@ impl Match {
     /// as in ovn-controller: no switch would take it.
     fn put(&mut self, field: Field, value: u128, mask: u128) {
         let whole = u128::MAX >> (128 - u32::from(field.bits().clamp(1, 128)));
-        if mask == 0 {
-            self.0.remove(&field);
-        } else if mask & whole == whole || field.maskable() {
-            self.0.insert(field, Constraint { value: value & mask, mask });
+        let constraint = Constraint { value: value & mask, mask };
+        match self.place(field) {
+            Ok(at) if mask == 0 => drop(self.0.remove(at)),
+            Err(_) if mask == 0 => {}
+            _ if mask & whole != whole && !field.maskable() => {}
+            Ok(at) => self.0[at].1 = constraint,
+            Err(at) => {
+                // Very many are kept: none has room to spare.
+                self.0.reserve_exact(1);
+                self.0.insert(at, (field, constraint));
+            }
         }
+    }
+
+    /// Where a field is, or is to be.
+    fn place(&self, field: Field) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&field, |(field, _)| *field)
     }
 
     /// What a field has to be.
     pub fn get(&self, field: Field) -> Option<&Constraint> {
-        self.0.get(&field)
+        self.place(field).ok().map(|at| &self.0[at].1)
     }
 
     /// All that has to be, in the order of fields.
@@ -122,7 +134,8 @@ impl Row {
     /// With numbers of conjunctive matches after another number.
     pub fn after(mut self, number: u32) -> Row {
         self.conjunctions.iter_mut().for_each(|part| part.id = part.id.wrapping_add(number));
-        if let Some(id) = self.fields.0.get_mut(&Match::CONJUNCTION) {
+        if let Ok(at) = self.fields.place(Match::CONJUNCTION) {
+            let id = &mut self.fields.0[at].1;
             id.value = (id.value + u128::from(number)) & 0xffff_ffff;
         }
         self
@@ -176,7 +189,7 @@ impl Builder<'_> {
         match term {
             Expression::Constant(true) => self.add(Draft::default(), None),
             Expression::Compare(comparison) => {
-                if let Some(draft) = self.with(&Draft::default(), comparison) {
+                if let Some(draft) = self.with(Draft::default(), comparison) {
                     self.add(draft, None);
                 }
             }
@@ -190,7 +203,7 @@ impl Builder<'_> {
         let mut choices: Vec<&[Expression]> = Vec::new();
         for member in members {
             match member {
-                Expression::Compare(comparison) => match self.with(&draft, comparison) {
+                Expression::Compare(comparison) => match self.with(draft, comparison) {
                     Some(more) => draft = more,
                     None => return,
                 },
@@ -223,7 +236,7 @@ impl Builder<'_> {
         let mut any = false;
         for term in terms {
             let Expression::Compare(comparison) = term else { continue };
-            if let Some(draft) = self.with(draft, comparison) {
+            if let Some(draft) = self.with(draft.clone(), comparison) {
                 self.add(draft, part);
                 any = true;
             }
@@ -231,9 +244,8 @@ impl Builder<'_> {
         any
     }
 
-    fn with(&self, draft: &Draft, comparison: &Comparison) -> Option<Draft> {
+    fn with(&self, mut draft: Draft, comparison: &Comparison) -> Option<Draft> {
         let field = field_of(&comparison.symbol)?;
-        let mut draft = draft.clone();
         match &comparison.operand {
             Operand::Number { value, mask } => draft.fields.set(field, *value, *mask),
             Operand::Text(port) => {

@@ -48,7 +48,7 @@ impl Session {
             out.push(b',');
             write_string(out, SERVER);
             out.push(b',');
-            layout.write_requests(out, Kind::Full, Some(&condition));
+            layout.write_requests(out, Kind::Full, |_| Some(condition.clone()));
         });
         Ok(())
     }

@@ -1,3 +1,4 @@
+use northflow_rules::ovsdb::Atom;
 use serde_json::{Value, json};
 
 use super::*;
@@ -21,7 +22,10 @@ struct Script {
 impl Script {
     fn new(leader_only: bool) -> Script {
         let tables = vec![request("T", Kind::Full), request("Own", Kind::InitialOnly)];
-        Script { session: Session::new("D".into(), tables.into(), leader_only), sent: Vec::new() }
+        Script {
+            session: Session::new("D".into(), tables.into(), Conditions::default(), leader_only),
+            sent: Vec::new(),
+        }
     }
 
     fn open(&mut self) {
@@ -78,6 +82,7 @@ impl Script {
                 Event::Snapshot { .. } => "snapshot",
                 Event::Update(_) => "update",
                 Event::Refetched(_) => "refetched",
+                Event::Restricted { .. } => "restricted",
                 Event::LockAcquired => "acquired",
                 Event::LockLost => "lost",
                 Event::LockContended => "contended",
@@ -299,4 +304,84 @@ proptest::proptest! {
         script.connect();
         let _ = script.session.message(text.as_bytes());
     }
+}
+
+/// Rows of `T` with this number, and none of `Own`.
+fn only(number: i64) -> Conditions {
+    let mut conditions = Conditions::default();
+    conditions.restrict("T").equal("n", &Atom::Integer(number));
+    conditions
+}
+
+/// What a request to change to them asks for.
+fn change(number: i64) -> Value {
+    json!(["data", "data", { "T": [{ "where": [["n", "==", number]] }] }])
+}
+
+#[test]
+fn other_rows_come_with_the_answer_of_the_server() {
+    let mut script = Script::new(false);
+    // Before there is a session it is a matter of the request for the data.
+    script.session.restrict(1, only(1));
+    script.identify("standalone", true, 0).unwrap();
+    let asked = script.answer("monitor_cond_since", json!([false, TXN, {}])).unwrap();
+    assert_eq!(asked[2], json!({ "T": [{ "columns": ["n"], "where": [["n", "==", 1]] }] }));
+    script.answer("monitor_cond", json!({})).unwrap();
+    assert_eq!(script.told(), ["connected", "snapshot", "restricted"]);
+
+    script.session.restrict(2, only(2));
+    let request = script.take("monitor_cond_change");
+    assert_eq!(request["params"], change(2));
+    // One at a time, and of those that come meanwhile the last.
+    script.session.restrict(3, only(3));
+    script.session.restrict(4, Conditions::default());
+    assert!(!script.asked("monitor_cond_change"));
+    script.notify("update3", json!(["data", ROW, row(json!({ "insert": { "n": 2 } }))])).unwrap();
+    script.message(json!({ "id": request["id"], "result": {}, "error": null })).unwrap();
+    let events = script.events();
+    assert!(matches!(&events[..], [Event::Update(_), Event::Restricted { number: 2 }]), "{events:?}");
+    let asked = script.answer("monitor_cond_change", json!({})).unwrap();
+    assert_eq!(asked[2], json!({ "T": [{ "where": [true] }] }));
+    assert_eq!(script.events(), [Event::Restricted { number: 4 }]);
+    script.session.restrict(5, Conditions::default());
+    assert_eq!(script.events(), [Event::Restricted { number: 5 }]);
+}
+
+#[test]
+fn a_session_continues_with_the_rows_that_were_told() {
+    let mut script = Script::new(false);
+    script.connect();
+    script.session.closed(SessionError::Lost(Lost::Closed));
+    script.session.restrict(1, only(1));
+    script.identify("standalone", true, 0).unwrap();
+    let asked = script.answer("monitor_cond_since", json!([true, ROW, {}])).unwrap();
+    assert_eq!((&asked[2], &asked[3]), (&json!({ "T": [{ "columns": ["n"] }] }), &json!(TXN)));
+    assert_eq!(script.take("monitor_cond_change")["params"], change(1));
+
+    // What has come of a change that was not answered is not known.
+    script.session.closed(SessionError::Lost(Lost::Closed));
+    script.told();
+    script.identify("standalone", true, 0).unwrap();
+    let asked = script.answer("monitor_cond_since", json!([false, TXN, {}])).unwrap();
+    assert_eq!(asked[2], json!({ "T": [{ "columns": ["n"], "where": [["n", "==", 1]] }] }));
+    assert_eq!(asked[3], Uuid::ZERO.to_string());
+    script.answer("monitor_cond", json!({})).unwrap();
+    assert_eq!(script.told(), ["connected", "snapshot", "restricted"]);
+}
+
+#[test]
+fn a_server_without_conditions_tells_all_rows() {
+    let mut script = Script::new(false);
+    script.session.restrict(1, only(1));
+    script.identify("standalone", true, 0).unwrap();
+    script.refuse("monitor_cond_since");
+    script.refuse("monitor_cond");
+    let asked = script.answer("monitor", json!({})).unwrap();
+    assert_eq!(asked[2], json!({ "T": [{ "columns": ["n"] }] }));
+    script.answer("monitor", json!({})).unwrap();
+    assert_eq!(script.told(), ["connected", "snapshot", "restricted"]);
+    script.session.restrict(2, only(2));
+    assert_eq!(script.told(), ["restricted"]);
+    script.session.restrict(3, only(3));
+    assert!(!script.asked("monitor_cond_change"));
 }

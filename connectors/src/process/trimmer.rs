@@ -1,5 +1,6 @@
-//! When memory is given back to the system: after a time without work (ovn-nb(5), NB_Global
-//! `options:northd_trim_timeout`), and once what a large epoch led to is done, as after the start.
+//! When memory is given back to the system: after a time without work (`northd_trim_timeout` of ovn-nb(5), NB_Global
+//! `options`; `ovn-trim-timeout-ms` of ovn-controller(8)), and once what a large epoch led to is done, as after the
+//! start.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ const SOON: Duration = Duration::from_millis(50);
 
 /// What is still to be given back, and when.
 #[derive(Debug, Default)]
-pub(super) struct Trimmer {
+pub(crate) struct Trimmer {
     due: Option<Instant>,
     /// Whether it is to be given back a second time, for what other threads held the first time.
     again: bool,
