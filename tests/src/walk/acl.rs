@@ -21,6 +21,11 @@ impl Acl {
         switches.contains(&self.owner) || groups.contains(&self.owner)
     }
 
+    /// Whether it is of this switch or group.
+    pub(super) fn is_of(&self, owner: &str) -> bool {
+        self.owner == owner
+    }
+
     /// The switch or group `old` is called `new` from now on.
     pub(super) fn renamed(&mut self, old: &str, new: &str) {
         if self.owner == old {

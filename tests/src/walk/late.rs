@@ -167,8 +167,13 @@ impl Model {
             27..=28 => return self.sample(random),
             29 => return self.band(random),
             30 => {
-                let column = random.pick(SWITCH_COLUMNS)?;
-                format!("nbctl clear Logical_Switch {} {column}", self.switch(random)?)
+                let (switch, column) = (self.switch(random)?, *random.pick(SWITCH_COLUMNS)?);
+                match column {
+                    "acls" => self.acls.retain(|acl| !acl.is_of(&switch)),
+                    "qos_rules" => self.shapers.retain(|(_, on)| *on != switch),
+                    _ => {}
+                }
+                format!("nbctl clear Logical_Switch {switch} {column}")
             }
             31 => {
                 let (port, column) = (self.port(random)?, random.pick(PORT_COLUMNS)?);
@@ -190,7 +195,11 @@ impl Model {
             }
             34 => {
                 let group = random.pick(&self.groups.iter().cloned().collect::<Vec<_>>())?.clone();
-                format!("nbctl clear Port_Group {group} {}", random.pick(&["acls", "external_ids"])?)
+                let column = *random.pick(&["acls", "external_ids"])?;
+                if column == "acls" {
+                    self.acls.retain(|acl| !acl.is_of(&group));
+                }
+                format!("nbctl clear Port_Group {group} {column}")
             }
             _ => format!(
                 "nbctl set Logical_Switch_Port {} 'external_ids:a={}'",
