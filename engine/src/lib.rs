@@ -61,4 +61,4 @@ pub use engine::{Cluster, Config, Engine, EngineError, Epoch, EpochResult, Trans
 pub use graph::executor::NodeMetrics;
 pub use progress::Progress;
 pub use record::{Rec, Record, key_hash};
-pub use relation::{Builder, Group, Index, OperatorOutline, Relation, Tally, outline};
+pub use relation::{Builder, Group, Index, OperatorOutline, Relation, Summary, Tally, outline};
