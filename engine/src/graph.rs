@@ -8,8 +8,9 @@ pub(crate) mod index;
 pub(crate) mod operators;
 
 use std::any::TypeId;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
+use std::panic::Location;
 use std::rc::Rc;
 
 use crate::delta::Delta;
@@ -48,8 +49,9 @@ pub(crate) enum Outcome {
 
 /// One operator on one worker.
 pub(crate) trait Operator {
-    /// Takes what came in on each port this epoch and says what follows from it.
-    fn run(&mut self, inbox: &mut [Delta]) -> Outcome;
+    /// Takes what came in on each port this epoch and says what follows from it. Adds to `met` how many rows of
+    /// indexes, or pairs of them, it looked at.
+    fn run(&mut self, inbox: &mut [Delta], met: &mut u64) -> Outcome;
 
     /// The index that this operator keeps, if it keeps one.
     fn index(&self) -> Option<SharedIndex> {
@@ -73,6 +75,8 @@ pub(crate) struct Edge {
 /// A node as built.
 pub(crate) struct Node {
     pub name: &'static str,
+    /// Where the program adds it.
+    pub location: &'static Location<'static>,
     /// Whether the program gave the name; otherwise it is the operator's kind.
     pub named: bool,
     pub operator: Box<dyn Operator>,
@@ -104,7 +108,11 @@ pub(crate) struct Region {
     pub ports: usize,
     /// The node that what leaves is for.
     pub exit: NodeId,
+    pub met: Met,
 }
+
+/// How many rows the operators of a region have looked at.
+pub(crate) type Met = Rc<Cell<u64>>;
 
 /// How a node reads another.
 pub(crate) struct Source {
@@ -114,6 +122,7 @@ pub(crate) struct Source {
 
 impl Graph {
     /// Adds a node that reads `sources`, one port each.
+    #[track_caller]
     pub fn add(&mut self, name: &'static str, operator: Box<dyn Operator>, sources: Vec<Source>) -> NodeId {
         let id = self.nodes.len();
         let ports = sources.len().max(1);
@@ -123,7 +132,8 @@ impl Graph {
             round = round.max(self.nodes[source.node].round + u32::from(route.is_some()));
             self.nodes[source.node].followers.push(Edge { to: id, port, route });
         }
-        self.nodes.push(Node { name, named: false, operator, ports, followers: Vec::new(), round });
+        let location = Location::caller();
+        self.nodes.push(Node { name, location, named: false, operator, ports, followers: Vec::new(), round });
         id
     }
 
@@ -170,6 +180,7 @@ impl Graph {
     }
 
     /// Adds the node that takes up what leaves a region which rows enter by the node `enter`.
+    #[track_caller]
     pub fn add_after(&mut self, name: &'static str, operator: Box<dyn Operator>, enter: NodeId) -> NodeId {
         let id = self.add(name, operator, Vec::new());
         self.nodes[id].round = self.nodes[enter].round + 1;

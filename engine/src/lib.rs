@@ -63,4 +63,4 @@ pub use graph::executor::NodeMetrics;
 pub use indexes::{Indexes, Readable};
 pub use progress::Progress;
 pub use record::{Rec, Record, key_hash};
-pub use relation::{Builder, Everywhere, Group, Index, OperatorOutline, Relation, Tally, outline};
+pub use relation::{Builder, Everywhere, Group, Index, OperatorOutline, Relation, Summary, Tally, outline};

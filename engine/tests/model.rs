@@ -79,6 +79,12 @@ fn program(program: &Builder) {
     );
     let tally = a.tally_by(|row| row.0, |row| u128::from(row.1));
     program.output("tally", &tally.map(|tally| (tally.key, tally.count, tally.sum as u64)));
+    let summary = by_a.summarize(
+        |row| u128::from(row.1),
+        |summary| Some((summary.any.0, summary.count as u8, summary.sum as u64)),
+    );
+    program.output("summary", &summary);
+    program.output("least", &a.least_by(|row| row.0, |row| std::cmp::Reverse(row.1)));
     program.output("allocate", &a.distinct().allocate_by(|row| row.0 % 2, Lowest::default));
     // A diamond: both sides of the join change in one epoch, and one of them through a reduce.
     let sizes = by_a.reduce(|group| Some((group.any().0, group.count() as u8)));
@@ -148,6 +154,13 @@ fn model(a: &Bag<Row>, b: &Bag<Row>) -> BTreeMap<&'static str, Bag<String>> {
         ((*key, count, sum), 1)
     });
     out.insert("tally", copies(tally));
+    let summary = keys.iter().map(|key| {
+        let rows = under(a, *key);
+        let sum: u64 = rows.iter().map(|(row, _)| u64::from(row.1)).sum();
+        ((*key, rows.len() as u8, sum), 1)
+    });
+    out.insert("summary", copies(summary));
+    out.insert("least", out["largest"].clone());
     out.insert("diamond", copies(a.keys().map(|row| ((row.0, row.1, under(a, row.0).len() as u8), 1))));
     out
 }
@@ -331,4 +344,43 @@ fn an_index_by_the_same_function_is_shared() {
         by(0).join(&by(1), |a, _| *a);
     };
     assert_eq!(indexes(&captured), 2);
+}
+
+#[test]
+fn a_large_group_is_summarized_without_being_read() {
+    let mut engine = Engine::start(Config::default(), |program| {
+        let rows = program.input::<(u32, u64)>("rows").index_by(|row| row.0);
+        let summary = rows.summarize(
+            |row| u128::from(row.1),
+            |summary| Some((summary.any.0, summary.count as u64, summary.sum as u64)),
+        );
+        program.output("summary", &summary);
+    })
+    .unwrap();
+    let met = |engine: &Engine| engine.metrics().unwrap().iter().map(|metrics| metrics.rows_met).sum::<u64>();
+    let mut summary = None;
+    let mut expected = 0;
+    // Up through all forms of a group and down again, a few rows at a time.
+    let up = (0..200).map(|row| (row, true));
+    for (row, comes) in up.clone().chain(up.map(|(row, _)| (row, false))) {
+        let mut transaction = Transaction::new();
+        for row in [row, row + 1000] {
+            transaction.change("rows", Rec::new((7u32, row)), if comes { 1 } else { -1 });
+            expected = if comes { expected + row } else { expected - row };
+        }
+        let before = met(&engine);
+        let result = engine.step(transaction).unwrap();
+        for (row, weight) in engine.changes::<(u32, u64, u64)>(&result, "summary") {
+            match weight {
+                1 => summary = Some(*row),
+                _ => assert_eq!(weight, -1),
+            }
+        }
+        let count = if comes { 2 * (row + 1) } else { 2 * (199 - row) };
+        match count {
+            0 => assert_eq!(engine.changes::<(u32, u64, u64)>(&result, "summary").count(), 1),
+            _ => assert_eq!(summary, Some((7, count, expected))),
+        }
+        assert!(met(&engine) - before <= 40, "a row is met without its group");
+    }
 }

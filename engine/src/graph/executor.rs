@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use crate::delta::Delta;
-use crate::graph::{Graph, NodeId, Outcome, Region, Route, SharedIndex};
+use crate::graph::{Graph, Met, Node, NodeId, Outcome, Region, Route, SharedIndex};
 use crate::record::Rec;
 
 /// Rows on their way to a port of a node on some worker.
@@ -24,10 +25,14 @@ pub(crate) struct Packet {
 pub struct NodeMetrics {
     /// The node's name.
     pub name: &'static str,
+    /// Where the program adds it.
+    pub location: Option<&'static Location<'static>>,
     /// Epochs in which it ran.
     pub runs: u64,
     /// Rows that came in.
     pub rows_in: u64,
+    /// Rows of indexes, or pairs of them, that it looked at for these.
+    pub rows_met: u64,
     /// Rows that went out.
     pub rows_out: u64,
     /// Time spent.
@@ -48,14 +53,20 @@ pub(crate) struct Executor {
     results: Vec<(usize, Delta)>,
     entering: Vec<(usize, Vec<Delta>)>,
     metrics: Vec<NodeMetrics>,
+    /// What regions have looked at, by the node that takes up what leaves them.
+    met: Vec<(NodeId, Met)>,
 }
 
 impl Executor {
     pub fn new(graph: Graph, worker: usize) -> Executor {
         let inboxes = graph.nodes.iter().map(|node| vec![Delta::new(); node.ports]).collect();
         let dirty = vec![false; graph.nodes.len()];
-        let metrics =
-            graph.nodes.iter().map(|node| NodeMetrics { name: node.name, ..Default::default() }).collect();
+        let nothing = |node: &Node| NodeMetrics {
+            name: node.name,
+            location: Some(node.location),
+            ..NodeMetrics::default()
+        };
+        let metrics = graph.nodes.iter().map(nothing).collect();
         Executor {
             graph,
             worker,
@@ -66,6 +77,7 @@ impl Executor {
             results: Vec::new(),
             entering: Vec::new(),
             metrics,
+            met: Vec::new(),
         }
     }
 
@@ -118,7 +130,7 @@ impl Executor {
         let metrics = &mut self.metrics[id];
         metrics.runs += 1;
         metrics.rows_in += inbox.iter().map(|rows| rows.len() as u64).sum::<u64>();
-        let outcome = node.operator.run(inbox);
+        let outcome = node.operator.run(inbox, &mut metrics.rows_met);
         // There are thousands of inboxes: room that each kept would lie between what comes and goes, and keep
         // whole pages of it.
         inbox.iter_mut().for_each(|rows| *rows = Delta::new());
@@ -198,7 +210,9 @@ impl Executor {
 
     /// The regions, for their dataflow to be built.
     pub fn take_regions(&mut self) -> Vec<Region> {
-        std::mem::take(&mut self.graph.regions)
+        let regions = std::mem::take(&mut self.graph.regions);
+        self.met = regions.iter().map(|region| (region.exit, Met::clone(&region.met))).collect();
+        regions
     }
 
     /// Ends an epoch: every index folds its change in.
@@ -218,6 +232,9 @@ impl Executor {
         let mut metrics = self.metrics.clone();
         for (metrics, node) in metrics.iter_mut().zip(&self.graph.nodes) {
             metrics.keys = node.operator.index().map_or(0, |index| index.borrow().keys());
+        }
+        for (exit, met) in &self.met {
+            metrics[*exit].rows_met += met.get();
         }
         metrics
     }

@@ -65,7 +65,7 @@ enum Group {
 }
 
 /// Above this many rows a group is a tree, so that a change of a large one stays logarithmic.
-const FEW: usize = 32;
+pub(crate) const FEW: usize = 32;
 
 impl Bucket {
     fn new(rec: Rec, weight: Weight) -> Bucket {
@@ -136,6 +136,14 @@ impl Group {
         match self {
             Group::Few(rows) => rows.iter().find(|(row, _)| row == rec).map_or(0, |(_, weight)| *weight),
             Group::Many(rows) => rows.get(rec).copied().unwrap_or(0),
+        }
+    }
+
+    /// The least row for which `gone` is false.
+    fn first(&self, gone: &dyn Fn(&Rec) -> bool) -> Option<&Rec> {
+        match self {
+            Group::Few(rows) => rows.iter().map(|(rec, _)| rec).filter(|rec| !gone(rec)).min(),
+            Group::Many(rows) => rows.keys().find(|rec| !gone(rec)),
         }
     }
 
@@ -288,16 +296,45 @@ impl IndexState {
 
     /// Whether any row is under `key` now.
     pub fn has(&self, key: u128) -> bool {
-        let before = self.before.get(&Key::from(key)).map_or(0, Bucket::len) as isize;
-        let gained: isize = self
-            .change_of(key)
-            .iter()
-            .map(|(_, rec, weight)| {
-                let had = self.weight_before(key, rec);
-                isize::from(had + weight != 0) - isize::from(had != 0)
-            })
-            .sum();
-        before + gained > 0
+        let gained: isize = self.coming(key).map(|(_, comes)| comes).sum();
+        self.len_before(key) as isize + gained > 0
+    }
+
+    /// How many different rows were under `key` before this epoch.
+    pub fn len_before(&self, key: u128) -> usize {
+        self.before.get(&Key::from(key)).map_or(0, Bucket::len)
+    }
+
+    /// The rows of this epoch's change under `key`: 1 for those that were not there before, -1 for those that are not
+    /// there now, 0 for those whose number changes.
+    pub fn coming(&self, key: u128) -> impl Iterator<Item = (&Rec, isize)> {
+        self.change_of(key).iter().map(move |(_, rec, weight)| {
+            let had = self.weight_before(key, rec);
+            (rec, isize::from(had + weight != 0) - isize::from(had != 0))
+        })
+    }
+
+    /// The least record that was under `key` before this epoch.
+    pub fn first_before(&self, key: u128) -> Option<&Rec> {
+        self.first_but(key, &|_| false)
+    }
+
+    /// The least record that is under `key` now.
+    pub fn first_now(&self, key: u128) -> Option<&Rec> {
+        let change = self.change_of(key);
+        let gone = |rec: &Rec| {
+            let at = change.binary_search_by(|(_, row, _)| row.cmp(rec));
+            at.is_ok_and(|at| change[at].2 + self.weight_before(key, rec) == 0)
+        };
+        let come = self.coming(key).find(|(_, comes)| *comes > 0).map(|(rec, _)| rec);
+        self.first_but(key, &gone).into_iter().chain(come).min()
+    }
+
+    fn first_but(&self, key: u128, gone: &dyn Fn(&Rec) -> bool) -> Option<&Rec> {
+        match self.before.get(&Key::from(key))? {
+            Bucket::One(rec) => Some(rec).filter(|rec| !gone(rec)),
+            Bucket::More(group) => group.first(gone),
+        }
     }
 
     /// The rows under `key` before this epoch, sorted by record.
@@ -361,6 +398,11 @@ mod tests {
             assert_eq!(index.has(key), !new.is_empty());
             assert_eq!(sorted(index.group_before(key)), old);
             assert_eq!(sorted(index.group_now(key)), new);
+            assert_eq!(index.first_before(key), index.group_before(key).first().map(|(rec, _)| *rec));
+            assert_eq!(index.first_now(key), index.group_now(key).first().map(|(rec, _)| *rec));
+            assert_eq!(index.len_before(key), old.len());
+            let gained: isize = index.coming(key).map(|(_, comes)| comes).sum();
+            assert_eq!(new.len() as isize - old.len() as isize, gained);
             assert!(index.group_now(key).is_sorted());
             let mut each = Vec::new();
             index.each_now(key, &mut |rec, weight| each.push((rec, weight)));

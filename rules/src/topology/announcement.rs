@@ -67,7 +67,7 @@ pub struct Beside<'a> {
 ///                             the gateway, or is a gateway router's on a switch with a localnet port
 /// ```
 ///
-/// Cost: a port costs itself and what faces it; a gateway port of a router with several, their number.
+/// Cost: a port costs itself and what faces it.
 pub fn announcements(
     facing: &Relation<Facing>,
     rows: &Relation<nb::LogicalSwitchPort>,
@@ -86,8 +86,7 @@ pub fn announcements(
     // With several gateways one speaks for the ports that are none.
     let first = router_ports
         .flat_map(|port| Some((port.router, port.gateway_port()?)))
-        .index_by(|(router, _)| *router)
-        .reduce(|group| group.rows().min_by(|a, b| a.1.port.name.cmp(&b.1.port.name)).cloned());
+        .least_by(|(router, _)| *router, |(_, gateway)| gateway.port.name.clone());
     let asked = asked.index_by(|(facing, _)| facing.router).join_optional(
         &first.index_by(|(router, _)| *router),
         |(facing, wanted), first| {
