@@ -15,6 +15,7 @@ use crate::Failure;
 use crate::lab::{Cost, Lab, Side};
 use crate::process::{Memory, memory};
 use crate::stats::Summary;
+use crate::work;
 use crate::workload::{Change, Workload};
 
 /// What every comparison is told.
@@ -46,6 +47,9 @@ pub struct Options {
     /// How long a daemon may take to start or to follow a change. Where ovn-northd takes longer northflow goes on alone.
     #[arg(long, default_value_t = 600, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=3000))]
     patience: u16,
+    /// Count the rows that the operators handle instead of taking times: without servers, on however busy a machine.
+    #[arg(long)]
+    count: bool,
     /// Fail if a target is missed.
     #[arg(long)]
     check: bool,
@@ -113,6 +117,13 @@ struct Run {
 /// # Errors
 /// When there is no reference or no northflow, or a daemon or server fails.
 pub fn run(options: &Options, workloads: impl IntoIterator<Item = Workload>) -> Result<bool, Failure> {
+    let workloads = workloads.into_iter().map(|mut workload| {
+        workload.keep_only(&options.only);
+        workload
+    });
+    if options.count {
+        return Ok(work::run(workloads, options.rounds.into())? || !options.check);
+    }
     let northflow = match &options.northflow {
         Some(path) => path.clone(),
         None => std::env::current_exe()?.with_file_name("northflow"),
@@ -129,9 +140,8 @@ pub fn run(options: &Options, workloads: impl IntoIterator<Item = Workload>) -> 
         sizes: Vec::new(),
     };
     let mut failure = None;
-    for mut workload in workloads {
+    for workload in workloads {
         eprintln!("{} ...", workload.size);
-        workload.keep_only(&options.only);
         match size(reference, &northflow, &workload, options) {
             Ok(size) => run.sizes.push(size),
             Err(error) => {

@@ -24,6 +24,7 @@ pub mod row;
 pub mod rpc;
 pub mod stats;
 pub mod switches;
+pub mod work;
 pub mod workload;
 
 /// What may stop a run; every kind says what it was about.

@@ -17,6 +17,7 @@ use northflow_rules::schema::{ColumnError, Database, Table};
 use crate::change::{Columns, Edit, RowChange};
 use crate::ovsdb::codec::apply_diff;
 use crate::ovsdb::schema::ColumnType;
+use crate::process::heap;
 use crate::tables::column_type;
 use elements::Elements;
 
@@ -99,6 +100,15 @@ impl fmt::Debug for Replica {
 }
 
 impl Replica {
+    /// Gives back the room of rows that went.
+    pub fn shrink(&mut self) {
+        for table in &mut self.tables {
+            heap::shrink_set(&mut table.rows);
+            table.parts.iter_mut().for_each(|part| heap::shrink_map(&mut part.rows));
+            table.split.iter_mut().for_each(Elements::shrink);
+        }
+    }
+
     /// An empty replica for these inputs. Several may be rows of one table, each of columns of its own.
     pub fn new(inputs: &'static [InputTable]) -> Replica {
         let mut tables: Vec<ReplicaTable> = Vec::new();

@@ -16,6 +16,7 @@ use northflow_rules::schema::Database;
 
 use crate::change::{Columns, Edit, RowChange};
 use crate::memory::MemoryDatabase;
+use crate::process::heap;
 
 /// What the outputs of a program want the databases to hold.
 pub struct Writer {
@@ -171,6 +172,17 @@ impl Writer {
                 self.aliases.remove(uuid);
             }
         }
+    }
+
+    /// Gives back the room of rows that went.
+    pub fn shrink(&mut self) {
+        for table in &mut self.tables {
+            heap::shrink_map(&mut table.rows);
+            table.sets.iter_mut().for_each(|set| heap::shrink_map(&mut set.elements));
+        }
+        heap::shrink_map(&mut self.aliases.actual);
+        heap::shrink_map(&mut self.aliases.derived);
+        heap::shrink_map(&mut self.aliases.twins);
     }
 
     /// Makes a row what an epoch made of it, and gives what it was.

@@ -10,9 +10,10 @@ pub(crate) type Delta = Vec<(Rec, Weight)>;
 
 /// Adds up the weights of equal records and drops those that come to nothing.
 ///
-/// A change that only inserts cannot cancel and is left as it is: whoever stores it adds up anyway.
+/// A change that only inserts, or only deletes, cannot cancel and is left as it is: whoever stores it adds up anyway.
 pub(crate) fn consolidate(delta: &mut Delta) {
-    if !delta.iter().all(|(_, weight)| *weight > 0) {
+    let inserts = delta.first().is_some_and(|(_, weight)| *weight > 0);
+    if !delta.iter().all(|(_, weight)| *weight != 0 && (*weight > 0) == inserts) {
         add_up(delta);
     }
 }

@@ -143,7 +143,7 @@ impl EpochResult {
     }
 
     /// The changed rows of the output with this number (see [`Engine::output_names`]), each row
-    /// once unless it only came; in no promised order.
+    /// once unless rows only came, or only went; in no promised order.
     pub fn output(&self, output: usize) -> &[(Rec, Weight)] {
         self.outputs.get(&output).map_or(&[], Vec::as_slice)
     }
@@ -271,6 +271,7 @@ impl Engine {
             for (sum, part) in total.iter_mut().zip(reply) {
                 sum.runs += part.runs;
                 sum.rows_in += part.rows_in;
+                sum.rows_met += part.rows_met;
                 sum.rows_out += part.rows_out;
                 sum.time += part.time;
                 sum.keys += part.keys;

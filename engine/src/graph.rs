@@ -7,8 +7,10 @@ pub(crate) mod executor;
 pub(crate) mod index;
 pub(crate) mod operators;
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::any::TypeId;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::panic::Location;
 use std::rc::Rc;
 
 use crate::delta::Delta;
@@ -22,8 +24,14 @@ pub(crate) type NodeId = usize;
 /// An index that its own node writes and that other nodes of the same worker read.
 pub(crate) type SharedIndex = Rc<RefCell<IndexState>>;
 
-/// Which worker a record belongs to: a hash of what it is grouped by.
-pub(crate) type Route = Rc<dyn Fn(&Rec) -> u64>;
+/// Which workers a record is for.
+#[derive(Clone)]
+pub(crate) enum Route {
+    /// The one that owns its group: a hash of what it is grouped by.
+    Owner(Rc<dyn Fn(&Rec) -> u64>),
+    /// All of them.
+    Everywhere,
+}
 
 /// What a node did in an epoch.
 pub(crate) enum Outcome {
@@ -41,8 +49,9 @@ pub(crate) enum Outcome {
 
 /// One operator on one worker.
 pub(crate) trait Operator {
-    /// Takes what came in on each port this epoch and says what follows from it.
-    fn run(&mut self, inbox: &mut [Delta]) -> Outcome;
+    /// Takes what came in on each port this epoch and says what follows from it. Adds to `met` how many rows of
+    /// indexes, or pairs of them, it looked at.
+    fn run(&mut self, inbox: &mut [Delta], met: &mut u64) -> Outcome;
 
     /// The index that this operator keeps, if it keeps one.
     fn index(&self) -> Option<SharedIndex> {
@@ -59,13 +68,15 @@ pub(crate) trait Operator {
 pub(crate) struct Edge {
     pub to: NodeId,
     pub port: usize,
-    /// Set when rows have to move to the worker that owns their group.
+    /// Set when rows have to move to other workers.
     pub route: Option<Route>,
 }
 
 /// A node as built.
 pub(crate) struct Node {
     pub name: &'static str,
+    /// Where the program adds it.
+    pub location: &'static Location<'static>,
     /// Whether the program gave the name; otherwise it is the operator's kind.
     pub named: bool,
     pub operator: Box<dyn Operator>,
@@ -82,6 +93,8 @@ pub(crate) struct Graph {
     pub inputs: Vec<(&'static str, NodeId)>,
     pub outputs: Vec<&'static str>,
     pub regions: Vec<Region>,
+    /// The indexes of each node by the function that gives the key, where that is the function's type alone.
+    pub indexes: HashMap<(NodeId, TypeId), (NodeId, SharedIndex)>,
     /// Indexes that keep the rows of nodes which would not keep them, for dumps.
     pub kept: BTreeMap<NodeId, SharedIndex>,
     /// With one worker nothing moves, and only regions add rounds.
@@ -95,7 +108,11 @@ pub(crate) struct Region {
     pub ports: usize,
     /// The node that what leaves is for.
     pub exit: NodeId,
+    pub met: Met,
 }
+
+/// How many rows the operators of a region have looked at.
+pub(crate) type Met = Rc<Cell<u64>>;
 
 /// How a node reads another.
 pub(crate) struct Source {
@@ -105,6 +122,7 @@ pub(crate) struct Source {
 
 impl Graph {
     /// Adds a node that reads `sources`, one port each.
+    #[track_caller]
     pub fn add(&mut self, name: &'static str, operator: Box<dyn Operator>, sources: Vec<Source>) -> NodeId {
         let id = self.nodes.len();
         let ports = sources.len().max(1);
@@ -114,7 +132,8 @@ impl Graph {
             round = round.max(self.nodes[source.node].round + u32::from(route.is_some()));
             self.nodes[source.node].followers.push(Edge { to: id, port, route });
         }
-        self.nodes.push(Node { name, named: false, operator, ports, followers: Vec::new(), round });
+        let location = Location::caller();
+        self.nodes.push(Node { name, location, named: false, operator, ports, followers: Vec::new(), round });
         id
     }
 
@@ -161,6 +180,7 @@ impl Graph {
     }
 
     /// Adds the node that takes up what leaves a region which rows enter by the node `enter`.
+    #[track_caller]
     pub fn add_after(&mut self, name: &'static str, operator: Box<dyn Operator>, enter: NodeId) -> NodeId {
         let id = self.add(name, operator, Vec::new());
         self.nodes[id].round = self.nodes[enter].round + 1;

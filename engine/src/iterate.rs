@@ -24,7 +24,7 @@ use std::rc::Rc;
 pub use library::{components, reach};
 
 use crate::graph::operators::{self, Emit, ErasedGroup};
-use crate::graph::{Region, Source};
+use crate::graph::{Met, Region, Source};
 use crate::iterate::plan::{Plan, Rows, Step, StepId};
 use crate::record::{Rec, Record, key_hash, register};
 use crate::relation::{Builder, Group, Relation};
@@ -75,6 +75,7 @@ impl Scope {
     }
 
     /// Hands what was described over to the graph; gives the relation that leaves.
+    #[track_caller]
     fn close<T: Record>(self, name: &'static str, builder: &Builder, result: StepId) -> Relation<T> {
         let Inner { mut plan, sources } = self.inner.take();
         plan.result = result;
@@ -83,7 +84,7 @@ impl Scope {
         let ports = sources.len();
         let enter = graph.add(name, Box::new(operators::Enter { region }), sources);
         let exit = graph.add_after(name, Box::new(operators::Union), enter);
-        graph.regions.push(Region { plan, ports, exit });
+        graph.regions.push(Region { plan, ports, exit, met: Met::default() });
         drop(graph);
         builder.at(exit)
     }
@@ -135,6 +136,7 @@ impl<T: Record> Relation<T> {
     /// assert_eq!(engine.step(transaction)?.output(0).len(), 3);
     /// # Ok::<(), northflow_engine::EngineError>(())
     /// ```
+    #[track_caller]
     pub fn iterate(&self, logic: impl FnOnce(&Scope, Inside<T>) -> Inside<T>) -> Relation<T> {
         let scope = Scope::new();
         let seeds = scope.enter(self);
@@ -149,6 +151,7 @@ impl<T: Record> Relation<T> {
     ///
     /// # Panics
     /// When a row that `logic` gives is read and is not a `U`.
+    #[track_caller]
     pub fn as_collection<U: Record>(
         &self,
         logic: impl for<'s> FnOnce(Rows<'s>) -> Rows<'s> + 'static,

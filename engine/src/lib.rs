@@ -28,7 +28,7 @@
 //!
 //! What it does not do: it knows nothing of OVN or OVSDB, keeps nothing on disk, and has no clock.
 //!
-//! Files: `record` (the one stored form of a row), `relation` (the typed face), `allocate` (stable
+//! Files: `record` (the one stored form of a row), `relation` and `indexes` (the typed face), `allocate` (stable
 //! numbers), `graph` (operators, indexes and their execution), `dataflow` (timely around it, for
 //! several workers), `alone` (a single one), `iterate` (recursion, on differential dataflow), `worker`, `engine`
 //! and `progress` (threads, transactions, results, what is finished).
@@ -41,6 +41,7 @@ mod dataflow;
 mod delta;
 mod engine;
 mod graph;
+mod indexes;
 pub mod iterate;
 mod progress;
 mod record;
@@ -59,6 +60,7 @@ pub use allocate::Allocator;
 pub use delta::Weight;
 pub use engine::{Cluster, Config, Engine, EngineError, Epoch, EpochResult, Transaction, follow};
 pub use graph::executor::NodeMetrics;
+pub use indexes::{Indexes, Readable};
 pub use progress::Progress;
 pub use record::{Rec, Record, key_hash};
-pub use relation::{Builder, Group, Index, OperatorOutline, Relation, Tally, outline};
+pub use relation::{Builder, Everywhere, Group, Index, OperatorOutline, Relation, Summary, Tally, outline};

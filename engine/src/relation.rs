@@ -5,6 +5,7 @@
 //! if their key types agree. Closures see typed rows and must be pure: the engine calls them again
 //! to take back what they said before.
 
+use std::any::TypeId;
 use std::cell::RefCell;
 use std::fmt;
 use std::hash::Hash;
@@ -15,6 +16,7 @@ use crate::allocate::{Adapter, Allocator};
 use crate::delta::Weight;
 use crate::graph::operators::{self, Emit, ErasedGroup, KeyLogic, PairLogic, RowLogic, empty_index};
 use crate::graph::{Graph, NodeId, Operator, Route, SharedIndex, Source};
+use crate::indexes::Indexes;
 use crate::record::{Rec, Record, key_hash, register};
 
 /// What a program is built with: inputs come from it, outputs go to it.
@@ -40,6 +42,7 @@ impl Builder {
     }
 
     /// The input table `name`: rows arrive in it by [`Transaction`](crate::Transaction).
+    #[track_caller]
     pub fn input<T: Record>(&self, name: &'static str) -> Relation<T> {
         let relation = self.relation(name, Box::new(operators::Union), vec![]).named(name);
         self.graph.borrow_mut().inputs.push((name, relation.node));
@@ -47,6 +50,7 @@ impl Builder {
     }
 
     /// Makes `rows` the output `name`: its changes leave the engine epoch by epoch.
+    #[track_caller]
     pub fn output<T: Record>(&self, name: &'static str, rows: &Relation<T>) {
         let output = self.graph.borrow().outputs.len();
         self.graph.borrow_mut().outputs.push(name);
@@ -58,6 +62,7 @@ impl Builder {
     /// [`Engine::rows`](crate::Engine::rows) can give them; false if there is none. An index keeps its rows anyway.
     ///
     /// Call it when the program is built: `|builder| { program(builder); builder.keep("name"); }`.
+    #[track_caller]
     pub fn keep(&self, relation: &str) -> bool {
         let (node, read, held) = {
             let graph = self.graph.borrow();
@@ -79,6 +84,7 @@ impl Builder {
     }
 
     /// The rows of all `relations` together, as often as they are in each.
+    #[track_caller]
     pub fn union<T: Record>(&self, relations: &[Relation<T>]) -> Relation<T> {
         let sources = relations.iter().map(Relation::source).collect();
         self.relation("union", Box::new(operators::Union), sources)
@@ -90,10 +96,12 @@ impl Builder {
         Relation { node, builder: self.clone(), rows: PhantomData }
     }
 
+    #[track_caller]
     fn stateless(&self, name: &'static str, logic: RowLogic, sign: Weight, source: Source) -> NodeId {
         self.add(name, Box::new(operators::FlatMap { logic, sign }), vec![source])
     }
 
+    #[track_caller]
     fn arrange(&self, name: &'static str, key: KeyLogic, node: NodeId) -> ErasedIndex {
         let state = empty_index();
         let source = Source { node, route: Some(route(&key)) };
@@ -102,6 +110,7 @@ impl Builder {
     }
 
     /// Adds an operator that reads the indexes `first` and `others`.
+    #[track_caller]
     fn reading(
         &self,
         name: &'static str,
@@ -113,10 +122,12 @@ impl Builder {
         self.add(name, operator, nodes.map(|node| Source { node, route: None }).collect())
     }
 
+    #[track_caller]
     fn add(&self, name: &'static str, operator: Box<dyn Operator>, sources: Vec<Source>) -> NodeId {
         self.graph.borrow_mut().add(name, operator, sources)
     }
 
+    #[track_caller]
     fn relation<T: Record>(
         &self,
         name: &'static str,
@@ -195,11 +206,13 @@ impl<T: Record> Relation<T> {
     }
 
     /// One row for each row.
+    #[track_caller]
     pub fn map<U: Record>(&self, logic: impl Fn(&T) -> U + 'static) -> Relation<U> {
         self.stateless("map", Box::new(move |rec, emit| emit(Rec::new(logic(rec.get())))), 1)
     }
 
     /// The rows for which `keep` says yes.
+    #[track_caller]
     pub fn filter(&self, keep: impl Fn(&T) -> bool + 'static) -> Relation<T> {
         let logic = move |rec: &Rec, emit: Emit<'_>| {
             if keep(rec.get()) {
@@ -210,6 +223,7 @@ impl<T: Record> Relation<T> {
     }
 
     /// Any number of rows for each row.
+    #[track_caller]
     pub fn flat_map<U: Record, I: IntoIterator<Item = U>>(
         &self,
         logic: impl Fn(&T) -> I + 'static,
@@ -222,42 +236,72 @@ impl<T: Record> Relation<T> {
         self.stateless("flat_map", Box::new(logic), 1)
     }
 
+    #[track_caller]
     fn stateless<U: Record>(&self, name: &'static str, logic: RowLogic, sign: Weight) -> Relation<U> {
         self.builder.at(self.builder.stateless(name, logic, sign, self.source()))
     }
 
     /// The rows of both, as often as they are in each.
+    #[track_caller]
     pub fn concat(&self, other: &Relation<T>) -> Relation<T> {
         self.builder.union(&[self.clone(), other.clone()])
     }
 
     /// Each row as many times less than nothing as it is there; `a.concat(&b.negate())` is what `a`
     /// has more than `b`.
+    #[track_caller]
     pub fn negate(&self) -> Relation<T> {
         self.stateless("negate", Box::new(|rec: &Rec, emit: Emit<'_>| emit(rec.clone())), -1)
     }
 
     /// The same rows, each once, however often it is there.
+    #[track_caller]
     pub fn distinct(&self) -> Relation<T> {
         let index = self.arrange("distinct", Rc::new(|rec| u128::from(rec.hash())));
         let operator = operators::Distinct { input: index.state };
         self.builder.relation("distinct", Box::new(operator), vec![Source { node: index.node, route: None }])
     }
 
-    /// The rows by key. Build it once and share it: each index keeps its rows.
-    pub fn index_by<K: Hash>(&self, key: impl Fn(&T) -> K + 'static) -> Index<K, T> {
-        let erased = self.arrange("index", Rc::new(move |rec| key_hash(&key(rec.get()))));
+    /// The rows by key. An index keeps its rows, so relations that are read by the same key should share one: asked
+    /// again with the same function (`index_by(Port::row)`) or the same closure, which captures nothing, it is the
+    /// index that is there already.
+    #[track_caller]
+    pub fn index_by<K: Hash, F: Fn(&T) -> K + 'static>(&self, key: F) -> Index<K, T> {
+        // All values of a type without size are equal.
+        let known = (size_of::<F>() == 0).then(|| (self.node, TypeId::of::<F>()));
+        let shared = known.and_then(|known| self.builder.graph.borrow().indexes.get(&known).cloned());
+        let erased = match shared {
+            Some((node, state)) => ErasedIndex { node, state },
+            None => self.arrange("index", Rc::new(move |rec| key_hash(&key(rec.get())))),
+        };
+        if let Some(known) = known {
+            let shared = (erased.node, Rc::clone(&erased.state));
+            self.builder.graph.borrow_mut().indexes.insert(known, shared);
+        }
         Index { erased, builder: self.builder.clone(), types: PhantomData }
     }
 
+    #[track_caller]
     fn arrange(&self, name: &'static str, key: KeyLogic) -> ErasedIndex {
         self.builder.arrange(name, key, self.node)
+    }
+
+    /// The rows, all of them with every worker: for small relations such as settings, see [`Index::join_groups`].
+    #[track_caller]
+    pub fn everywhere(&self) -> Everywhere<T> {
+        let state = empty_index();
+        let key: KeyLogic = Rc::new(|_| operators::EVERYWHERE);
+        let operator = operators::Index { key, state: Rc::clone(&state) };
+        let source = self.routed(Route::Everywhere);
+        let node = self.builder.add("everywhere", Box::new(operator), vec![source]);
+        Everywhere { erased: ErasedIndex { node, state }, rows: PhantomData }
     }
 
     /// For each key, how many rows there are and what their numbers add up to (modulo 2^128).
     ///
     /// The rows are not kept, and a change costs the same however large its group: use it for
     /// counts, and with a hash as the number for the fingerprint of a set.
+    #[track_caller]
     pub fn tally_by<K: Record + Hash>(
         &self,
         key: impl Fn(&T) -> K + 'static,
@@ -281,8 +325,25 @@ impl<T: Record> Relation<T> {
         self.builder.relation("tally", Box::new(operator), vec![self.routed(route(&space))])
     }
 
+    /// For each key, the row with the least `rank`; of several, one that is always the same.
+    ///
+    /// Cost: a change costs the logarithm of its group, which is kept in order.
+    #[track_caller]
+    pub fn least_by<K: Hash, R: Ord>(
+        &self,
+        key: impl Fn(&T) -> K + 'static,
+        rank: impl Fn(&T) -> R + 'static,
+    ) -> Relation<T> {
+        let key: KeyLogic = Rc::new(move |rec| key_hash(&key(rec.get())));
+        let route = route(&key);
+        let order: operators::Order = Rc::new(move |a, b| rank(a.get()).cmp(&rank(b.get())));
+        let operator = operators::Least::new(key, order);
+        self.builder.relation("least", Box::new(operator), vec![self.routed(route)])
+    }
+
     /// Stable choices, such as numbers, for the rows of each space: `start` makes the allocator of
     /// one space.
+    #[track_caller]
     pub fn allocate_by<K: Hash, A: Allocator<Request = T>>(
         &self,
         space: impl Fn(&T) -> K + 'static,
@@ -313,25 +374,44 @@ pub struct Tally<K> {
 /// Where records with the key `key` belong.
 fn route(key: &KeyLogic) -> Route {
     let key = Rc::clone(key);
-    Rc::new(move |rec| key(rec) as u64)
+    Route::Owner(Rc::new(move |rec| key(rec) as u64))
 }
 
-struct ErasedIndex {
-    node: NodeId,
-    state: SharedIndex,
+/// An index whose types have been forgotten.
+#[derive(Clone)]
+pub struct ErasedIndex {
+    pub(crate) node: NodeId,
+    pub(crate) state: SharedIndex,
+}
+
+impl fmt::Debug for ErasedIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Index #{}", self.node)
+    }
+}
+
+/// The rows of a relation, all of them with every worker.
+pub struct Everywhere<T> {
+    pub(crate) erased: ErasedIndex,
+    rows: PhantomData<fn() -> T>,
+}
+
+impl<T> fmt::Debug for Everywhere<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Everywhere {:?} of {}", self.erased, std::any::type_name::<T>())
+    }
 }
 
 /// The rows of a relation, kept by key.
 pub struct Index<K, T> {
-    erased: ErasedIndex,
+    pub(crate) erased: ErasedIndex,
     builder: Builder,
     types: PhantomData<fn(K) -> T>,
 }
 
 impl<K, T> Clone for Index<K, T> {
     fn clone(&self) -> Self {
-        let erased = ErasedIndex { node: self.erased.node, state: Rc::clone(&self.erased.state) };
-        Index { erased, builder: self.builder.clone(), types: PhantomData }
+        Index { erased: self.erased.clone(), builder: self.builder.clone(), types: PhantomData }
     }
 }
 
@@ -369,7 +449,12 @@ impl<'a, T: Record> Group<'a, T> {
         self.rows.iter().map(|(rec, weight)| (rec.get(), *weight))
     }
 
-    /// One of the rows; a group has at least one.
+    /// One of the rows, if there is any.
+    pub fn first(&self) -> Option<&'a T> {
+        self.rows.first().map(|(rec, _)| rec.get())
+    }
+
+    /// One of the rows of a group that has some, as those of a reduce have.
     pub fn any(&self) -> &'a T {
         self.rows[0].0.get()
     }
@@ -380,7 +465,19 @@ impl<'a, T: Record> Group<'a, T> {
     }
 }
 
+/// What is known of a group that is not read whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary<'a, T> {
+    /// One of the rows: of the same rows always the same.
+    pub any: &'a T,
+    /// How many different rows there are.
+    pub count: usize,
+    /// What their numbers add up to, modulo 2^128.
+    pub sum: u128,
+}
+
 impl<K: Hash, T: Record> Index<K, T> {
+    #[track_caller]
     fn reading<U: Record>(
         &self,
         name: &'static str,
@@ -401,6 +498,7 @@ impl<K: Hash, T: Record> Index<K, T> {
     }
 
     /// One row for each pair of rows with equal keys.
+    #[track_caller]
     pub fn join<U: Record, V: Record>(
         &self,
         other: &Index<K, U>,
@@ -410,6 +508,7 @@ impl<K: Hash, T: Record> Index<K, T> {
     }
 
     /// Any number of rows for each pair of rows with equal keys.
+    #[track_caller]
     pub fn join_flat<U: Record, V: Record, I: IntoIterator<Item = V>>(
         &self,
         other: &Index<K, U>,
@@ -423,12 +522,14 @@ impl<K: Hash, T: Record> Index<K, T> {
         self.join_erased(other, Box::new(logic))
     }
 
+    #[track_caller]
     fn join_erased<U: Record, V: Record>(&self, other: &Index<K, U>, logic: PairLogic) -> Relation<V> {
         let operator = operators::Join { left: self.state(), right: other.state(), logic };
         self.reading("join", Box::new(operator), &[other.erased.node])
     }
 
     /// As [`join_flat`](Index::join_flat), and once with `None` for each row that has no partner.
+    #[track_caller]
     pub fn join_optional<U: Record, V: Record, I: IntoIterator<Item = V>>(
         &self,
         other: &Index<K, U>,
@@ -444,22 +545,74 @@ impl<K: Hash, T: Record> Index<K, T> {
         self.reading("join_optional", Box::new(operator), &[other.erased.node])
     }
 
+    /// Any number of rows for each row, from the row and the rows that each of `others`, a tuple, has, be there any or
+    /// not: those under the same key of an index, and all of a relation that is everywhere.
+    ///
+    /// It keeps nothing of its own, where a chain of joins keeps every row between two of them. Cost: a change under
+    /// a key reads all rows of the key, so it is for small groups, such as the facts about one port. A change of what
+    /// is everywhere reads all rows.
+    #[track_caller]
+    pub fn join_groups<O: Indexes<K>, V: Record, I: IntoIterator<Item = V>>(
+        &self,
+        others: O,
+        logic: impl Fn(&T, O::Groups<'_>) -> I + 'static,
+    ) -> Relation<V> {
+        let logic = move |row: &Rec, groups: &[Vec<(&Rec, Weight)>], emit: Emit<'_>| {
+            for row in logic(row.get(), O::groups(groups)) {
+                emit(Rec::new(row));
+            }
+        };
+        let others = others.erased();
+        let nodes: Vec<NodeId> = others.iter().map(|(index, _)| index.node).collect();
+        let beside = |(index, whole): (ErasedIndex, bool)| operators::Beside { index: index.state, whole };
+        let others = others.into_iter().map(beside).collect();
+        let operator = operators::JoinGroups { left: self.state(), others, logic: Box::new(logic) };
+        self.reading("join_groups", Box::new(operator), &nodes)
+    }
+
     /// The rows whose key is in `other`.
+    #[track_caller]
     pub fn semijoin<U: Record>(&self, other: &Index<K, U>) -> Relation<T> {
         let operator = operators::Semijoin { left: self.state(), right: other.state(), anti: false };
         self.reading("semijoin", Box::new(operator), &[other.erased.node])
     }
 
     /// The rows whose key is not in `other`.
+    #[track_caller]
     pub fn antijoin<U: Record>(&self, other: &Index<K, U>) -> Relation<T> {
         let operator = operators::Semijoin { left: self.state(), right: other.state(), anti: true };
         self.reading("antijoin", Box::new(operator), &[other.erased.node])
     }
 
+    /// Any number of rows for each key, from what is known of its rows without reading them all: one of them, how many
+    /// different ones there are, and what the `number`s of these add up to (modulo 2^128).
+    ///
+    /// Cost: a change costs the logarithm of its group.
+    #[track_caller]
+    pub fn summarize<V: Record, I: IntoIterator<Item = V>>(
+        &self,
+        number: impl Fn(&T) -> u128 + 'static,
+        logic: impl Fn(Summary<'_, T>) -> I + 'static,
+    ) -> Relation<V> {
+        let logic = move |first: &Rec, count: usize, sum: u128, emit: Emit<'_>| {
+            for row in logic(Summary { any: first.get(), count, sum }) {
+                emit(Rec::new(row));
+            }
+        };
+        let operator = operators::Summarize {
+            input: self.state(),
+            number: Box::new(move |rec| number(rec.get())),
+            logic: Box::new(logic),
+            sums: Default::default(),
+        };
+        self.reading("summarize", Box::new(operator), &[])
+    }
+
     /// Any number of rows for each key, from all rows of the key.
     ///
-    /// Cost: a change of one row reads its whole group; where groups are large and a count or a sum
-    /// will do, use [`Relation::tally_by`].
+    /// Cost: a change of one row reads its whole group; where groups are large, use [`Index::summarize`],
+    /// [`Relation::tally_by`] for a count or a sum, or [`Relation::least_by`] for one of them.
+    #[track_caller]
     pub fn reduce<V: Record, I: IntoIterator<Item = V>>(
         &self,
         logic: impl Fn(Group<'_, T>) -> I + 'static,

@@ -67,8 +67,24 @@ fn program(program: &Builder) {
             Some((group.any().0, all))
         }),
     );
+    let by_half = a.index_by(|row| row.0 / 2);
+    let halves = b.index_by(|row| row.0 / 2);
+    program.output(
+        "join_groups",
+        &by_half.join_groups((&halves, &by_half, &b.filter(|row| row.0 == 1).everywhere()), |row, groups| {
+            let (others, same, all) = groups;
+            let others: Vec<(Row, Weight)> = others.weighted().map(|(row, weight)| (*row, weight)).collect();
+            Some((*row, others.iter().max().copied(), same.count(), all.count()))
+        }),
+    );
     let tally = a.tally_by(|row| row.0, |row| u128::from(row.1));
     program.output("tally", &tally.map(|tally| (tally.key, tally.count, tally.sum as u64)));
+    let summary = by_a.summarize(
+        |row| u128::from(row.1),
+        |summary| Some((summary.any.0, summary.count as u8, summary.sum as u64)),
+    );
+    program.output("summary", &summary);
+    program.output("least", &a.least_by(|row| row.0, |row| std::cmp::Reverse(row.1)));
     program.output("allocate", &a.distinct().allocate_by(|row| row.0 % 2, Lowest::default));
     // A diamond: both sides of the join change in one epoch, and one of them through a reduce.
     let sizes = by_a.reduce(|group| Some((group.any().0, group.count() as u8)));
@@ -117,6 +133,14 @@ fn model(a: &Bag<Row>, b: &Bag<Row>) -> BTreeMap<&'static str, Bag<String>> {
     let has = |row: &Row| !under(b, row.0).is_empty();
     out.insert("semijoin", copies(a.iter().filter(|(row, _)| has(row)).map(|(row, w)| (*row, *w))));
     out.insert("antijoin", copies(a.iter().filter(|(row, _)| !has(row)).map(|(row, w)| (*row, *w))));
+    let near = |bag: &Bag<Row>, key: u8| -> Vec<(Row, Weight)> {
+        bag.iter().filter(|(row, _)| row.0 / 2 == key / 2).map(|(row, weight)| (*row, *weight)).collect()
+    };
+    let together = a.iter().map(|(row, weight)| {
+        let others = near(b, row.0);
+        ((*row, others.iter().max().copied(), near(a, row.0).len(), under(b, 1).len()), *weight)
+    });
+    out.insert("join_groups", copies(together));
     out.insert("largest", copies(keys.iter().map(|key| (under(a, *key).last().unwrap().0, 1))));
     let sets = keys.iter().map(|key| {
         let values: Vec<(u8, Weight)> = under(a, *key).into_iter().map(|(row, w)| (row.1, w)).collect();
@@ -130,6 +154,13 @@ fn model(a: &Bag<Row>, b: &Bag<Row>) -> BTreeMap<&'static str, Bag<String>> {
         ((*key, count, sum), 1)
     });
     out.insert("tally", copies(tally));
+    let summary = keys.iter().map(|key| {
+        let rows = under(a, *key);
+        let sum: u64 = rows.iter().map(|(row, _)| u64::from(row.1)).sum();
+        ((*key, rows.len() as u8, sum), 1)
+    });
+    out.insert("summary", copies(summary));
+    out.insert("least", out["largest"].clone());
     out.insert("diamond", copies(a.keys().map(|row| ((row.0, row.1, under(a, row.0).len() as u8), 1))));
     out
 }
@@ -291,4 +322,65 @@ fn an_unknown_input_is_an_error() {
     let error = engine.commit(transaction).unwrap_err();
     assert_eq!(error.to_string(), "the program has no input \"nowhere\"");
     assert!(engine.step(Transaction::new()).is_ok());
+}
+
+#[test]
+fn an_index_by_the_same_function_is_shared() {
+    fn first(row: &Row) -> u8 {
+        row.0
+    }
+    let indexes = |program: &dyn Fn(&Builder)| {
+        let outline = northflow_engine::outline(program);
+        outline.iter().filter(|operator| operator.name == "index").count()
+    };
+    let same = |program: &Builder| {
+        let rows = program.input::<Row>("rows");
+        rows.index_by(first).join(&rows.index_by(first), |a, _| *a);
+    };
+    assert_eq!(indexes(&same), 1);
+    let captured = |program: &Builder| {
+        let rows = program.input::<Row>("rows");
+        let by = |place: u8| rows.index_by(move |row| if place == 0 { row.0 } else { row.1 });
+        by(0).join(&by(1), |a, _| *a);
+    };
+    assert_eq!(indexes(&captured), 2);
+}
+
+#[test]
+fn a_large_group_is_summarized_without_being_read() {
+    let mut engine = Engine::start(Config::default(), |program| {
+        let rows = program.input::<(u32, u64)>("rows").index_by(|row| row.0);
+        let summary = rows.summarize(
+            |row| u128::from(row.1),
+            |summary| Some((summary.any.0, summary.count as u64, summary.sum as u64)),
+        );
+        program.output("summary", &summary);
+    })
+    .unwrap();
+    let met = |engine: &Engine| engine.metrics().unwrap().iter().map(|metrics| metrics.rows_met).sum::<u64>();
+    let mut summary = None;
+    let mut expected = 0;
+    // Up through all forms of a group and down again, a few rows at a time.
+    let up = (0..200).map(|row| (row, true));
+    for (row, comes) in up.clone().chain(up.map(|(row, _)| (row, false))) {
+        let mut transaction = Transaction::new();
+        for row in [row, row + 1000] {
+            transaction.change("rows", Rec::new((7u32, row)), if comes { 1 } else { -1 });
+            expected = if comes { expected + row } else { expected - row };
+        }
+        let before = met(&engine);
+        let result = engine.step(transaction).unwrap();
+        for (row, weight) in engine.changes::<(u32, u64, u64)>(&result, "summary") {
+            match weight {
+                1 => summary = Some(*row),
+                _ => assert_eq!(weight, -1),
+            }
+        }
+        let count = if comes { 2 * (row + 1) } else { 2 * (199 - row) };
+        match count {
+            0 => assert_eq!(engine.changes::<(u32, u64, u64)>(&result, "summary").count(), 1),
+            _ => assert_eq!(summary, Some((7, count, expected))),
+        }
+        assert!(met(&engine) - before <= 40, "a row is met without its group");
+    }
 }

@@ -199,15 +199,15 @@ pub fn balancers(
     let entries = vips.index_by(|entry| entry.row);
     let read = configured.index_by(|(lb, _)| lb.row).join(&entries, |(lb, drop), entry| {
         let vip = Vip::read(&entry.key, &entry.value, lb.template);
-        (lb.clone(), *drop, vip.map_err(Text::from))
+        (lb.clone(), *drop, vip)
     });
     let services = read.flat_map(|(lb, drop, vip)| {
         let vip = vip.as_ref().ok()?.clone();
         Some(Service { lb: lb.clone(), vip, targets: Targets::AsWritten, drop: *drop })
     });
     let unread = read.flat_map(|(_, _, vip)| {
-        let error = vip.as_ref().err()?;
-        Some(Problem::new(format!("Failed to initialize LB VIP: {error}")))
+        let messages = vip.as_ref().err().map(|unread| unread.messages("Failed to initialize LB VIP: "));
+        messages.into_iter().flatten().map(Problem::new).collect::<Vec<_>>()
     });
     let problems = unread.concat(&rows.flat_map(complaints));
     Balancers { services, problems }

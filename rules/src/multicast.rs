@@ -13,7 +13,7 @@ use crate::flow::On;
 use crate::flow::drop::DropConfig;
 use crate::flow::row::{Placed, SetMember};
 use crate::northd::{Northbound, Southbound};
-use crate::ovsdb::{Text, Uuid};
+use crate::ovsdb::Uuid;
 use crate::problem::Problem;
 use crate::schema::{SetElement, sb};
 use crate::switch::flood_group::Group;
@@ -86,7 +86,7 @@ pub fn multicast(nb: &Northbound, sb: &Southbound, inputs: Inputs<'_>) -> Multic
 
     // A port of type switch counts as one behind which there is a router, if the other switch snoops.
     let relaying_joints = joined
-        .index_by(|port| port.switch)
+        .index_by(SwitchPort::switch)
         .semijoin(&relayed.index_by(|switch| *switch))
         .map(|port| port.port.row);
     let covered = routers.concat(&joined.map(|port| port.port.row)).distinct();
@@ -155,19 +155,17 @@ fn joined_to(
     let joints = switch_link::joined(ports, &nb.switch_port);
     let led = ports
         .filter(|port| port.kind == PortKind::Switch)
-        .index_by(|port| port.switch)
+        .index_by(SwitchPort::switch)
         .semijoin(&switches.index_by(|switch| *switch));
-    let leading =
-        joints.index_by(|joint| joint.peer.clone()).semijoin(&led.index_by(|port| port.port.name.clone()));
-    ports.index_by(|port| port.port.name.clone()).semijoin(&leading.index_by(|joint| joint.port.clone()))
+    let leading = joints.index_by(|joint| joint.peer.clone()).semijoin(&led.index_by(SwitchPort::name));
+    ports.index_by(SwitchPort::name).semijoin(&leading.index_by(|joint| joint.port.clone()))
 }
 
 /// The ports that get a group because they asked for it, and not because they get all groups or because
 /// there is a router behind them (`covered`).
-fn receiving(ports: &Relation<FloodPort>, covered: &Relation<Uuid>) -> Relation<(Text, Uuid)> {
+fn receiving(ports: &Relation<FloodPort>, covered: &Relation<Uuid>) -> Relation<FloodPort> {
     ports
         .filter(|port| !port.asks.flood && !port.asks.flood_reports)
         .index_by(|port| port.row)
         .antijoin(&covered.index_by(|row| *row))
-        .map(|port| (port.name.clone(), port.binding))
 }

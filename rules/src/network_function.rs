@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
-use crate::schema::nb;
+use crate::schema::{Table, nb};
 
 /// A network function, with its ports by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -59,9 +59,10 @@ pub struct Group {
 pub fn functions(nb: &Northbound) -> Relation<Function> {
     let sides = nb.network_function.flat_map(|row| [(row.inport, row.uuid), (row.outport, row.uuid)]);
     let sides = sides.distinct().index_by(|(port, _)| *port);
-    let names = nb.switch_port.map(|row| (row.uuid, row.name.clone())).index_by(|(port, _)| *port);
     let named = sides
-        .join(&names, |(port, function), (_, name)| (*function, *port, name.clone()))
+        .join(&nb.switch_port.index_by(Table::uuid), |(port, function), row| {
+            (*function, *port, row.name.clone())
+        })
         .index_by(|(function, port, _)| (*function, *port));
     let with_in = nb.network_function.index_by(|row| (row.uuid, row.inport)).join(
         &named,

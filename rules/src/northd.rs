@@ -313,7 +313,7 @@ fn switches(
     ports: &Relation<PortConfig>,
     parts: &mut Parts,
 ) {
-    let by_switch = ports.index_by(|port| port.switch).named("switch.port");
+    let by_switch = ports.index_by(PortConfig::switch).named("switch.port");
     parts.placed.push(placed::flows(ports, &by_switch, filtering, &global.flow_config));
     parts.members.push(placed::members(&nb.switch, ports));
     parts.placed.push(translated::flows(translated::Inputs {

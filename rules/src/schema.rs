@@ -10,6 +10,7 @@
 //! (`schema/testdata/columns.txt`).
 
 mod column;
+mod key;
 mod map;
 pub mod nb;
 pub mod ovs;
@@ -92,6 +93,18 @@ pub struct Link {
     pub owner: Uuid,
     /// The row that is referred to.
     pub member: Uuid,
+}
+
+impl Link {
+    /// Keys indexes by the row whose column it is.
+    pub fn owner(&self) -> Uuid {
+        self.owner
+    }
+
+    /// Keys indexes by the row that is referred to.
+    pub fn member(&self) -> Uuid {
+        self.member
+    }
 }
 
 /// One entry of a map column of one row, where such a column is an input of its own.

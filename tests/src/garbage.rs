@@ -194,9 +194,13 @@ impl Garbage {
         };
         let gone = Atom::Uuid(uuid);
         let refers = |datum: &Datum| matches!(datum, Datum::Set(atoms) if atoms.contains(&gone));
+        let last = |datum: &Datum| matches!(datum, Datum::Set(atoms) if atoms.len() == 1);
         let needed = self.rows.iter().any(|(table, rows)| {
-            let mandatory = |name: &str| !self.tables[table][name].optional;
-            rows.values().any(|row| row.iter().any(|(name, datum)| mandatory(name) && refers(datum)))
+            let mandatory = |name: &str, datum: &Datum| {
+                let one_at_least = schema::NOT_EMPTY.contains(&(*table, name)) && last(datum);
+                !self.tables[table][name].optional || one_at_least
+            };
+            rows.values().any(|row| row.iter().any(|(name, datum)| refers(datum) && mandatory(name, datum)))
         });
         if needed {
             return Vec::new();

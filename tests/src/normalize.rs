@@ -369,8 +369,7 @@ pub fn difference(theirs: &[String], ours: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Whether a southbound column holds what it holds when nobody writes it: nothing, if it may hold that. (A set with
-/// an empty text is the one in RBAC_Permission, which the test of a takeover compares.)
+/// Whether a southbound column holds what it holds when nobody writes it: nothing, if it may hold that.
 fn is_unwritten(table: &str, column: &str, datum: &Datum) -> bool {
     let infos = northd::INPUTS.iter().map(|input| &input.info);
     let mut infos = infos
@@ -381,7 +380,7 @@ fn is_unwritten(table: &str, column: &str, datum: &Datum) -> bool {
         columns.find(|(name, _)| **name == column).map(|(_, kind)| *kind)
     });
     match kind {
-        Some(kind) if kind.optional && !kind.many => datum_is_empty(datum),
+        Some(kind) if kind.optional => datum_is_empty(datum),
         _ => is_default(datum),
     }
 }

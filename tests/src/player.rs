@@ -7,7 +7,7 @@
 //! (faults of its incremental paths), and the judge is what a fresh run gives.
 
 use northflow_connectors::change::{Columns, Edit, RowChange};
-use northflow_rules::ovsdb::{Atom, Datum, Text};
+use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
 use northflow_rules::schema::Database;
 use serde_json::{Value, json};
 
@@ -116,6 +116,9 @@ impl Player {
         for (number, line) in text.lines().enumerate() {
             let words = split(line).map_err(|error| format!("line {}: {error}", number + 1))?;
             let failed = |error| format!("line {}: {error}", number + 1);
+            if words.iter().any(|word| names_none(&self.southbound, word)) {
+                continue;
+            }
             let words =
                 words.into_iter().map(|word| name(&self.southbound, word)).collect::<Result<Vec<_>, _>>();
             let words = words.map_err(failed)?;
@@ -255,8 +258,39 @@ impl Player {
     }
 }
 
-/// The word, or the identifier of the southbound row that it stands for: `{TABLE COLUMN=TEXT ...}`.
+/// The table and the number in a word `{TABLE #NUMBER}`.
+fn numbered(word: &str) -> Option<(&str, usize)> {
+    let (table, number) = word.strip_prefix('{')?.strip_suffix('}')?.split_once(" #")?;
+    Some((table, number.parse().ok()?))
+}
+
+/// Whether the word stands for a row of a table that has none: a walk does not know what there is.
+fn names_none(southbound: &Dump, word: &str) -> bool {
+    numbered(word).is_some_and(|(table, _)| southbound.get(table).is_none_or(|rows| rows.is_empty()))
+}
+
+/// The row of a number, counted round and round in the order of what rows hold.
+fn row_of(southbound: &Dump, table: &str, number: usize) -> Option<Uuid> {
+    let rows = southbound.get(table)?;
+    let texts = |row: &dump::Row| {
+        let column = |(name, datum): (&Text, &Datum)| match datum {
+            Datum::Set(atoms) if matches!(atoms[..], [Atom::Uuid(_), ..]) => None,
+            _ => Some(format!("{name}={datum:?}")),
+        };
+        row.iter().filter_map(column).collect::<Vec<_>>()
+    };
+    let mut rows: Vec<_> = rows.iter().map(|(uuid, row)| (texts(row), *uuid)).collect();
+    rows.sort();
+    rows.get(number.checked_rem(rows.len())?).map(|(_, uuid)| *uuid)
+}
+
+/// The word, or the identifier of the southbound row that it stands for: `{TABLE COLUMN=TEXT ...}` or `{TABLE #NUMBER}`.
 pub(crate) fn name(southbound: &Dump, word: String) -> Result<String, String> {
+    if let Some((table, number)) = numbered(&word) {
+        return row_of(southbound, table, number)
+            .map(|uuid| uuid.to_string())
+            .ok_or(format!("no row {word}"));
+    }
     let Some(inner) = word.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
         return Ok(word);
     };

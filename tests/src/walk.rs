@@ -8,6 +8,7 @@
 mod acl;
 mod balance;
 mod dns;
+mod late;
 mod learned;
 mod meter;
 mod mirror;
@@ -90,6 +91,7 @@ struct Model {
     /// Rows of template variables, with their chassis.
     variables: Vec<(String, String)>,
     functions: network_function::Functions,
+    late: late::Late,
 }
 
 const TYPES: &[&str] = &[
@@ -150,6 +152,9 @@ const GLOBAL_OPTIONS: &[&str] = &[
 /// has little to do with all else.
 const FAR: u64 = 1000;
 
+/// Walks from this seed on also change what others only make, and give out addresses and tags.
+const LATE: u64 = 3000;
+
 /// The scenario of `seed`, `steps` commands long.
 pub fn scenario(seed: u64, steps: usize) -> String {
     let mut random = Random::new(seed);
@@ -164,7 +169,9 @@ pub fn scenario(seed: u64, steps: usize) -> String {
     for step in 1..=steps {
         // Try until something fits what is there.
         let line = loop {
-            let line = if seed >= FAR && random.below(2) == 0 {
+            let line = if seed >= LATE && random.below(3) == 0 {
+                model.late_command(&mut random)
+            } else if seed >= FAR && random.below(2) == 0 {
                 model.far_command(&mut random)
             } else {
                 match random.below(if routed || balanced { 40 } else { 18 }) {

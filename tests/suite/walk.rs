@@ -24,7 +24,7 @@ pub fn trials() -> Vec<Trial> {
     });
     let seeds: BTreeSet<u64> = match asked {
         Some(range) => range.collect(),
-        None => kept.chain(1..21).chain(1000..1010).collect(),
+        None => kept.chain(1..21).chain(1000..1010).chain(3000..3006).collect(),
     };
     let steps =
         std::env::var("NORTHFLOW_WALK_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(100);

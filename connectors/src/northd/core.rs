@@ -486,6 +486,8 @@ impl Core {
             self.advance_northbound();
         }
         if self.is_idle() && self.trimmer.take() {
+            self.writer.shrink();
+            self.replica.shrink();
             heap::trim();
         }
         Ok(())

@@ -7,10 +7,15 @@ use std::time::{Duration, Instant};
 /// Rows of outputs from which on an epoch is a large one.
 const LARGE: usize = 1000;
 
+/// How long after a large epoch other threads may still hold what they have sent.
+const SOON: Duration = Duration::from_millis(50);
+
 /// What is still to be given back, and when.
 #[derive(Debug, Default)]
 pub(crate) struct Trimmer {
     due: Option<Instant>,
+    /// Whether it is to be given back a second time, for what other threads held the first time.
+    again: bool,
 }
 
 impl Trimmer {
@@ -18,6 +23,7 @@ impl Trimmer {
     pub fn worked(&mut self, rows: usize, timeout: Duration) {
         let now = Instant::now();
         let overdue = self.due.is_some_and(|due| due <= now);
+        self.again |= rows >= LARGE;
         self.due = Some(if overdue || rows >= LARGE { now } else { now + timeout });
     }
 
@@ -28,7 +34,12 @@ impl Trimmer {
 
     /// Whether it is to be given back now, if there is nothing to do; it is taken to be done.
     pub fn take(&mut self) -> bool {
-        self.due.take_if(|due| *due <= Instant::now()).is_some()
+        let now = Instant::now();
+        let due = self.due.take_if(|due| *due <= now).is_some();
+        if due && std::mem::take(&mut self.again) {
+            self.due = Some(now + SOON);
+        }
+        due
     }
 }
 
@@ -44,6 +55,10 @@ mod tests {
         assert!(trimmer.next().is_some() && !trimmer.take());
         trimmer.worked(LARGE, Duration::from_secs(30));
         trimmer.worked(1, Duration::from_secs(30));
+        assert!(trimmer.take());
+        let again = trimmer.next().unwrap();
+        assert!(again <= Instant::now() + SOON && !trimmer.take());
+        std::thread::sleep(again.saturating_duration_since(Instant::now()));
         assert!(trimmer.take());
         assert!(!trimmer.take() && trimmer.next().is_none());
     }

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use northflow_engine::{Rec, Transaction};
 use northflow_rules::ovsdb::{Atom, Datum, Uuid};
 
+use crate::process::heap;
+
 /// What one row's column holds: elements of a set, or keys of a map with their values.
 type Held = BTreeMap<Atom, Option<Atom>>;
 
@@ -19,6 +21,11 @@ impl Elements {
     /// A column that is empty in every row, and feeds `input` with what `make` makes of an element.
     pub fn new(input: &'static str, make: fn(Uuid, &Atom, Option<&Atom>) -> Option<Rec>) -> Elements {
         Elements { input, make, rows: HashMap::new() }
+    }
+
+    /// Gives back the room of rows that went.
+    pub fn shrink(&mut self) {
+        heap::shrink_map(&mut self.rows);
     }
 
     /// Whether the column of `row` holds the element or key.

@@ -2,12 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use crate::delta::Delta;
-use crate::graph::{Graph, NodeId, Outcome, Region, SharedIndex};
+use crate::graph::{Graph, Met, Node, NodeId, Outcome, Region, Route, SharedIndex};
+use crate::record::Rec;
 
 /// Rows on their way to a port of a node on some worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,10 +25,14 @@ pub(crate) struct Packet {
 pub struct NodeMetrics {
     /// The node's name.
     pub name: &'static str,
+    /// Where the program adds it.
+    pub location: Option<&'static Location<'static>>,
     /// Epochs in which it ran.
     pub runs: u64,
     /// Rows that came in.
     pub rows_in: u64,
+    /// Rows of indexes, or pairs of them, that it looked at for these.
+    pub rows_met: u64,
     /// Rows that went out.
     pub rows_out: u64,
     /// Time spent.
@@ -47,14 +53,20 @@ pub(crate) struct Executor {
     results: Vec<(usize, Delta)>,
     entering: Vec<(usize, Vec<Delta>)>,
     metrics: Vec<NodeMetrics>,
+    /// What regions have looked at, by the node that takes up what leaves them.
+    met: Vec<(NodeId, Met)>,
 }
 
 impl Executor {
     pub fn new(graph: Graph, worker: usize) -> Executor {
         let inboxes = graph.nodes.iter().map(|node| vec![Delta::new(); node.ports]).collect();
         let dirty = vec![false; graph.nodes.len()];
-        let metrics =
-            graph.nodes.iter().map(|node| NodeMetrics { name: node.name, ..Default::default() }).collect();
+        let nothing = |node: &Node| NodeMetrics {
+            name: node.name,
+            location: Some(node.location),
+            ..NodeMetrics::default()
+        };
+        let metrics = graph.nodes.iter().map(nothing).collect();
         Executor {
             graph,
             worker,
@@ -65,6 +77,7 @@ impl Executor {
             results: Vec::new(),
             entering: Vec::new(),
             metrics,
+            met: Vec::new(),
         }
     }
 
@@ -117,7 +130,7 @@ impl Executor {
         let metrics = &mut self.metrics[id];
         metrics.runs += 1;
         metrics.rows_in += inbox.iter().map(|rows| rows.len() as u64).sum::<u64>();
-        let outcome = node.operator.run(inbox);
+        let outcome = node.operator.run(inbox, &mut metrics.rows_met);
         // There are thousands of inboxes: room that each kept would lie between what comes and goes, and keep
         // whole pages of it.
         inbox.iter_mut().for_each(|rows| *rows = Delta::new());
@@ -159,11 +172,10 @@ impl Executor {
             match &edge.route {
                 None => self.accept(edge.to, edge.port, rows),
                 Some(route) => {
-                    let mut parts = vec![Delta::new(); self.graph.workers];
-                    for (rec, weight) in rows {
-                        let part = (route(&rec) % self.graph.workers as u64) as usize;
-                        parts[part].push((rec, weight));
-                    }
+                    let parts = match route {
+                        Route::Owner(hash) => self.parts(rows, &**hash),
+                        Route::Everywhere => vec![rows; self.graph.workers],
+                    };
                     for (worker, rows) in parts.into_iter().enumerate() {
                         if worker == self.worker {
                             self.accept(edge.to, edge.port, rows);
@@ -175,6 +187,15 @@ impl Executor {
             }
         }
         self.graph.nodes[id].followers = followers;
+    }
+
+    /// `rows` by the worker that owns them.
+    fn parts(&self, rows: Delta, hash: &dyn Fn(&Rec) -> u64) -> Vec<Delta> {
+        let mut parts = vec![Delta::new(); self.graph.workers];
+        for (rec, weight) in rows {
+            parts[(hash(&rec) % self.graph.workers as u64) as usize].push((rec, weight));
+        }
+        parts
     }
 
     /// What the outputs have gathered since the last call.
@@ -189,7 +210,9 @@ impl Executor {
 
     /// The regions, for their dataflow to be built.
     pub fn take_regions(&mut self) -> Vec<Region> {
-        std::mem::take(&mut self.graph.regions)
+        let regions = std::mem::take(&mut self.graph.regions);
+        self.met = regions.iter().map(|region| (region.exit, Met::clone(&region.met))).collect();
+        regions
     }
 
     /// Ends an epoch: every index folds its change in.
@@ -209,6 +232,9 @@ impl Executor {
         let mut metrics = self.metrics.clone();
         for (metrics, node) in metrics.iter_mut().zip(&self.graph.nodes) {
             metrics.keys = node.operator.index().map_or(0, |index| index.borrow().keys());
+        }
+        for (exit, met) in &self.met {
+            metrics[*exit].rows_met += met.get();
         }
         metrics
     }

@@ -13,57 +13,85 @@ use hashbrown::HashMap;
 use crate::delta::{Delta, Weight};
 use crate::record::Rec;
 
+/// A key as a table holds it: a `u128` would have every slot padded to a multiple of 16 bytes.
+#[derive(PartialEq, Eq)]
+struct Key(u64, u64);
+
+impl From<u128> for Key {
+    fn from(key: u128) -> Key {
+        Key(key as u64, (key >> 64) as u64)
+    }
+}
+
+impl From<&Key> for u128 {
+    fn from(key: &Key) -> u128 {
+        u128::from(key.1) << 64 | u128::from(key.0)
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0 ^ self.1);
+    }
+}
+
 /// Keys are hashes already.
 #[derive(Default)]
-pub(crate) struct KeyHasher(u64);
+struct KeyHasher(u64);
 
 impl Hasher for KeyHasher {
     fn finish(&self) -> u64 {
         self.0
     }
     fn write(&mut self, _: &[u8]) {
-        unreachable!("keys are written as u128")
+        unreachable!("keys are written as u64")
     }
-    fn write_u128(&mut self, key: u128) {
-        self.0 = (key as u64) ^ (key >> 64) as u64;
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
     }
 }
 
-/// Rows under one key. Most keys hold one row, and there are very many of them: what more rows
-/// need is kept elsewhere, so that a bucket is no larger than a row and its weight.
+/// Rows under one key. Most keys hold one row, once, and there are very many of them: what more needs
+/// is kept elsewhere, so that a bucket is no larger than a row.
 enum Bucket {
-    One(Rec, Weight),
+    One(Rec),
     More(Box<Group>),
 }
 
-/// Several rows under one key.
+/// Several rows under one key, or one that is not there once.
 enum Group {
     Few(Vec<(Rec, Weight)>),
     Many(BTreeMap<Rec, Weight>),
 }
 
 /// Above this many rows a group is a tree, so that a change of a large one stays logarithmic.
-const FEW: usize = 32;
+pub(crate) const FEW: usize = 32;
 
 impl Bucket {
+    fn new(rec: Rec, weight: Weight) -> Bucket {
+        match weight {
+            1 => Bucket::One(rec),
+            _ => Bucket::More(Box::new(Group::Few(vec![(rec, weight)]))),
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
-            Bucket::One(..) => 1,
+            Bucket::One(_) => 1,
             Bucket::More(group) => group.len(),
         }
     }
 
     fn weight(&self, rec: &Rec) -> Weight {
         match self {
-            Bucket::One(only, weight) if only == rec => *weight,
-            Bucket::One(..) => 0,
+            Bucket::One(only) => Weight::from(only == rec),
             Bucket::More(group) => group.weight(rec),
         }
     }
 
     fn each<'a>(&'a self, f: &mut dyn FnMut(&'a Rec, Weight)) {
         match self {
-            Bucket::One(rec, weight) => f(rec, *weight),
+            Bucket::One(rec) => f(rec, 1),
             Bucket::More(group) => group.each(f),
         }
     }
@@ -71,25 +99,28 @@ impl Bucket {
     /// Adds a change; false when nothing is left.
     fn add(&mut self, rec: Rec, weight: Weight) -> bool {
         match self {
-            Bucket::One(only, have) if *only == rec => {
-                *have += weight;
-                *have != 0
+            Bucket::One(only) if *only == rec => {
+                if weight == -1 {
+                    return false;
+                }
+                *self = Bucket::new(rec, 1 + weight);
             }
-            Bucket::One(only, have) => {
-                let rows = vec![(only.clone(), *have), (rec, weight)];
+            Bucket::One(only) => {
+                let rows = vec![(only.clone(), 1), (rec, weight)];
                 *self = Bucket::More(Box::new(Group::Few(rows)));
-                true
             }
             Bucket::More(group) => {
                 group.add(rec, weight);
-                if let Group::Few(rows) = &**group
-                    && let [(only, weight)] = &rows[..]
-                {
-                    *self = Bucket::One(only.clone(), *weight);
+                if let Group::Few(rows) = &**group {
+                    match &rows[..] {
+                        [] => return false,
+                        [(only, 1)] => *self = Bucket::One(only.clone()),
+                        _ => {}
+                    }
                 }
-                true
             }
         }
+        true
     }
 }
 
@@ -108,6 +139,14 @@ impl Group {
         }
     }
 
+    /// The least row for which `gone` is false.
+    fn first(&self, gone: &dyn Fn(&Rec) -> bool) -> Option<&Rec> {
+        match self {
+            Group::Few(rows) => rows.iter().map(|(rec, _)| rec).filter(|rec| !gone(rec)).min(),
+            Group::Many(rows) => rows.keys().find(|rec| !gone(rec)),
+        }
+    }
+
     fn each<'a>(&'a self, f: &mut dyn FnMut(&'a Rec, Weight)) {
         match self {
             Group::Few(rows) => rows.iter().for_each(|(rec, weight)| f(rec, *weight)),
@@ -115,7 +154,7 @@ impl Group {
         }
     }
 
-    /// Adds a change to two rows or more; one at least is left.
+    /// Adds a change.
     fn add(&mut self, rec: Rec, weight: Weight) {
         match self {
             Group::Few(rows) => {
@@ -166,7 +205,7 @@ pub(crate) type Keyed = (u128, Rec, Weight);
 /// The contents of one index on one worker.
 #[derive(Default)]
 pub(crate) struct IndexState {
-    before: HashMap<u128, Bucket, BuildHasherDefault<KeyHasher>>,
+    before: HashMap<Key, Bucket, BuildHasherDefault<KeyHasher>>,
     /// This epoch's change, sorted by key and record, without duplicates or zeros.
     change: Vec<Keyed>,
 }
@@ -192,9 +231,9 @@ impl IndexState {
     pub fn commit(&mut self) {
         use hashbrown::hash_map::Entry;
         for (key, rec, weight) in std::mem::take(&mut self.change) {
-            match self.before.entry(key) {
+            match self.before.entry(Key::from(key)) {
                 Entry::Vacant(slot) => {
-                    slot.insert(Bucket::One(rec, weight));
+                    slot.insert(Bucket::new(rec, weight));
                 }
                 Entry::Occupied(mut slot) => {
                     if !slot.get_mut().add(rec, weight) {
@@ -220,7 +259,7 @@ impl IndexState {
 
     /// Every row that was under `key` before this epoch.
     pub fn each_before<'a>(&'a self, key: u128, f: &mut dyn FnMut(&'a Rec, Weight)) {
-        if let Some(bucket) = self.before.get(&key) {
+        if let Some(bucket) = self.before.get(&Key::from(key)) {
             bucket.each(f);
         }
     }
@@ -247,26 +286,55 @@ impl IndexState {
 
     /// How many times `rec` was under `key` before this epoch.
     pub fn weight_before(&self, key: u128, rec: &Rec) -> Weight {
-        self.before.get(&key).map_or(0, |bucket| bucket.weight(rec))
+        self.before.get(&Key::from(key)).map_or(0, |bucket| bucket.weight(rec))
     }
 
     /// Whether any row was under `key` before this epoch.
     pub fn had(&self, key: u128) -> bool {
-        self.before.contains_key(&key)
+        self.before.contains_key(&Key::from(key))
     }
 
     /// Whether any row is under `key` now.
     pub fn has(&self, key: u128) -> bool {
-        let before = self.before.get(&key).map_or(0, Bucket::len) as isize;
-        let gained: isize = self
-            .change_of(key)
-            .iter()
-            .map(|(_, rec, weight)| {
-                let had = self.weight_before(key, rec);
-                isize::from(had + weight != 0) - isize::from(had != 0)
-            })
-            .sum();
-        before + gained > 0
+        let gained: isize = self.coming(key).map(|(_, comes)| comes).sum();
+        self.len_before(key) as isize + gained > 0
+    }
+
+    /// How many different rows were under `key` before this epoch.
+    pub fn len_before(&self, key: u128) -> usize {
+        self.before.get(&Key::from(key)).map_or(0, Bucket::len)
+    }
+
+    /// The rows of this epoch's change under `key`: 1 for those that were not there before, -1 for those that are not
+    /// there now, 0 for those whose number changes.
+    pub fn coming(&self, key: u128) -> impl Iterator<Item = (&Rec, isize)> {
+        self.change_of(key).iter().map(move |(_, rec, weight)| {
+            let had = self.weight_before(key, rec);
+            (rec, isize::from(had + weight != 0) - isize::from(had != 0))
+        })
+    }
+
+    /// The least record that was under `key` before this epoch.
+    pub fn first_before(&self, key: u128) -> Option<&Rec> {
+        self.first_but(key, &|_| false)
+    }
+
+    /// The least record that is under `key` now.
+    pub fn first_now(&self, key: u128) -> Option<&Rec> {
+        let change = self.change_of(key);
+        let gone = |rec: &Rec| {
+            let at = change.binary_search_by(|(_, row, _)| row.cmp(rec));
+            at.is_ok_and(|at| change[at].2 + self.weight_before(key, rec) == 0)
+        };
+        let come = self.coming(key).find(|(_, comes)| *comes > 0).map(|(rec, _)| rec);
+        self.first_but(key, &gone).into_iter().chain(come).min()
+    }
+
+    fn first_but(&self, key: u128, gone: &dyn Fn(&Rec) -> bool) -> Option<&Rec> {
+        match self.before.get(&Key::from(key))? {
+            Bucket::One(rec) => Some(rec).filter(|rec| !gone(rec)),
+            Bucket::More(group) => group.first(gone),
+        }
     }
 
     /// The rows under `key` before this epoch, sorted by record.
@@ -292,6 +360,11 @@ impl IndexState {
             bucket.each(&mut |rec, weight| rows.push((rec.clone(), weight)));
         }
         rows
+    }
+
+    /// Every key that had rows before this epoch.
+    pub fn keys_before(&self) -> impl Iterator<Item = u128> {
+        self.before.keys().map(u128::from)
     }
 
     /// How many keys there are.
@@ -325,6 +398,11 @@ mod tests {
             assert_eq!(index.has(key), !new.is_empty());
             assert_eq!(sorted(index.group_before(key)), old);
             assert_eq!(sorted(index.group_now(key)), new);
+            assert_eq!(index.first_before(key), index.group_before(key).first().map(|(rec, _)| *rec));
+            assert_eq!(index.first_now(key), index.group_now(key).first().map(|(rec, _)| *rec));
+            assert_eq!(index.len_before(key), old.len());
+            let gained: isize = index.coming(key).map(|(_, comes)| comes).sum();
+            assert_eq!(new.len() as isize - old.len() as isize, gained);
             assert!(index.group_now(key).is_sorted());
             let mut each = Vec::new();
             index.each_now(key, &mut |rec, weight| each.push((rec, weight)));
@@ -391,7 +469,8 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_a_row_and_its_weight() {
-        assert_eq!(size_of::<Bucket>(), size_of::<(Rec, Weight)>());
+    fn a_bucket_is_a_row() {
+        assert_eq!(size_of::<Bucket>(), size_of::<Rec>());
+        assert_eq!(size_of::<(Key, Bucket)>(), 40);
     }
 }

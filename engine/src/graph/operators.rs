@@ -5,12 +5,15 @@
 //! either side and to the rows that they meet.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::rc::Rc;
 
 use hashbrown::HashMap;
 
 use crate::delta::{Delta, Weight, consolidate};
-use crate::graph::index::{IndexState, Keyed, follow_down};
+use crate::graph::index::{FEW, IndexState, Keyed, follow_down};
 use crate::graph::{Operator, Outcome, SharedIndex};
 use crate::record::Rec;
 
@@ -25,6 +28,8 @@ pub(crate) type RowLogic = Box<dyn Fn(&Rec, Emit<'_>)>;
 pub(crate) type PairLogic = Box<dyn Fn(&Rec, &Rec, Emit<'_>)>;
 /// Makes rows of a row and its partner, if it has one.
 pub(crate) type OptionalLogic = Box<dyn Fn(&Rec, Option<&Rec>, Emit<'_>)>;
+/// Makes rows of a row and of the groups that other indexes have under its key.
+pub(crate) type GroupsLogic = Box<dyn Fn(&Rec, &[Vec<(&Rec, Weight)>], Emit<'_>)>;
 /// Makes rows of a group.
 pub(crate) type GroupLogic = Box<dyn Fn(&ErasedGroup<'_>, Emit<'_>)>;
 /// Gives the key and the number of a row.
@@ -41,7 +46,7 @@ fn rows(mut delta: Delta) -> Outcome {
 pub(crate) struct Union;
 
 impl Operator for Union {
-    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+    fn run(&mut self, inbox: &mut [Delta], _: &mut u64) -> Outcome {
         let mut all = Delta::new();
         for rows in inbox {
             if all.is_empty() {
@@ -62,7 +67,7 @@ pub(crate) struct FlatMap {
 }
 
 impl Operator for FlatMap {
-    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+    fn run(&mut self, inbox: &mut [Delta], _: &mut u64) -> Outcome {
         let mut out = Delta::with_capacity(inbox[0].len());
         for (rec, weight) in inbox[0].drain(..) {
             (self.logic)(&rec, &mut |rec| out.push((rec, weight * self.sign)));
@@ -78,7 +83,7 @@ pub(crate) struct Index {
 }
 
 impl Operator for Index {
-    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+    fn run(&mut self, inbox: &mut [Delta], _: &mut u64) -> Outcome {
         let change: Vec<Keyed> =
             inbox[0].drain(..).map(|(rec, weight)| ((self.key)(&rec), rec, weight)).collect();
         if self.state.borrow_mut().stage(change) { Outcome::Index } else { Outcome::Quiet }
@@ -96,19 +101,18 @@ pub(crate) struct Join {
 }
 
 impl Operator for Join {
-    fn run(&mut self, _: &mut [Delta]) -> Outcome {
+    fn run(&mut self, _: &mut [Delta], met: &mut u64) -> Outcome {
         let (left, right) = (self.left.borrow(), self.right.borrow());
         let mut out = Delta::new();
         let mut pair = |a: &Rec, b: &Rec, weight: Weight| {
+            *met += 1;
             (self.logic)(a, b, &mut |rec| out.push((rec, weight)));
         };
         for group in left.change() {
-            let key = group[0].0;
-            // Change with what was there, and change with change.
-            right.each_before(key, &mut |b, wb| group.iter().for_each(|(_, a, wa)| pair(a, b, wa * wb)));
-            for (_, b, wb) in right.change_of(key) {
+            // What is there now, rather than what was and its change: pairs that part are not met at all.
+            right.each_now(group[0].0, &mut |b, wb| {
                 group.iter().for_each(|(_, a, wa)| pair(a, b, wa * wb));
-            }
+            });
         }
         for group in right.change() {
             left.each_before(group[0].0, &mut |a, wa| {
@@ -127,10 +131,11 @@ pub(crate) struct Semijoin {
 }
 
 impl Operator for Semijoin {
-    fn run(&mut self, _: &mut [Delta]) -> Outcome {
+    fn run(&mut self, _: &mut [Delta], met: &mut u64) -> Outcome {
         let (left, right) = (self.left.borrow(), self.right.borrow());
         let mut out = Delta::new();
         for group in left.change() {
+            *met += group.len() as u64;
             if right.has(group[0].0) != self.anti {
                 out.extend(group.iter().map(|(_, rec, weight)| (rec.clone(), *weight)));
             }
@@ -140,7 +145,10 @@ impl Operator for Semijoin {
             let (had, has) = (right.had(key) != self.anti, right.has(key) != self.anti);
             let sign = isize::from(has) - isize::from(had);
             if sign != 0 {
-                left.each_before(key, &mut |rec, weight| out.push((rec.clone(), weight * sign)));
+                left.each_before(key, &mut |rec, weight| {
+                    *met += 1;
+                    out.push((rec.clone(), weight * sign));
+                });
             }
         }
         rows(out)
@@ -155,10 +163,11 @@ pub(crate) struct JoinOptional {
 }
 
 impl Operator for JoinOptional {
-    fn run(&mut self, _: &mut [Delta]) -> Outcome {
+    fn run(&mut self, _: &mut [Delta], met: &mut u64) -> Outcome {
         let (left, right) = (self.left.borrow(), self.right.borrow());
         let mut out = Delta::new();
         let mut pair = |a: &Rec, b: Option<&Rec>, weight: Weight| {
+            *met += 1;
             (self.logic)(a, b, &mut |rec| out.push((rec, weight)));
         };
         for group in left.change() {
@@ -185,6 +194,66 @@ impl Operator for JoinOptional {
     }
 }
 
+/// What a [`JoinGroups`] reads beside the rows on the left.
+pub(crate) struct Beside {
+    pub index: SharedIndex,
+    /// Whether it reads all rows, which are under the key [`EVERYWHERE`], and not those of the same key.
+    pub whole: bool,
+}
+
+/// The key of the rows that every worker has.
+pub(crate) const EVERYWHERE: u128 = 0;
+
+fn rows_of(groups: &[Vec<(&Rec, Weight)>]) -> u64 {
+    groups.iter().map(|group| group.len() as u64).sum()
+}
+
+/// Gives each row on the left the groups that several other indexes have under its key. Whatever changed under a key,
+/// its rows are made anew and those of before taken back.
+pub(crate) struct JoinGroups {
+    pub left: SharedIndex,
+    pub others: Vec<Beside>,
+    pub logic: GroupsLogic,
+}
+
+impl Operator for JoinGroups {
+    fn run(&mut self, _: &mut [Delta], met: &mut u64) -> Outcome {
+        let left = self.left.borrow();
+        let others: Vec<_> = self.others.iter().map(|beside| (beside.index.borrow(), beside.whole)).collect();
+        let changed =
+            |whole| others.iter().filter(move |(_, w)| *w == whole).flat_map(|(index, _)| index.change());
+        let mut keys: Vec<u128> = changed(false).chain(left.change()).map(|group| group[0].0).collect();
+        if changed(true).next().is_some() {
+            keys.extend(left.keys_before());
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        let mut out = Delta::new();
+        for key in keys {
+            let at = |whole| if whole { EVERYWHERE } else { key };
+            if left.has(key) {
+                let groups: Vec<_> =
+                    others.iter().map(|(index, whole)| index.group_now(at(*whole))).collect();
+                *met += rows_of(&groups);
+                left.each_now(key, &mut |row, weight| {
+                    *met += 1;
+                    (self.logic)(row, &groups, &mut |rec| out.push((rec, weight)));
+                });
+            }
+            if left.had(key) {
+                let groups: Vec<_> =
+                    others.iter().map(|(index, whole)| index.group_before(at(*whole))).collect();
+                *met += rows_of(&groups);
+                left.each_before(key, &mut |row, weight| {
+                    *met += 1;
+                    (self.logic)(row, &groups, &mut |rec| out.push((rec, -weight)));
+                });
+            }
+        }
+        rows(out)
+    }
+}
+
 /// A group as the erased closure of a reduce sees it.
 pub(crate) type ErasedGroup<'a> = [(&'a Rec, Weight)];
 
@@ -196,7 +265,7 @@ pub(crate) struct Reduce {
 }
 
 impl Operator for Reduce {
-    fn run(&mut self, _: &mut [Delta]) -> Outcome {
+    fn run(&mut self, _: &mut [Delta], met: &mut u64) -> Outcome {
         let input = self.input.borrow();
         let mut out = Delta::new();
         for group in input.change() {
@@ -206,6 +275,7 @@ impl Operator for Reduce {
                 (self.logic)(&now, &mut |rec| out.push((rec, 1)));
             }
             let before = input.group_before(key);
+            *met += (now.len() + before.len()) as u64;
             if !before.is_empty() {
                 (self.logic)(&before, &mut |rec| out.push((rec, -1)));
             }
@@ -220,16 +290,134 @@ pub(crate) struct Distinct {
 }
 
 impl Operator for Distinct {
-    fn run(&mut self, _: &mut [Delta]) -> Outcome {
+    fn run(&mut self, _: &mut [Delta], met: &mut u64) -> Outcome {
         let input = self.input.borrow();
         let mut out = Delta::new();
         for (key, rec, weight) in input.change().flatten() {
+            *met += 1;
             let before = input.weight_before(*key, rec);
             let sign = isize::from(before + weight > 0) - isize::from(before > 0);
             if sign != 0 {
                 out.push((rec.clone(), sign));
             }
         }
+        rows(out)
+    }
+}
+
+/// What a closure makes of a group that it does not see whole: the first row, how many there are, and a sum.
+pub(crate) type SummaryLogic = Box<dyn Fn(&Rec, usize, u128, Emit<'_>)>;
+
+/// Computes rows from the first row of a key, the number of rows, and the sum of a number that each has.
+pub(crate) struct Summarize {
+    pub input: SharedIndex,
+    pub number: Box<dyn Fn(&Rec) -> u128>,
+    pub logic: SummaryLogic,
+    /// The sums of groups with more rows than are added up anew.
+    pub sums: HashMap<u128, u128>,
+}
+
+impl Operator for Summarize {
+    fn run(&mut self, _: &mut [Delta], met: &mut u64) -> Outcome {
+        let input = self.input.borrow();
+        let mut out = Delta::new();
+        for group in input.change() {
+            let key = group[0].0;
+            let before = input.len_before(key);
+            let mut sum = self.sums.remove(&key).unwrap_or_default();
+            if before <= FEW {
+                sum = 0;
+                *met += before as u64;
+                input.each_before(key, &mut |rec, _| sum = sum.wrapping_add((self.number)(rec)));
+            }
+            if let Some(first) = input.first_before(key) {
+                (self.logic)(first, before, sum, &mut |rec| out.push((rec, -1)));
+            }
+            let mut now = before;
+            for (rec, comes) in input.coming(key) {
+                *met += 1;
+                now = now.wrapping_add_signed(comes);
+                sum = sum.wrapping_add((self.number)(rec).wrapping_mul(comes as u128));
+            }
+            if let Some(first) = input.first_now(key) {
+                (self.logic)(first, now, sum, &mut |rec| out.push((rec, 1)));
+            }
+            if now > FEW {
+                self.sums.insert(key, sum);
+            }
+        }
+        follow_down(&mut self.sums);
+        rows(out)
+    }
+}
+
+/// Says which of two rows of a group comes first.
+pub(crate) type Order = Rc<dyn Fn(&Rec, &Rec) -> Ordering>;
+
+/// A row in the order that a [`Least`] goes by.
+struct Ranked {
+    rec: Rec,
+    order: Order,
+}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.order)(&self.rec, &other.rec).then_with(|| self.rec.cmp(&other.rec))
+    }
+}
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl PartialEq for Ranked {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+impl Eq for Ranked {}
+
+/// Keeps the rows of each key in an order, and gives the first of them.
+pub(crate) struct Least {
+    pub key: KeyLogic,
+    pub order: Order,
+    groups: HashMap<u128, BTreeMap<Ranked, Weight>>,
+}
+
+impl Least {
+    pub fn new(key: KeyLogic, order: Order) -> Least {
+        Least { key, order, groups: HashMap::new() }
+    }
+}
+
+impl Operator for Least {
+    fn run(&mut self, inbox: &mut [Delta], _: &mut u64) -> Outcome {
+        let first = |group: &BTreeMap<Ranked, Weight>| Some(group.first_key_value()?.0.rec.clone());
+        let mut before: HashMap<u128, Option<Rec>> = HashMap::new();
+        for (rec, weight) in inbox[0].drain(..) {
+            let key = (self.key)(&rec);
+            let group = self.groups.entry(key).or_default();
+            before.entry(key).or_insert_with(|| first(group));
+            match group.entry(Ranked { rec, order: Rc::clone(&self.order) }) {
+                Entry::Vacant(slot) => drop(slot.insert(weight)),
+                Entry::Occupied(mut slot) => {
+                    *slot.get_mut() += weight;
+                    if *slot.get() == 0 {
+                        slot.remove();
+                    }
+                }
+            }
+        }
+        let mut out = Delta::new();
+        for (key, before) in before {
+            let now = self.groups.get(&key).and_then(first);
+            if now.is_none() {
+                self.groups.remove(&key);
+            }
+            out.extend(before.map(|rec| (rec, -1)));
+            out.extend(now.map(|rec| (rec, 1)));
+        }
+        follow_down(&mut self.groups);
         rows(out)
     }
 }
@@ -242,7 +430,7 @@ pub(crate) struct Tally {
 }
 
 impl Operator for Tally {
-    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+    fn run(&mut self, inbox: &mut [Delta], _: &mut u64) -> Outcome {
         let mut touched: HashMap<u128, (Rec, Weight, u128)> = HashMap::new();
         for (rec, weight) in inbox[0].drain(..) {
             let (key, number) = (self.key)(&rec);
@@ -290,7 +478,7 @@ pub(crate) struct Allocate {
 }
 
 impl Operator for Allocate {
-    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+    fn run(&mut self, inbox: &mut [Delta], _: &mut u64) -> Outcome {
         let mut change = IndexState::default();
         change.stage(inbox[0].drain(..).map(|(rec, weight)| ((self.space)(&rec), rec, weight)).collect());
         let mut out = Delta::new();
@@ -313,7 +501,7 @@ pub(crate) struct Output {
 }
 
 impl Operator for Output {
-    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+    fn run(&mut self, inbox: &mut [Delta], _: &mut u64) -> Outcome {
         Outcome::Output(self.output, std::mem::take(&mut inbox[0]))
     }
     fn is_output(&self) -> bool {
@@ -327,7 +515,7 @@ pub(crate) struct Enter {
 }
 
 impl Operator for Enter {
-    fn run(&mut self, inbox: &mut [Delta]) -> Outcome {
+    fn run(&mut self, inbox: &mut [Delta], _: &mut u64) -> Outcome {
         inbox.iter_mut().for_each(consolidate);
         Outcome::Enter(self.region, inbox.iter_mut().map(std::mem::take).collect())
     }

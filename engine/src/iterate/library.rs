@@ -8,6 +8,7 @@ use crate::relation::Relation;
 /// The nodes that can be reached from `roots` along `edges` (from, to); the roots are among them.
 ///
 /// Cost of a change: what it adds to or takes from the reached part, and the edges there.
+#[track_caller]
 pub fn reach<N: Record + Clone>(edges: &Relation<(N, N)>, roots: &Relation<N>) -> Relation<N> {
     roots.iterate(|scope, reached| {
         let edges = scope.enter(edges).index_by(|edge| edge.0.clone());
@@ -19,6 +20,7 @@ pub fn reach<N: Record + Clone>(edges: &Relation<(N, N)>, roots: &Relation<N>) -
 /// For each node of `edges`, the smallest node of its component (edges count both ways).
 ///
 /// Cost of a change: the components it touches.
+#[track_caller]
 pub fn components<N: Record + Clone + Hash>(edges: &Relation<(N, N)>) -> Relation<(N, N)> {
     let both = edges.flat_map(|(a, b)| [(a.clone(), b.clone()), (b.clone(), a.clone())]).distinct();
     let nodes = both.map(|(node, _)| (node.clone(), node.clone())).distinct();

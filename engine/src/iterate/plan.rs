@@ -18,7 +18,7 @@ use crate::dataflow::Time;
 use crate::delta::{Delta, Weight};
 use crate::graph::executor::Packet;
 use crate::graph::operators::{ErasedGroup, GroupLogic, PairLogic, RowLogic};
-use crate::graph::{NodeId, Region};
+use crate::graph::{Met, NodeId, Region};
 use crate::record::Rec;
 
 /// A moment inside a region: epoch and round of the engine, and round of the recursion.
@@ -97,7 +97,7 @@ pub(crate) fn build<'s>(
 ) -> Stream<'s, Time, Vec<Packet>> {
     let rows = outer.scoped::<Moment, _, _>("region", |inner| {
         let entered = entering.into_iter().map(|stream| stream.as_collection().enter(inner)).collect();
-        plant(inner, region.plan, entered).leave(outer)
+        plant(inner, region.plan, entered, &region.met).leave(outer)
     });
     leave(rows, region.exit, outer.index())
 }
@@ -128,7 +128,7 @@ fn leave<'s>(
     )
 }
 
-fn plant<'s>(scope: Iterative<'s, Time, u64>, plan: Plan, entered: Vec<Rows<'s>>) -> Rows<'s> {
+fn plant<'s>(scope: Iterative<'s, Time, u64>, plan: Plan, entered: Vec<Rows<'s>>, met: &Met) -> Rows<'s> {
     let mut made: Vec<Made<'s>> = Vec::with_capacity(plan.steps.len());
     let mut variable: Option<VecVariable<'s, Moment, Rec, Weight>> = None;
     let mut settled = vec![];
@@ -158,20 +158,26 @@ fn plant<'s>(scope: Iterative<'s, Time, u64>, plan: Plan, entered: Vec<Rows<'s>>
                 arranged = Some(arrange(rows(input), key));
                 rows(input)
             }
-            Step::Join { left, right, logic } => join(keyed(left), keyed(right), logic),
+            Step::Join { left, right, logic } => join(keyed(left), keyed(right), logic, met),
             Step::Semijoin { left, right, anti } => {
                 let present = Rec::new(());
-                let keys = reduce(keyed(right), move |_, out| out.push((present.clone(), 1)));
-                let with = join(keyed(left), keys, Box::new(|rec, _, emit| emit(rec.clone())));
+                let keys = reduce(keyed(right), move |_, out| out.push((present.clone(), 1)), met);
+                let with = join(keyed(left), keys, Box::new(|rec, _, emit| emit(rec.clone())), met);
                 if anti { rows(left).concat(with.negate()) } else { with }
             }
-            Step::Distinct(input) => unkeyed(reduce(by_hash(rows(input)), |group, out| {
-                let there = group.iter().filter(|(_, weight)| *weight > 0);
-                out.extend(there.map(|(rec, _)| ((*rec).clone(), 1)));
-            })),
-            Step::Reduce { input, logic } => unkeyed(reduce(keyed(input), move |group, out| {
-                logic(group, &mut |rec| out.push((rec, 1)));
-            })),
+            Step::Distinct(input) => {
+                let distinct = |group: &ErasedGroup<'_>, out: &mut Vec<(Rec, Weight)>| {
+                    let there = group.iter().filter(|(_, weight)| *weight > 0);
+                    out.extend(there.map(|(rec, _)| ((*rec).clone(), 1)));
+                };
+                unkeyed(reduce(by_hash(rows(input)), distinct, met))
+            }
+            Step::Reduce { input, logic } => {
+                let said = move |group: &ErasedGroup<'_>, out: &mut Vec<(Rec, Weight)>| {
+                    logic(group, &mut |rec| out.push((rec, 1)));
+                };
+                unkeyed(reduce(keyed(input), said, met))
+            }
             Step::Differential { input, logic } => logic(rows(input)),
         };
         made.push(Made { rows, keyed: arranged });
@@ -199,8 +205,10 @@ fn unkeyed(keyed: Keyed<'_>) -> Rows<'_> {
     keyed.as_collection(|_, rec| rec.clone())
 }
 
-fn join<'s>(left: Keyed<'s>, right: Keyed<'s>, logic: PairLogic) -> Rows<'s> {
+fn join<'s>(left: Keyed<'s>, right: Keyed<'s>, logic: PairLogic, met: &Met) -> Rows<'s> {
+    let met = Met::clone(met);
     left.join_core(right, move |_, a, b| {
+        met.set(met.get() + 1);
         let mut out = Vec::new();
         logic(a, b, &mut |rec| out.push(rec));
         out
@@ -210,12 +218,17 @@ fn join<'s>(left: Keyed<'s>, right: Keyed<'s>, logic: PairLogic) -> Rows<'s> {
 fn reduce<'s>(
     input: Keyed<'s>,
     logic: impl Fn(&ErasedGroup<'_>, &mut Vec<(Rec, Weight)>) + 'static,
+    met: &Met,
 ) -> Keyed<'s> {
+    let met = Met::clone(met);
     // One closure type for all, so that the operator is compiled once.
     let logic: Choice = Box::new(logic);
     input.reduce_abelian::<_, ValBuilder<u128, Rec, Moment, Weight>, Spine, _, _>(
         "reduce",
-        move |_, group, out| logic(group, out),
+        move |_, group, out| {
+            met.set(met.get() + group.len() as u64);
+            logic(group, out);
+        },
         |batch, key, updates| {
             batch.clear();
             batch.extend(updates.drain(..).map(|(rec, time, weight)| ((*key, rec), time, weight)));

@@ -25,7 +25,7 @@ use crate::global::single;
 use crate::northd::{Northbound, Southbound};
 use crate::ovsdb::Uuid;
 use crate::problem::Problem;
-use crate::schema::{nb, sb};
+use crate::schema::{Link, nb, sb};
 use crate::switch::SwitchSet;
 use crate::topology::port_group::Reach;
 
@@ -244,7 +244,7 @@ fn classes(
     let names = nb.dns.filter(|row| !row.records.is_empty()).map(|row| row.uuid);
     let served = nb
         .switch_dns_records
-        .index_by(|link| link.member)
+        .index_by(Link::member)
         .semijoin(&names.index_by(|row| *row))
         .map(|link| link.owner)
         .distinct();

@@ -118,11 +118,10 @@ pub fn port_group_sets(
             let addresses: BTreeSet<IpAddr> = entries.flat_map(|entry| scan::port_addresses(entry)).collect();
             Some(PortAddresses { port: row.uuid, addresses: addresses.into_iter().collect() })
         });
-    let found =
-        listed.index_by(|link| link.member).join_flat(&entries.index_by(|port| port.port), |link, port| {
-            let group = link.owner;
-            port.addresses.clone().into_iter().map(move |address| (group, address))
-        });
+    let found = listed.index_by(Link::member).join_flat(&entries.index_by(|port| port.port), |link, port| {
+        let group = link.owner;
+        port.addresses.clone().into_iter().map(move |address| (group, address))
+    });
     let names = groups.map(|group| (group.uuid, group.name.clone()));
     let members = found.distinct().index_by(|(group, _)| *group).join(
         &names.index_by(|(group, _)| *group),

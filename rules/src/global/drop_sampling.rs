@@ -33,8 +33,8 @@ pub fn drop_sampling(
     };
     let problems = asked.filter(move |asked| read(asked).is_none()).map(|(_, domain)| {
         Problem::new(format!(
-            "NB_Global options:debug_drop_domain_id or the Sampling_App of type drop: observation domain \
-             {domain} is above 254; drops are not sampled"
+            "Observation domain id must be an 8-bit number: {domain}, of NB_Global options:debug_drop_domain_id or the \
+             Sampling_App of type drop, is above 254; drops are not sampled"
         ))
     });
     (asked.map(move |asked| read(asked).unwrap_or_default()), problems)

@@ -89,7 +89,7 @@ impl References {
     /// Cost: such a load balancer costs the datapaths that name it.
     pub fn distributed(&self, lbs: &Relation<nb::LoadBalancer>) -> Relation<Uuid> {
         let lbs = lbs.filter(|lb| lb.options.get_bool("distributed", false)).map(|lb| lb.uuid);
-        let direct = self.direct.index_by(|link| link.member).semijoin(&lbs.index_by(|lb| *lb));
+        let direct = self.direct.index_by(Link::member).semijoin(&lbs.index_by(|lb| *lb));
         direct.map(|link| link.owner).distinct()
     }
 
@@ -100,10 +100,10 @@ impl References {
     /// balancer with a VIP in a group costs the datapaths of the group.
     pub fn with_vip(&self, vips: &Relation<MapEntry>) -> Relation<Uuid> {
         let lbs = vips.map(|entry| entry.row).distinct().index_by(|lb| *lb);
-        let groups = self.group_members.index_by(|link| link.member).semijoin(&lbs);
+        let groups = self.group_members.index_by(Link::member).semijoin(&lbs);
         let groups = groups.map(|link| link.owner).distinct();
-        let direct = self.direct.index_by(|link| link.member).semijoin(&lbs);
-        let grouped = self.grouped.index_by(|link| link.member).semijoin(&groups.index_by(|group| *group));
+        let direct = self.direct.index_by(Link::member).semijoin(&lbs);
+        let grouped = self.grouped.index_by(Link::member).semijoin(&groups.index_by(|group| *group));
         direct.concat(&grouped).map(|link| link.owner).distinct()
     }
 
@@ -122,7 +122,7 @@ impl References {
         let leading = leading.index_by(|(router, _): &(Uuid, Uuid)| *router);
         let with = |own: &Relation<Link>, links: &Relation<Link>| {
             let inherited = links
-                .index_by(|link| link.owner)
+                .index_by(Link::owner)
                 .join(&leading, |link, (_, switch)| Link { owner: *switch, member: link.member });
             own.concat(&inherited).distinct()
         };
@@ -145,7 +145,7 @@ impl References {
         let groups = self.grouped.map(|link| link.member).distinct();
         let held_by_group = self
             .group_members
-            .index_by(|link| link.owner)
+            .index_by(Link::owner)
             .semijoin(&groups.index_by(|group| *group))
             .map(|link| Held { lb: link.member, holder: Holder::Group(link.owner) });
         let held = held_directly.distinct().concat(&held_by_group);

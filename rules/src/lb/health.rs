@@ -135,20 +135,23 @@ pub fn checked(services: &Relation<Service>, inputs: Inputs<'_>) -> Checked {
         |backend, entry| {
             let sourceless = backend.distributed && backend.check.is_none();
             let mapping = Mapping::read(&entry.key, &entry.value, sourceless);
-            (backend.clone(), mapping.map_err(Text::from))
+            (backend.clone(), mapping)
         },
     );
     let placed = read.flat_map(|(backend, mapping)| {
         Some(PlacedBackend { backend: backend.clone(), mapping: mapping.as_ref().ok()?.clone() })
     });
-    let unread = read.flat_map(|(_, mapping)| Some(Problem::new(mapping.as_ref().err()?.clone())));
+    let unread = read.flat_map(|(_, mapping)| {
+        let messages = mapping.as_ref().err().map(|unread| unread.messages(""));
+        messages.into_iter().flatten().map(Problem::new).collect::<Vec<_>>()
+    });
     let problems = unread.distinct().concat(&unsupported(inputs.load_balancers));
     // Whether any datapath has the load balancer makes no difference.
     let used = placed.filter(|placed| placed.backend.check.is_some());
     let sited = single(&used).join(&single(inputs.mac), |placed, mac| (placed.clone(), mac.clone()));
     let sited = sited
         .index_by(|(placed, _): &(PlacedBackend, Text)| placed.mapping.port.clone())
-        .join_optional(&inputs.ports.index_by(|port| port.name.clone()), |(placed, mac), port| {
+        .join_optional(&inputs.ports.index_by(PortState::name), |(placed, mac), port| {
             Some(Sited { placed: placed.clone(), port: port.cloned(), mac: mac.clone() })
         });
     let wishes = sited.flat_map(Sited::wish);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::vip::{Unread, bad_address};
 use crate::ovsdb::Text;
 use crate::value::ip;
 
@@ -20,12 +21,12 @@ impl Mapping {
     /// Reads an entry of the backend `key`. `sourceless` allows an entry without a source address.
     ///
     /// Fails with what ovn-northd says of it.
-    pub fn read(key: &str, text: &str, sourceless: bool) -> Result<Mapping, String> {
+    pub fn read(key: &str, text: &str, sourceless: bool) -> Result<Mapping, Unread> {
         let Some((port, rest)) = text.split_once(':') else {
             return match (sourceless, text.is_empty()) {
                 (true, false) => Ok(Mapping { port: text.into(), source: None, zone: None }),
-                (true, true) => Err(format!("Empty port name in distributed mode for IP {key}")),
-                (false, _) => Err(format!("Expected ':' separator for: {text}")),
+                (true, true) => Err(format!("Empty port name in distributed mode for IP {key}").into()),
+                (false, _) => Err(format!("Expected ':' separator for: {text}").into()),
             };
         };
         let (source, zone) = match rest.strip_prefix('[') {
@@ -41,9 +42,15 @@ impl Mapping {
             },
         };
         if zone == Some("") {
-            return Err(format!("Empty AZ name specified for backend {port}"));
+            return Err(format!("Empty AZ name specified for backend {port}").into());
         }
-        let address = source.parse().map_err(|_| format!("Invalid svc mon src IP {source}"))?;
+        let address = source.parse().map_err(|_| Unread {
+            addresses: (!source.contains(':'))
+                .then(|| bad_address(source, source).into())
+                .into_iter()
+                .collect(),
+            error: format!("Invalid svc mon src IP {source}").into(),
+        })?;
         Ok(Mapping { port: port.into(), source: Some(ip::text(address).into()), zone: zone.map(Text::from) })
     }
 }
@@ -54,7 +61,7 @@ mod tests {
 
     #[test]
     fn entries_name_a_port_a_source_and_a_zone() {
-        let read = |text| Mapping::read("10.0.0.2", text, false);
+        let read = |text| Mapping::read("10.0.0.2", text, false).map_err(|unread| unread.error.to_string());
         let mapping = |port: &str, source: &str, zone: Option<&str>| {
             Ok(Mapping { port: port.into(), source: Some(source.into()), zone: zone.map(Text::from) })
         };
@@ -65,6 +72,9 @@ mod tests {
         assert_eq!(read("p1:10.0.0.9:"), Err("Empty AZ name specified for backend p1".into()));
         assert_eq!(read("p1:[fd00::9"), Err("Malformed IPv6 address in backend p1:[fd00::9".into()));
         assert_eq!(read("p1:x"), Err("Invalid svc mon src IP x".into()));
+        let said = |text| Mapping::read("10.0.0.2", text, false).unwrap_err().addresses;
+        assert_eq!(said("p1:x"), ["x: bad IP address \"x\"".into()]);
+        assert!(said("p1:[fd00:::9]").is_empty());
         assert_eq!(read("p1"), Err("Expected ':' separator for: p1".into()));
         let distributed = Mapping { port: "p1".into(), source: None, zone: None };
         assert_eq!(Mapping::read("10.0.0.2", "p1", true), Ok(distributed));

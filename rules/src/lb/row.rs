@@ -121,34 +121,22 @@ pub fn rows(
         let vips: Map = group.rows().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
         Some((group.any().row, vips))
     });
-    let with_vips =
-        load_balancers.index_by(|row| row.uuid).join_optional(&vips.index_by(|(lb, _)| *lb), |row, vips| {
-            Some(row_of(row, vips.map(|(_, vips)| vips)))
-        });
-    let with_switches = with_vips.index_by(|row| row.uuid).join_optional(
-        &on_switches.grouped.index_by(|grouped| grouped.lb),
-        |row, grouped| {
-            let ls_datapath_group = grouped.map(|grouped| grouped.group);
-            Some(sb::LoadBalancer { ls_datapath_group, ..row.clone() })
-        },
-    );
-    let with_routers = with_switches.index_by(|row| row.uuid).join_optional(
-        &on_routers.grouped.index_by(|grouped| grouped.lb),
-        |row, grouped| {
-            let lr_datapath_group = grouped.map(|grouped| grouped.group);
-            let row = sb::LoadBalancer { lr_datapath_group, ..row.clone() };
-            (row.ls_datapath_group.or(row.lr_datapath_group).is_some()).then_some(row)
-        },
-    );
-    let load_balancers = with_routers.index_by(|_| ()).join(
-        &own_column.index_by(|_| ()),
-        |row, own_column| match own_column {
-            true => row.clone(),
-            false => sb::LoadBalancer {
-                datapath_group: row.ls_datapath_group,
-                ls_datapath_group: None,
-                ..row.clone()
-            },
+    let load_balancers = load_balancers.index_by(|row| row.uuid).join_groups(
+        (
+            &vips.index_by(|(lb, _)| *lb),
+            &on_switches.grouped.index_by(|grouped| grouped.lb),
+            &on_routers.grouped.index_by(|grouped| grouped.lb),
+            &own_column.everywhere(),
+        ),
+        |row, (vips, on_switches, on_routers, own_column)| {
+            let ls_datapath_group = on_switches.first().map(|grouped| grouped.group);
+            let lr_datapath_group = on_routers.first().map(|grouped| grouped.group);
+            ls_datapath_group.or(lr_datapath_group)?;
+            let row = row_of(row, vips.first().map(|(_, vips)| vips));
+            Some(match own_column.first()? {
+                true => sb::LoadBalancer { ls_datapath_group, lr_datapath_group, ..row },
+                false => sb::LoadBalancer { datapath_group: ls_datapath_group, lr_datapath_group, ..row },
+            })
         },
     );
     Rows {

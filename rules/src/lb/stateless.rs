@@ -60,10 +60,8 @@ pub fn placed(
     direct: &Relation<Link>,
     stateless: &Relation<Uuid>,
 ) -> (Relation<Placed>, Relation<SetMember>) {
-    let on = direct
-        .index_by(|link| link.owner)
-        .semijoin(&stateless.index_by(|switch| *switch))
-        .named("lb.stateless");
+    let on =
+        direct.index_by(Link::owner).semijoin(&stateless.index_by(|switch| *switch)).named("lb.stateless");
     let lbs = on.map(|link| link.member).distinct();
     let own =
         services.index_by(|service| service.lb.row).join_flat(&lbs.index_by(|lb| *lb), |service, lb| {

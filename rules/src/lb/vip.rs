@@ -55,6 +55,28 @@ impl Endpoint {
     }
 }
 
+/// Why a text of a load balancer says nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Unread {
+    /// What ovn-northd's library says of each address in it, where it says anything.
+    pub addresses: Vec<Text>,
+    /// What ovn-northd itself says.
+    pub error: Text,
+}
+
+impl Unread {
+    /// The messages, in the order of ovn-northd's log; `context` stands before its own.
+    pub fn messages(&self, context: &str) -> impl Iterator<Item = Text> {
+        self.addresses.clone().into_iter().chain([Text::from(format!("{context}{}", self.error))])
+    }
+}
+
+impl From<String> for Unread {
+    fn from(error: String) -> Unread {
+        Unread { addresses: Vec::new(), error: error.into() }
+    }
+}
+
 /// A VIP with its backends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Vip {
@@ -74,20 +96,22 @@ impl Vip {
     /// Reads a VIP and its backends. `template` gives the version of IP of a template.
     ///
     /// Fails if the VIP or any backend is wrong, with what ovn-northd says of it.
-    pub fn read(key: &str, value: &Text, template: Option<Family>) -> Result<Vip, String> {
+    pub fn read(key: &str, value: &Text, template: Option<Family>) -> Result<Vip, Unread> {
         let (front, family) = match template {
             Some(family) => (template_front(key)?, family),
             None => {
-                let front = endpoint(key).ok_or_else(|| {
-                    format!(
+                let front = endpoint(key).map_err(|address| Unread {
+                    addresses: address.into_iter().collect(),
+                    error: format!(
                         "{key}: should be an IP address (or an IP address and a port number with : as a separator)."
                     )
+                    .into(),
                 })?;
                 let family = front.address.map_or(Family::Ip4, Family::of);
                 (front, family)
             }
         };
-        let (mut backends, mut errors) = (Vec::new(), Vec::new());
+        let (mut backends, mut errors, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
         for token in value.split(',').filter(|token| !token.is_empty()) {
             let backend = match template {
                 Some(_) if token.starts_with('^') => template_backend(token),
@@ -95,30 +119,43 @@ impl Vip {
             };
             match backend {
                 Ok(backend) => backends.push(backend),
-                Err(error) => errors.push(error),
+                Err(unread) => {
+                    addresses.extend(unread.addresses);
+                    errors.push(unread.error.to_string());
+                }
             }
         }
         if errors.is_empty() {
             return Ok(Vip { key: key.into(), front, family, backends, text: value.clone() });
         }
         let errors = format!("{}.", errors.join(", "));
-        Err(if template.is_some() { format!("invalid backend: template ({errors})") } else { errors })
+        let error = if template.is_some() { format!("invalid backend: template ({errors})") } else { errors };
+        Err(Unread { addresses, error: error.into() })
     }
 }
 
 /// Reads `ADDRESS[:PORT]`, an IPv6 address with a port in brackets. Port 0 is no port.
-pub(crate) fn endpoint(text: &str) -> Option<Endpoint> {
+///
+/// Fails with what ovn-northd's library says of the text, if it says anything.
+pub(crate) fn endpoint(text: &str) -> Result<Endpoint, Option<Text>> {
     let (host, port) = host_and_port(text);
     let number: u16 = match port {
-        Some(port) if !port.is_empty() => port_number(port)?,
+        Some(port) if !port.is_empty() => {
+            port_number(port).ok_or_else(|| Text::from(format!("{text}: bad port number \"{port}\"")))?
+        }
         _ => 0,
     };
     let address = match host.contains(':') {
-        true => IpAddr::V6(host.parse().ok()?),
-        false => IpAddr::V4(host.parse().ok()?),
+        true => IpAddr::V6(host.parse().map_err(|_| None)?),
+        false => IpAddr::V4(host.parse().map_err(|_| Text::from(bad_address(text, host)))?),
     };
     let port = (number != 0).then(|| number.to_string().into());
-    Some(Endpoint { ip: ip::text(address).into(), address: Some(address), port, number })
+    Ok(Endpoint { ip: ip::text(address).into(), address: Some(address), port, number })
+}
+
+/// What ovn-northd's library says where the `host` in a text is no IPv4 address.
+pub(super) fn bad_address(text: &str, host: &str) -> String {
+    format!("{text}: bad IP address \"{host}\"")
 }
 
 /// Takes `HOST[:PORT]` apart; several colons outside of brackets are those of a host.
@@ -154,17 +191,20 @@ fn port_number(text: &str) -> Option<u16> {
 }
 
 /// Reads a backend that is an address, with a port where the VIP has one.
-fn backend(token: &str, front: &Endpoint, family: Family) -> Result<Endpoint, String> {
+fn backend(token: &str, front: &Endpoint, family: Family) -> Result<Endpoint, Unread> {
     let with_port = format!("{token}: should be an IP address and a port number with : as a separator");
     let without = format!("{token}: should be an IP address");
     let expected = if front.port.is_some() { with_port } else { without };
-    let backend = endpoint(token).ok_or_else(|| expected.clone())?;
+    let backend = endpoint(token).map_err(|address| Unread {
+        addresses: address.into_iter().collect(),
+        error: expected.as_str().into(),
+    })?;
     if backend.address.map(Family::of) != Some(family) {
-        return Err(format!("{token}: IP address family is different from VIP {}", front.ip));
+        return Err(format!("{token}: IP address family is different from VIP {}", front.ip).into());
     }
     match backend.port.is_some() == front.port.is_some() {
         true => Ok(backend),
-        false => Err(expected),
+        false => Err(expected.into()),
     }
 }
 
@@ -180,14 +220,14 @@ fn variable(ip: &str, port: Option<&str>) -> Endpoint {
     Endpoint { ip: ip.into(), address: None, port: port.map(Text::from), number: 0 }
 }
 
-fn template_front(key: &str) -> Result<Endpoint, String> {
+fn template_front(key: &str) -> Result<Endpoint, Unread> {
     let (ip, port) = pair(key).ok_or_else(|| {
         format!("{key}: should be a template of the form: '^vip_variable[:^port_variable|:port]'.")
     })?;
     Ok(variable(ip, port))
 }
 
-fn template_backend(token: &str) -> Result<Endpoint, String> {
+fn template_backend(token: &str) -> Result<Endpoint, Unread> {
     let (ip, port) = pair(token).ok_or_else(|| {
         // The reference shows what its scanner has left of the text: its first part.
         let first = token.split(':').find(|part| !part.is_empty()).unwrap_or_default();
@@ -208,8 +248,8 @@ mod tests {
         shown(Vip::read(key, &value.into(), Some(Family::Ip4)))
     }
 
-    fn shown(vip: Result<Vip, String>) -> Result<String, String> {
-        vip.map(|vip| {
+    fn shown(vip: Result<Vip, Unread>) -> Result<String, String> {
+        vip.map_err(|unread| unread.error.to_string()).map(|vip| {
             let backends: Vec<String> = vip.backends.iter().map(|backend| backend.text(vip.family)).collect();
             format!("{} {}", vip.front.text(vip.family), backends.join(" "))
         })
@@ -243,6 +283,18 @@ mod tests {
             read("10.0.0.10:99999", "").unwrap_err(),
             "10.0.0.10:99999: should be an IP address (or an IP address and a port number with : as a separator)."
         );
+    }
+
+    #[test]
+    fn the_library_says_what_is_wrong_with_an_address() {
+        let said = |key: &str, value: &str| -> Vec<String> {
+            let unread = Vip::read(key, &value.into(), None).unwrap_err();
+            unread.addresses.iter().map(|text| text.to_string()).collect()
+        };
+        assert_eq!(said("a:80", ""), ["a:80: bad IP address \"a\""]);
+        assert_eq!(said("10.0.0.1:x", ""), ["10.0.0.1:x: bad port number \"x\""]);
+        assert_eq!(said("10.0.0.1:80", "b:80,c"), ["b:80: bad IP address \"b\"", "c: bad IP address \"c\""]);
+        assert!(said("[fd00:::1]:80", "").is_empty());
     }
 
     #[test]

@@ -14,7 +14,7 @@ const HIGHEST_DSCP: i64 = 63;
 ///
 /// Cost: a rule costs itself, once for each switch that has it.
 pub fn shaping(listed: &Relation<Link>, rules: &Relation<nb::Qos>) -> (Relation<Placed>, Relation<Problem>) {
-    let used = listed.index_by(|link| link.member);
+    let used = listed.index_by(Link::member);
     let by_row = rules.index_by(|rule| rule.uuid).named("qos");
     let placed = used.join(&by_row, |link, rule| Placed { on: On::Datapath(link.owner), flow: flow(rule) });
     let problems = by_row.semijoin(&used).flat_map(problem);

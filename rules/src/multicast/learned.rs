@@ -10,12 +10,12 @@ use std::net::{IpAddr, Ipv6Addr};
 use northflow_engine::{Relation, key_hash};
 use serde::{Deserialize, Serialize};
 
-use super::static_flood::Flooding;
+use super::static_flood::{FloodPort, Flooding};
 use crate::flow::row::Placed;
 use crate::flow::{Flow, On, Stage};
 use crate::ovsdb::{Atom, Text, Uuid};
 use crate::problem::Problem;
-use crate::schema::{Link, SetElement, sb};
+use crate::schema::{Link, SetElement, Table, sb};
 use crate::switch::flood_group::Group as Fixed;
 use crate::topology::datapath;
 use crate::topology::datapath_uuid;
@@ -77,8 +77,8 @@ pub struct Told<'a> {
     pub bindings: &'a Relation<sb::PortBindingState>,
 }
 
-/// What ports have asked for. `switches` are those that there are, `receiving` the names of ports that
-/// do not get all multicast anyway, with what stands for them in groups.
+/// What ports have asked for. `switches` are those that there are, `receiving` the ports that do not
+/// get all multicast anyway.
 ///
 /// ```text
 /// entry(row, switch, address)  :-  igmp_group(row, datapath, chassis, address), datapath is of a switch
@@ -87,7 +87,7 @@ pub struct Told<'a> {
 /// ```
 ///
 /// Cost: a port of an entry costs itself; a switch that comes or goes costs its entries.
-pub fn heard(told: &Told<'_>, switches: &Relation<Uuid>, receiving: &Relation<(Text, Uuid)>) -> Heard {
+pub fn heard(told: &Told<'_>, switches: &Relation<Uuid>, receiving: &Relation<FloodPort>) -> Heard {
     let owners = told.datapaths.flat_map(|row| Some((row.uuid, datapath::owner(row)?)));
     let here = owners.index_by(|(_, owner)| *owner).semijoin(&switches.index_by(|switch| *switch));
     let complete = told.entries.flat_map(|row| {
@@ -104,16 +104,17 @@ pub fn heard(told: &Told<'_>, switches: &Relation<Uuid>, receiving: &Relation<(T
         bad.then(|| Problem::new(format!("invalid IGMP group address: {}", entry.address)))
     });
 
-    let names = told.bindings.map(|binding| (binding.uuid, binding.logical_port.clone()));
     let asked = told
         .ports
-        .index_by(|link| link.owner)
+        .index_by(Link::owner)
         .join(&entries.index_by(|entry| entry.row), |link, entry| (link.member, entry.clone()))
         .index_by(|(port, _)| *port)
-        .join(&names.index_by(|(port, _)| *port), |(_, entry), (_, name)| (name.clone(), entry.clone()))
+        .join(&told.bindings.index_by(Table::uuid), |(_, entry), binding| {
+            (binding.logical_port.clone(), entry.clone())
+        })
         .index_by(|(name, _)| name.clone())
-        .join(&receiving.index_by(|(name, _)| name.clone()), |(_, entry), (_, binding)| {
-            (entry.clone(), *binding)
+        .join(&receiving.index_by(|port| port.name.clone()), |(_, entry), port| {
+            (entry.clone(), port.binding)
         });
     let receivers = asked.flat_map(|(entry, binding)| {
         let address = read(&entry.address)?;
@@ -184,8 +185,7 @@ pub fn groups(
         address: receiver.address,
         name: receiver.name.clone(),
     });
-    let live =
-        named.index_by(|group| group.datapath).semijoin(&datapaths.index_by(|assigned| assigned.owner));
+    let live = named.index_by(|group| group.datapath).semijoin(&datapaths.index_by(Assigned::owner));
     let groups = live
         .distinct()
         .index_by(|group| (group.datapath, group.address))
@@ -211,7 +211,7 @@ pub fn groups(
     let keys = candidates.allocate_by(|candidate| candidate.space, || KeySpace::new(Next::Lowest));
     let keyed = groups
         .index_by(|group| group.owner())
-        .join(&keys.index_by(|assigned| assigned.owner), |group, assigned| (group.clone(), assigned.key));
+        .join(&keys.index_by(Assigned::owner), |group, assigned| (group.clone(), assigned.key));
     let rows = keyed.map(|(group, key)| sb::MulticastGroup {
         uuid: group.uuid(),
         datapath: datapath_uuid(group.datapath),

@@ -107,7 +107,7 @@ pub fn remote_ports(snooping: &Relation<Snooping>, ports: &Relation<SwitchPort>)
     let remote_ports = ports.filter(|port| port.kind == PortKind::Remote);
     let switches = snooping.filter(|row| row.enabled && row.interconnects).map(|row| row.switch);
     remote_ports
-        .index_by(|port| port.switch)
+        .index_by(SwitchPort::switch)
         .semijoin(&switches.index_by(|switch| *switch))
         .flat_map(|port| place(port.switch, remote(&port.port)))
 }

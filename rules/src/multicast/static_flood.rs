@@ -128,10 +128,8 @@ pub fn rows(
     members: &Relation<FixedMember>,
     datapaths: &Relation<Assigned>,
 ) -> (Relation<sb::MulticastGroup>, Relation<SetElement>) {
-    let live = members
-        .distinct()
-        .index_by(|member| member.datapath)
-        .semijoin(&datapaths.index_by(|assigned| assigned.owner));
+    let live =
+        members.distinct().index_by(|member| member.datapath).semijoin(&datapaths.index_by(Assigned::owner));
     let rows = live.map(|member| (member.datapath, member.group)).distinct();
     let rows = rows.map(|(datapath, group)| sb::MulticastGroup {
         uuid: group_uuid(*datapath, *group),

@@ -89,13 +89,15 @@ pub fn probes(
         outport: None,
         inport: None,
     });
-    let sides = ports.map(|port| Side { name: port.name.clone(), chassis: port.chassis.clone() });
-    let sides = sides.index_by(|side| side.name.clone());
+    let ports = ports.index_by(PortState::name);
+    let side = |port: Option<&PortState>| {
+        port.map(|port| Side { name: port.name.clone(), chassis: port.chassis.clone() })
+    };
     let checked = asked
         .index_by(|checked| checked.function.outport.clone())
-        .join_optional(&sides, |checked, side| Some(Checked { outport: side.cloned(), ..checked.clone() }))
+        .join_optional(&ports, move |checked, port| Some(Checked { outport: side(port), ..checked.clone() }))
         .index_by(|checked| checked.function.inport.clone())
-        .join_optional(&sides, |checked, side| Some(Checked { inport: side.cloned(), ..checked.clone() }));
+        .join_optional(&ports, move |checked, port| Some(Checked { inport: side(port), ..checked.clone() }));
     Probes {
         probes: checked.flat_map(probe),
         problems: checked.flat_map(|checked| problem(checked).map(Problem::new)),

@@ -150,24 +150,18 @@ fn known(nb: &Northbound, ports: &Relation<SwitchPort>, functions: &Relation<Fun
         .flat_map(|function| [function.inport.clone(), function.outport.clone()])
         .distinct()
         .index_by(Text::clone);
-    let own = ports.map(|port| (port.port.name.clone(), port.switch)).index_by(|(name, _)| name.clone());
-    let own = own.semijoin(&named).map(|(name, switch)| Known {
-        switch: *switch,
-        name: name.clone(),
+    let own = ports.index_by(SwitchPort::name).semijoin(&named).map(|port| Known {
+        switch: port.switch,
+        name: port.port.name.clone(),
         child: false,
-        port: name.clone(),
+        port: port.port.name.clone(),
     });
     let children = nb.switch_port.flat_map(|row| Some((row.parent_name.clone()?, row.uuid)));
     let children = children.index_by(|(parent, _)| parent.clone()).semijoin(&named);
-    let children = children.index_by(|(_, row)| *row).join(
-        &ports.index_by(|port| port.port.row),
-        |(parent, _), port| Known {
-            switch: port.switch,
-            name: parent.clone(),
-            child: true,
-            port: port.port.name.clone(),
-        },
-    );
+    let children =
+        children.index_by(|(_, row)| *row).join(&ports.index_by(SwitchPort::row), |(parent, _), port| {
+            Known { switch: port.switch, name: parent.clone(), child: true, port: port.port.name.clone() }
+        });
     own.concat(&children)
         .index_by(|known| (known.switch, known.name.clone()))
         .reduce(|group| group.rows().min().cloned())

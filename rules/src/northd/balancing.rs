@@ -49,7 +49,7 @@ pub struct Balanced {
 fn references(nb: &Northbound, direct: &Relation<Link>, grouped: &Relation<Link>) -> References {
     let lbs = nb.load_balancer.map(|row| row.uuid).index_by(|lb| *lb);
     let groups = nb.load_balancer_group.map(|row| row.uuid).index_by(|group| *group);
-    let existing = |links: &Relation<Link>, rows| links.index_by(|link| link.member).semijoin(rows);
+    let existing = |links: &Relation<Link>, rows| links.index_by(Link::member).semijoin(rows);
     References {
         direct: existing(direct, &lbs),
         grouped: existing(grouped, &groups),

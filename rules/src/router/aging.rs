@@ -12,11 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::global::chassis::ChassisFeatures;
 use crate::ovsdb::Uuid;
+use crate::problem::Problem;
 use crate::schema::{nb, sb};
 use crate::topology::datapath;
 use crate::topology::tunnel_key::Assigned;
 use crate::value::ip::IpNet;
 use crate::value::scan;
+
+/// The option of Logical_Router with the seconds by network.
+pub const MAC_BINDING_THRESHOLDS: &str = "mac_binding_age_threshold";
 
 /// A table whose rows age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -59,19 +63,24 @@ pub struct Thresholds {
 
 impl Thresholds {
     /// Reads `[CIDR:]SECONDS;...`. Of entries for all addresses the last counts; an entry that cannot
-    /// be read spoils the list.
-    pub fn read(text: &str) -> Option<Thresholds> {
+    /// be read spoils the list: that entry is the error.
+    pub fn read(text: &str) -> Result<Thresholds, &str> {
         let mut thresholds = Thresholds::default();
         for entry in text.split(';').filter(|entry| !entry.is_empty()) {
-            let (network, seconds) = entry.rsplit_once(':').map_or((None, entry), |(net, s)| (Some(net), s));
-            let seconds = scan::blanks(seconds).parse().ok()?;
-            match network.map(IpNet::parse).transpose().ok()?.filter(|net| length(net) > 0) {
-                Some(net) => thresholds.networks.push((net, seconds)),
-                None => thresholds.others = seconds,
+            match Thresholds::entry(entry).ok_or(entry)? {
+                (Some(net), seconds) => thresholds.networks.push((net, seconds)),
+                (None, seconds) => thresholds.others = seconds,
             }
         }
         thresholds.networks.sort_by_key(|(net, _)| std::cmp::Reverse(length(net)));
-        Some(thresholds)
+        Ok(thresholds)
+    }
+
+    /// Reads `[CIDR:]SECONDS`; there is no network if it is that of all addresses.
+    fn entry(text: &str) -> Option<(Option<IpNet>, u32)> {
+        let (network, seconds) = text.rsplit_once(':').map_or((None, text), |(net, s)| (Some(net), s));
+        let seconds = scan::blanks(seconds).parse().ok()?;
+        Some((network.map(IpNet::parse).transpose().ok()?.filter(|net| length(net) > 0), seconds))
     }
 
     /// The least number of seconds above zero.
@@ -108,6 +117,16 @@ fn due(timestamp: i64, seconds: u32) -> Option<i64> {
     (seconds > 0).then(|| timestamp.saturating_add(1000 * i64::from(seconds)))
 }
 
+/// Thresholds that cannot be read.
+///
+/// Cost: a router costs itself.
+pub fn problems(routers: &Relation<nb::LogicalRouter>) -> Relation<Problem> {
+    routers.flat_map(|row| {
+        let entry = Thresholds::read(row.options.get(MAC_BINDING_THRESHOLDS)?).err()?;
+        Some(Problem::new(format!("Parsing aging threshold '{entry}' failed.")))
+    })
+}
+
 /// When the neighbours of routers are due. `datapaths` are the southbound rows.
 ///
 /// Cost: a neighbour costs itself; a router that changes its thresholds, its neighbours.
@@ -118,7 +137,7 @@ pub fn mac_bindings(
     features: &Relation<ChassisFeatures>,
 ) -> Relation<Expiry> {
     let thresholds = routers.flat_map(|row| {
-        let thresholds = Thresholds::read(row.options.get("mac_binding_age_threshold")?)?;
+        let thresholds = Thresholds::read(row.options.get(MAC_BINDING_THRESHOLDS)?).ok()?;
         thresholds.least().map(|_| (row.uuid, thresholds))
     });
     let owners = datapaths.flat_map(|row| Some((row.uuid, datapath::owner(row)?)));
@@ -150,7 +169,7 @@ pub fn fdb(
         (seconds > 0).then_some((row.uuid, seconds))
     });
     let of_keys = keys
-        .index_by(|assigned| assigned.owner)
+        .index_by(Assigned::owner)
         .join(&thresholds.index_by(|(switch, _): &(Uuid, u32)| *switch), |assigned, (_, seconds)| {
             (i64::from(assigned.key), *seconds)
         });
@@ -199,14 +218,14 @@ mod tests {
     fn a_network_is_written_by_its_first_address() {
         let thresholds = Thresholds::read("10.0.0.5/24:100;1;2;0.0.0.0/0:9").unwrap();
         assert_eq!(thresholds.of("10.0.0.5".parse().ok()), 9);
-        assert_eq!(Thresholds::read("10.0.0.0/24:x"), None);
-        assert_eq!(Thresholds::read("5;nonsense:3"), None);
+        assert_eq!(Thresholds::read("10.0.0.0/24:x"), Err("10.0.0.0/24:x"));
+        assert_eq!(Thresholds::read("5;nonsense:3"), Err("nonsense:3"));
         assert_eq!(Thresholds::read("").unwrap().least(), None);
     }
 
     #[test]
     fn the_least_threshold_counts() {
-        let least = |text| Thresholds::read(text).and_then(|thresholds| thresholds.least());
+        let least = |text| Thresholds::read(text).ok().and_then(|thresholds| thresholds.least());
         assert_eq!(least("192.168.0.0/16:300;::/0:120;60"), Some(60));
         assert_eq!(least(";; 7;"), Some(7));
         assert_eq!(least("60;::/0:120"), Some(120));

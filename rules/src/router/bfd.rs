@@ -14,6 +14,7 @@ use crate::flow::{Flow, On, Stage};
 use crate::meter::copp::Punt;
 use crate::northd::{Northbound, Southbound};
 use crate::ovsdb::{Text, Uuid};
+use crate::schema::sb::PortBindingState;
 use crate::schema::{Map, Table, key_uuid, nb, sb};
 use crate::topology::router_port::RouterPortConfig;
 
@@ -193,9 +194,12 @@ pub fn bfd(
     let chassis = sb.chassis.map(|row| (row.uuid, row.name.clone()));
     let chassis = sb
         .port
-        .flat_map(|row| Some((row.logical_port.clone(), row.chassis?)))
-        .index_by(|(_, chassis): &(Text, Uuid)| *chassis)
-        .join(&chassis.index_by(|(row, _)| *row), |(port, _), (_, chassis)| (port.clone(), chassis.clone()));
+        .index_by(PortBindingState::logical_port)
+        .semijoin(&nb.bfd.map(|row| row.logical_port.clone()).index_by(Text::clone))
+        .index_by(PortBindingState::chassis)
+        .join(&chassis.index_by(|(row, _)| Some(*row)), |binding, (_, chassis)| {
+            (binding.logical_port.clone(), chassis.clone())
+        });
     let rows = by_name
         .join(&given.index_by(|(name, _): &(Name, i64)| name.clone()), |(row, watched), (_, port)| {
             (row.clone(), *watched, *port)

@@ -8,7 +8,7 @@ use super::own_address::{self, Shared};
 use super::packet_length::{self, Features};
 use super::port::PortContext;
 use super::surroundings;
-use super::{fixed_flows, port_flows, port_problems, request, resolve};
+use super::{aging, fixed_flows, port_flows, port_problems, request, resolve};
 use crate::flow::drop::DropConfig;
 use crate::flow::row::{Placed, SetMember};
 use crate::flow::text::quote;
@@ -17,6 +17,8 @@ use crate::global::chassis::ChassisFeatures;
 use crate::northd::{Northbound, Southbound};
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
+use crate::schema::Link;
+use crate::schema::sb::PortBindingState;
 use crate::service::dhcp_relay;
 use crate::topology::routed::Routed;
 use crate::topology::router_port::RouterPortConfig;
@@ -88,7 +90,10 @@ pub fn pipeline(nb: &Northbound, sb: &Southbound, inputs: Inputs<'_>) -> Pipelin
     ];
     let placed = contexts.builder().union(&parts);
     let members = members(sb, inputs, &contexts);
-    let problems = contexts.flat_map(port_problems);
+    let problems = contexts
+        .flat_map(port_problems)
+        .concat(&dhcp_relay::problems(&nb.dhcp_relay))
+        .concat(&aging::problems(&nb.router));
     Pipeline { contexts, placed, members, problems }
 }
 
@@ -150,7 +155,7 @@ fn static_routes(nb: &Northbound) -> Relation<Placed> {
         let flow = request::static_route(&row.nexthop)?;
         Some((row.uuid, flow.hint(row.uuid)))
     });
-    nb.router_static_routes.index_by(|link| link.member).join(
+    nb.router_static_routes.index_by(Link::member).join(
         &asked.index_by(|(route, _): &(Uuid, Flow)| *route),
         |link, (_, flow)| Placed { on: On::Datapath(link.owner), flow: flow.clone() },
     )
@@ -186,16 +191,16 @@ fn members(sb: &Southbound, inputs: Inputs<'_>, ports: &Relation<PortContext>) -
 /// Cost: a binding costs itself; a chassis of another zone the ports bound there.
 fn transit(sb: &Southbound, inputs: Inputs<'_>) -> Relation<Uuid> {
     let remote = sb.chassis.filter(|chassis| chassis.other_config.get_bool("is-remote", false));
-    let bound = sb.port.flat_map(|port| Some((port.logical_port.clone(), port.chassis?)));
-    let away = bound
-        .index_by(|(_, chassis): &(Text, Uuid)| *chassis)
-        .semijoin(&remote.map(|chassis| chassis.uuid).index_by(|chassis| *chassis));
+    let away = sb
+        .port
+        .index_by(PortBindingState::chassis)
+        .semijoin(&remote.map(|chassis| chassis.uuid).index_by(|chassis| Some(*chassis)));
     let names = inputs.routed.ports.flat_map(|port| {
         let redirect = port.redirect.as_ref().map(|redirect| (redirect.name.clone(), port.router));
         [Some((port.port.name.clone(), port.router)), redirect].into_iter().flatten()
     });
     let routers = names
         .index_by(|(name, _): &(Text, Uuid)| name.clone())
-        .semijoin(&away.index_by(|(name, _)| name.clone()));
+        .semijoin(&away.index_by(PortBindingState::logical_port));
     routers.map(|(_, router)| *router).distinct()
 }

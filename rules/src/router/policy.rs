@@ -18,7 +18,7 @@ use crate::flow::{Flow, On, Stage};
 use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::schema::nb;
+use crate::schema::{Link, nb};
 use crate::topology::router::Router;
 
 const STAGE: Stage = Stage::LrInPolicy;
@@ -250,9 +250,9 @@ pub fn policies(nb: &Northbound, inputs: Inputs<'_>) -> Policies {
     let names = names.index_by(|(router, _)| *router);
     let listed: Relation<Listed> = nb
         .router_policies
-        .index_by(|link| link.owner)
+        .index_by(Link::owner)
         .semijoin(&names)
-        .index_by(|link| link.member)
+        .index_by(Link::member)
         .join(&nb.policy.map(Policy::read).index_by(|policy| policy.row), |link, policy| {
             (link.owner, policy.clone())
         });

@@ -31,6 +31,7 @@ use crate::flow::{Flow, On};
 use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
+use crate::schema::Link;
 use crate::topology::router::Router;
 use crate::topology::router_port::RouterPortConfig;
 use crate::topology::tunnel_key::Assigned;
@@ -94,9 +95,9 @@ pub fn routes(nb: &Northbound, inputs: Inputs<'_>) -> Routes {
         .semijoin(&inputs.routers.map(|router| router.row).index_by(|router| *router));
     let links = nb
         .router_static_routes
-        .index_by(|link| link.owner)
+        .index_by(Link::owner)
         .semijoin(&names.index_by(|(router, _)| *router))
-        .index_by(|link| link.member);
+        .index_by(Link::member);
     let joined = links.join(
         &read.index_by(|(row, ..): &(Uuid, Option<Spec>, Option<Text>)| *row),
         |link, (_, spec, wrong)| (link.owner, spec.clone(), wrong.clone()),

@@ -102,11 +102,10 @@ fn switches(inputs: Inputs<'_>) -> Relation<(Uuid, PeerSwitch)> {
         let parent = row.parent_name.as_deref().unwrap_or_default();
         (tag != 0 || !parent.is_empty()).then_some(row.uuid)
     });
-    let traits =
-        special.index_by(|port| port.port.row).join_optional(&tags.index_by(|row| *row), |port, tag| {
-            let localnet = port.kind == PortKind::Localnet;
-            Some((port.switch, localnet, localnet && tag.is_some()))
-        });
+    let traits = special.index_by(SwitchPort::row).join_optional(&tags.index_by(|row| *row), |port, tag| {
+        let localnet = port.kind == PortKind::Localnet;
+        Some((port.switch, localnet, localnet && tag.is_some()))
+    });
     traits.index_by(|(switch, _, _)| *switch).reduce(|group| {
         let mut known = PeerSwitch::default();
         for (_, localnet, tagged) in group.rows() {

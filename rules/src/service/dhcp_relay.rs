@@ -14,6 +14,7 @@ use crate::flow::{Flow, On, Stage};
 use crate::lb::vip;
 use crate::meter::copp::Punt;
 use crate::ovsdb::{Text, Uuid};
+use crate::problem::Problem;
 use crate::router::port::PortContext;
 use crate::schema::nb;
 use crate::switch::port::{Port, PortKind};
@@ -66,7 +67,7 @@ pub fn flows(
     routed: &Relation<Uuid>,
 ) -> Relation<Placed> {
     let servers = relays.flat_map(|row| {
-        let server = vip::endpoint(row.servers.as_deref()?)?;
+        let server = vip::endpoint(row.servers.as_deref()?).ok()?;
         Some((row.uuid, server.ip))
     });
     let relays = router_ports
@@ -97,14 +98,21 @@ pub fn flows(
             mac: relay.router_port.mac(),
         });
     // What ovn-northd does for a port without addresses depends on what memory holds.
-    let clients = switch_ports
-        .filter(|port| port.kind == PortKind::Vif)
-        .flat_map(|port| Some((port.switch, port.port.clone(), port.addresses.first()?.mac)));
-    let on_switches = clients.index_by(|(switch, _, _): &(Uuid, Port, Mac)| *switch).join(
+    let on_switches = switch_ports.index_by(PortConfig::switch).join_flat(
         &targets.index_by(|target| target.switch),
-        |(switch, port, mac), target| Placed { on: On::Datapath(*switch), flow: client(port, *mac, target) },
+        |port, target| {
+            let mac = port.addresses.first().filter(|_| port.kind == PortKind::Vif)?.mac;
+            Some(Placed { on: On::Datapath(port.switch), flow: client(&port.port, mac, target) })
+        },
     );
     on_routers.concat(&on_switches)
+}
+
+/// Servers that are no addresses.
+///
+/// Cost: a row costs itself.
+pub fn problems(relays: &Relation<nb::DhcpRelay>) -> Relation<Problem> {
+    relays.flat_map(|row| Some(Problem::new(vip::endpoint(row.servers.as_deref()?).err()??)))
 }
 
 /// A client's broadcast goes to the router.

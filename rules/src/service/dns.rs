@@ -54,9 +54,9 @@ pub fn rows(
     datapaths: &Relation<Assigned>,
 ) -> Rows {
     let live = listed
-        .index_by(|link| link.owner)
+        .index_by(Link::owner)
         .semijoin(&datapaths.index_by(|datapath| datapath.owner))
-        .index_by(|link| link.member)
+        .index_by(Link::member)
         .named("dns.listed");
     let used = names.index_by(|row| row.uuid).semijoin(&live);
     let named = names.map(|row| row.uuid).index_by(|row| *row);

@@ -22,6 +22,7 @@ use crate::flow::row::Placed;
 use crate::flow::{Flow, On, Stage};
 use crate::global::single;
 use crate::ovsdb::{Text, Uuid};
+use crate::schema::sb::PortBindingState;
 use crate::schema::{Map, Table, key_uuid, nb, sb};
 use crate::topology::switch_port::SwitchPort;
 
@@ -94,6 +95,13 @@ pub struct PortState {
     pub up: bool,
     /// The name of the chassis that has bound it.
     pub chassis: Option<Text>,
+}
+
+impl PortState {
+    /// Keys indexes by the name.
+    pub fn name(&self) -> Text {
+        self.name.clone()
+    }
 }
 
 /// Whether a probed target may be used.
@@ -222,7 +230,7 @@ pub fn monitors(
             Some(Monitored { target, remote: *remote, input_port, row })
         },
     );
-    let by_name = ports.index_by(|port| port.name.clone());
+    let by_name = ports.index_by(PortState::name);
     let judged = monitored.index_by(|monitored| monitored.target.logical_port.clone()).join_optional(
         &by_name,
         |monitored, port| {
@@ -257,31 +265,30 @@ pub fn monitors(
 pub fn port_states(
     ports: &Relation<SwitchPort>,
     rows: &Relation<nb::LogicalSwitchPort>,
-    bindings: &Relation<sb::PortBindingState>,
+    bindings: &Relation<PortBindingState>,
     chassis: &Relation<sb::Chassis>,
 ) -> Relation<PortState> {
     let names = chassis.map(|row| (row.uuid, row.name.clone()));
-    let bound = bindings.map(|row| (row.logical_port.clone(), row.up == Some(true), row.chassis));
-    let bound = bound
-        .index_by(|(_, _, chassis)| *chassis)
-        .join_optional(&names.index_by(|(uuid, _)| Some(*uuid)), |(port, up, _), name| {
-            Some((port.clone(), *up, name.map(|(_, name)| name.clone())))
+    let hosted = bindings
+        .index_by(PortBindingState::chassis)
+        .join(&names.index_by(|(uuid, _)| Some(*uuid)), |binding, (_, name)| {
+            (binding.logical_port.clone(), name.clone())
         });
-    let enabled = rows.map(|row| (row.uuid, row.enabled != Some(false)));
-    let known = ports
-        .index_by(|port| port.port.row)
-        .join(&enabled.index_by(|(row, _)| *row), |port, (_, enabled)| {
-            (port.port.name.clone(), port.switch, *enabled)
-        });
-    known.index_by(|(name, _, _)| name.clone()).join_optional(
-        &bound.index_by(|(name, _, _)| name.clone()),
-        |(name, switch, enabled), bound| {
+    let disabled = rows.filter(|row| row.enabled == Some(false)).map(|row| row.uuid);
+    let disabled = ports.index_by(SwitchPort::row).semijoin(&disabled.index_by(|row| *row));
+    ports.index_by(SwitchPort::name).join_groups(
+        (
+            &bindings.index_by(PortBindingState::logical_port),
+            &hosted.index_by(|(port, _): &(Text, Text)| port.clone()),
+            &disabled.index_by(SwitchPort::name),
+        ),
+        |port, (binding, chassis, disabled)| {
             Some(PortState {
-                name: name.clone(),
-                switch: *switch,
-                enabled: *enabled,
-                up: bound.is_some_and(|(_, up, _)| *up),
-                chassis: bound.and_then(|(_, _, chassis)| chassis.clone()),
+                name: port.port.name.clone(),
+                switch: port.switch,
+                enabled: disabled.first().is_none(),
+                up: binding.first().is_some_and(|binding| binding.up == Some(true)),
+                chassis: chassis.first().map(|(_, name)| name.clone()),
             })
         },
     )
@@ -322,7 +329,7 @@ pub fn interconnected(
     let learned = single(&states.filter(|state| state.ic_learned))
         .join(&single(mac), |state, mac| (state.clone(), mac.clone()));
     learned.index_by(|(state, _): &(sb::ServiceMonitorState, Text)| state.logical_port.clone()).join(
-        &ports.index_by(|port| port.name.clone()),
+        &ports.index_by(PortState::name),
         |(state, mac), port| Placed {
             on: On::Datapath(port.switch),
             flow: answer(&state.src_ip, mac, state.ip.contains('.')),

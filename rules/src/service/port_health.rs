@@ -105,7 +105,7 @@ pub fn checks(nb: &Northbound, ports: &Relation<PortConfig>) -> Relation<Check> 
         .index_by(|wish| wish.check)
         .join(&nb.switch_port_health_check.index_by(|row| row.uuid), |wish, row| (wish.clone(), row.clone()))
         .index_by(|(wish, _): &(Wish, nb::SwitchPortHealthCheck)| wish.port)
-        .join_flat(&ports.index_by(|port| port.port.row), |(wish, asked), port| {
+        .join_flat(&ports.index_by(PortConfig::row), |(wish, asked), port| {
             let fixed = wish.fixed.as_ref().is_none_or(|fixed| has(fixed, &asked.address));
             has(&port.addresses, &asked.address).then(|| Check {
                 port: port.port.clone(),

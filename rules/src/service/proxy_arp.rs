@@ -54,7 +54,7 @@ pub fn proxies(switches: &Relation<nb::LogicalSwitch>, ports: &Relation<PortConf
     let opaque = switches.filter(|row| row.other_config.get_bool("vlan-passthru", false)).map(|row| row.uuid);
     let answering = proxies
         .filter(|port| !port.unknown)
-        .index_by(|port| port.switch)
+        .index_by(PortConfig::switch)
         .antijoin(&opaque.index_by(|switch| *switch));
     let placed = answering.flat_map(|port| {
         let both = of_port(port).zip(port.facing.as_ref());

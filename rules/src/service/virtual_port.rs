@@ -34,12 +34,14 @@ pub fn virtual_ports(ports: &Relation<PortConfig>) -> Relation<Placed> {
         };
         parents.into_iter().filter_map(claim).collect::<Vec<_>>()
     });
-    let parents = ports.map(|port| (port.switch, port.port.clone()));
-    claims.index_by(|claim| (claim.switch, claim.parent.clone())).join_flat(
-        &parents.index_by(|(switch, parent)| (*switch, parent.name.clone())),
-        |claim, (switch, parent)| {
-            let flow = port(&claim.port, &claim.address, parent)?;
-            Some(Placed { on: On::Datapath(*switch), flow })
+    claims.index_by(|claim| claim.parent.clone()).join_flat(
+        &ports.index_by(PortConfig::name),
+        |claim, parent| {
+            if parent.switch != claim.switch {
+                return None;
+            }
+            let flow = port(&claim.port, &claim.address, &parent.port)?;
+            Some(Placed { on: On::Datapath(parent.switch), flow })
         },
     )
 }

@@ -117,10 +117,9 @@ pub fn neighbors(
 ) -> Relation<sb::AdvertisedMacBinding> {
     let telling = switches.filter(|row| tells_addresses(&row.other_config)).map(|row| row.uuid);
     ports
-        .flat_map(Neighbor::read)
-        .index_by(|port| port.switch)
-        .named("evpn.neighbor")
+        .index_by(PortConfig::switch)
         .semijoin(&telling.index_by(|switch| *switch))
+        .flat_map(Neighbor::read)
         .flat_map(|port| port.ips.iter().map(|ip| port.row(ip)).collect::<Vec<_>>())
         .distinct()
 }

@@ -17,7 +17,7 @@ pub fn forwarding_groups(
     listed: &Relation<Link>,
     groups: &Relation<nb::ForwardingGroup>,
 ) -> Relation<Placed> {
-    listed.index_by(|link| link.member).join_flat(&groups.index_by(|group| group.uuid), |link, group| {
+    listed.index_by(Link::member).join_flat(&groups.index_by(|group| group.uuid), |link, group| {
         let on = On::Datapath(link.owner);
         flows(group).into_iter().map(move |flow| Placed { on, flow }).collect::<Vec<_>>()
     })

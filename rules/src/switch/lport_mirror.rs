@@ -106,7 +106,7 @@ pub fn mirrors(nb: &Northbound, ports: &Relation<SwitchPort>, claimants: &Relati
             (*port, filter.clone(), sink.clone(), rules.clone())
         })
         .index_by(|(port, ..)| *port)
-        .join(&ports.index_by(|port| port.port.row), |(_, filter, target, rules), port| Copied {
+        .join(&ports.index_by(SwitchPort::row), |(_, filter, target, rules), port| Copied {
             port: port.port.clone(),
             switch: port.switch,
             filter: filter.clone(),
@@ -152,7 +152,7 @@ impl Mirrors {
     ///
     /// Cost: a port costs itself.
     pub fn bindings(&self, keys: &Relation<Assigned>) -> Relation<sb::PortBinding> {
-        self.serving.index_by(Serving::owner).join(&keys.index_by(|key| key.owner), |serving, key| {
+        self.serving.index_by(Serving::owner).join(&keys.index_by(Assigned::owner), |serving, key| {
             sb::PortBinding {
                 uuid: serving.binding(),
                 logical_port: serving.name.clone(),
@@ -176,9 +176,9 @@ impl Mirrors {
         ports: &Relation<PortConfig>,
         keys: &Relation<Assigned>,
     ) -> Relation<(Uuid, Group, Uuid)> {
-        let bound = self.serving.index_by(Serving::owner).semijoin(&keys.index_by(|key| key.owner));
+        let bound = self.serving.index_by(Serving::owner).semijoin(&keys.index_by(Assigned::owner));
         bound.index_by(|serving| serving.source).join_flat(
-            &ports.index_by(|port| port.port.row),
+            &ports.index_by(PortConfig::row),
             |serving, port| {
                 let (switch, binding) = (serving.switch, serving.binding());
                 membership(port, false).into_iter().map(move |group| (switch, group, binding))

@@ -43,7 +43,7 @@ pub fn flows(
     });
     let bypass = ports
         .filter(|port| matches!(port.kind, PortKind::Switch | PortKind::Localnet) || port.facing.is_some())
-        .index_by(|port| port.switch)
+        .index_by(PortConfig::switch)
         .join_flat(&filters.index_by(|(switch, _)| *switch), |port, (_, filter)| {
             place(port.switch, conntrack_bypass::port(&port.port, port.kind, port.keeps_conntrack(), *filter))
         });
@@ -105,7 +105,7 @@ fn queues(ports: &Relation<PortConfig>) -> Relation<Placed> {
         .index_by(|(switch, _)| *switch)
         .reduce(|group| group.rows().min_by_key(|(_, port)| port.row).cloned());
     let queued = ports.filter(|port| port.queue.is_some());
-    queued.index_by(|port| port.switch).join_optional(
+    queued.index_by(PortConfig::switch).join_optional(
         &localnets.index_by(|(switch, _): &(Uuid, Port)| *switch),
         |port, localnet| {
             let localnet = localnet.map(|(_, localnet)| localnet);

@@ -85,11 +85,10 @@ pub fn redirects(
             protocols,
         })
     });
-    let daemons = switch_ports.map(|port| (port.port.name.clone(), port.switch));
     let found = handovers
         .index_by(|handover| handover.daemon.clone())
-        .join_optional(&daemons.index_by(|(name, _)| name.clone()), |handover, daemon| {
-            Some((handover.clone(), daemon.map(|(_, switch)| *switch)))
+        .join_optional(&switch_ports.index_by(SwitchPort::name), |handover, daemon| {
+            Some((handover.clone(), daemon.map(|port| port.switch)))
         });
     let working =
         found.filter(|(handover, switch)| *switch == Some(handover.datapath) && handover.protocols.any());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::port::PortKind;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::schema::nb;
+use crate::schema::{Table, nb};
 use crate::topology::router_port::RouterPort;
 use crate::topology::switch_port::SwitchPort;
 
@@ -36,7 +36,7 @@ fn joints(ports: &Relation<SwitchPort>, rows: &Relation<nb::LogicalSwitchPort>) 
     let named = rows.flat_map(|row| Some((row.uuid, row.name.clone(), row.peer.clone()?)));
     named
         .index_by(|(row, _, _): &(Uuid, Text, Text)| *row)
-        .semijoin(&leading.index_by(|port| port.port.row))
+        .semijoin(&leading.index_by(SwitchPort::row))
         .map(|(_, port, peer)| Joint { port: port.clone(), peer: peer.clone() })
 }
 
@@ -60,14 +60,13 @@ pub fn problems(
     router_ports: &Relation<RouterPort>,
 ) -> Relation<Problem> {
     let joints = joints(ports, rows).index_by(|joint| joint.peer.clone());
-    let peers = rows.map(|row| (row.uuid, row.peer.clone()));
     let named = ports
         .filter(|port| matches!(port.kind, PortKind::Switch | PortKind::Router))
-        .index_by(|port| port.port.row)
-        .join(&peers.index_by(|(row, _)| *row), |port, (_, peer)| Named {
+        .index_by(SwitchPort::row)
+        .join(&rows.index_by(Table::uuid), |port, row| Named {
             name: port.port.name.clone(),
             kind: port.kind,
-            peer: peer.clone(),
+            peer: row.peer.clone(),
         });
     let of_routers =
         router_ports.map(|port| Named { name: port.port.name.clone(), kind: PortKind::Router, peer: None });

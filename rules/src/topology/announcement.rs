@@ -15,7 +15,7 @@ use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::router::nat::Entries;
 use crate::router::nat::outside::Place;
-use crate::schema::nb;
+use crate::schema::{Table, nb};
 use crate::switch::port::Port;
 use crate::value::addresses::Addresses;
 
@@ -40,7 +40,6 @@ pub struct Announcements {
 /// The options of a switch port that say what it announces.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Wanted {
-    port: Uuid,
     nat_addresses: Option<Text>,
     no_router_ips: bool,
     no_vips: bool,
@@ -68,7 +67,7 @@ pub struct Beside<'a> {
 ///                             the gateway, or is a gateway router's on a switch with a localnet port
 /// ```
 ///
-/// Cost: a port costs itself and what faces it; a gateway port of a router with several, their number.
+/// Cost: a port costs itself and what faces it.
 pub fn announcements(
     facing: &Relation<Facing>,
     rows: &Relation<nb::LogicalSwitchPort>,
@@ -76,20 +75,18 @@ pub fn announcements(
     routers: &Relation<nb::LogicalRouter>,
     beside: Beside<'_>,
 ) -> Announcements {
-    let wanted = rows.map(|row| Wanted {
-        port: row.uuid,
-        nat_addresses: row.options.get("nat-addresses").cloned(),
-        no_router_ips: row.options.get_bool("exclude-router-ips-from-garp", false),
-        no_vips: row.options.get_bool("exclude-lb-vips-from-garp", false),
+    let asked = facing.index_by(|facing| facing.port.row).join(&rows.index_by(Table::uuid), |facing, row| {
+        let wanted = Wanted {
+            nat_addresses: row.options.get("nat-addresses").cloned(),
+            no_router_ips: row.options.get_bool("exclude-router-ips-from-garp", false),
+            no_vips: row.options.get_bool("exclude-lb-vips-from-garp", false),
+        };
+        (facing.clone(), wanted)
     });
-    let asked = facing
-        .index_by(|facing| facing.port.row)
-        .join(&wanted.index_by(|wanted| wanted.port), |facing, wanted| (facing.clone(), wanted.clone()));
     // With several gateways one speaks for the ports that are none.
     let first = router_ports
         .flat_map(|port| Some((port.router, port.gateway_port()?)))
-        .index_by(|(router, _)| *router)
-        .reduce(|group| group.rows().min_by(|a, b| a.1.port.name.cmp(&b.1.port.name)).cloned());
+        .least_by(|(router, _)| *router, |(_, gateway)| gateway.port.name.clone());
     let asked = asked.index_by(|(facing, _)| facing.router).join_optional(
         &first.index_by(|(router, _)| *router),
         |(facing, wanted), first| {

@@ -95,11 +95,11 @@ fn announce(
     rows: &Relation<sb::PortBinding>,
     announcements: &Relation<Announcement>,
 ) -> Relation<sb::PortBinding> {
-    rows.index_by(|row| row.logical_port.clone()).join_optional(
-        &announcements.index_by(|announcement| announcement.port.clone()),
-        |row, announcement| {
-            let nat_addresses = announcement.map_or_else(Vec::new, |found| found.addresses.clone());
-            Some(sb::PortBinding { nat_addresses, ..row.clone() })
-        },
-    )
+    let rows = rows.index_by(sb::PortBinding::logical_port);
+    let announcements = announcements.index_by(|announcement| announcement.port.clone());
+    let announcing = rows.join(&announcements, |row, announcement| sb::PortBinding {
+        nat_addresses: announcement.addresses.clone(),
+        ..row.clone()
+    });
+    rows.antijoin(&announcements).concat(&announcing)
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::switch_port::SwitchPort;
 use crate::ovsdb::{Text, Uuid};
-use crate::schema::nb;
+use crate::schema::{Table, nb};
 
 /// The highest tag that is given out.
 const HIGHEST: i64 = 4095;
@@ -93,26 +93,26 @@ pub fn tags(
     rows: &Relation<nb::LogicalSwitchPort>,
     states: &Relation<nb::SwitchPortState>,
 ) -> Relation<nb::PortTag> {
-    let held = states.map(|row| (row.uuid, row.tag)).index_by(|(row, _)| *row).named("container.tag");
+    let held = states.index_by(Table::uuid);
     let asking = rows.flat_map(|row| {
         let parent = row.parent_name.clone().filter(|name| !name.is_empty());
         (parent.is_some() || row.tag_request.is_some()).then_some((row.uuid, parent, row.tag_request))
     });
     let asking = asking
         .index_by(|(row, ..): &(Uuid, Option<Text>, Option<i64>)| *row)
-        .semijoin(&ports.index_by(|port| port.port.row));
+        .semijoin(&ports.index_by(SwitchPort::row));
     let children = asking.flat_map(|(row, parent, request)| {
         let parent = parent.clone()?;
         Some(Child { parent, row: *row, tag: None, wants: *request == Some(0) })
     });
     let children = children
         .index_by(|child| child.row)
-        .join(&held, |child, (_, tag)| Child { tag: *tag, ..child.clone() });
+        .join(&held, |child, state| Child { tag: state.tag, ..child.clone() });
     let given = children.allocate_by(|child| child.parent.clone(), Tags::default);
     let requests = asking.flat_map(|(row, _, request)| Some((*row, request.filter(|tag| *tag != 0)?)));
     let copied =
-        requests.index_by(|(row, _): &(Uuid, i64)| *row).join_flat(&held, |(row, request), (_, tag)| {
-            (*tag != Some(*request)).then_some(nb::PortTag { uuid: *row, tag: Some(*request) })
+        requests.index_by(|(row, _): &(Uuid, i64)| *row).join_flat(&held, |(row, request), state| {
+            (state.tag != Some(*request)).then_some(nb::PortTag { uuid: *row, tag: Some(*request) })
         });
     given.concat(&copied)
 }

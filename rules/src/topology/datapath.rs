@@ -10,7 +10,7 @@ use super::tunnel_key::{self, Assigned, Candidate, KeySpace, Next, Range, Unmet,
 use crate::flow::stage::DatapathType;
 use crate::ovsdb::Uuid;
 use crate::problem::Problem;
-use crate::router::aging::Thresholds;
+use crate::router::aging::{MAC_BINDING_THRESHOLDS, Thresholds};
 use crate::schema::{Map, nb, sb};
 use crate::switch::evpn;
 
@@ -103,14 +103,13 @@ pub fn datapaths(
             range: limits.datapaths(candidate.3),
         });
     let keys = candidates.allocate_by(|_| (), || KeySpace::new(Next::Lowest));
-    let rows =
-        all.join(&keys.index_by(|assigned| assigned.owner), |datapath, assigned| sb::DatapathBinding {
-            uuid: datapath_uuid(datapath.row),
-            tunnel_key: i64::from(assigned.key),
-            type_: Some(kind_name(datapath.kind).into()),
-            nb_uuid: Some(datapath.row),
-            external_ids: datapath.external_ids.clone(),
-        });
+    let rows = all.join(&keys.index_by(Assigned::owner), |datapath, assigned| sb::DatapathBinding {
+        uuid: datapath_uuid(datapath.row),
+        tunnel_key: i64::from(assigned.key),
+        type_: Some(kind_name(datapath.kind).into()),
+        nb_uuid: Some(datapath.row),
+        external_ids: datapath.external_ids.clone(),
+    });
     let unmet = tunnel_key::unmet(&candidates, &keys);
     let problems = unmet
         .index_by(|unmet| unmet.owner)
@@ -187,7 +186,7 @@ fn router(row: &nb::LogicalRouter) -> Datapath {
         ids.insert("always_learn_from_arp_request", "false".into());
     }
     if let Some(least) =
-        Thresholds::read(options.text("mac_binding_age_threshold")).and_then(|all| all.least())
+        Thresholds::read(options.text(MAC_BINDING_THRESHOLDS)).ok().and_then(|all| all.least())
     {
         ids.insert("mac_binding_age_threshold", least.to_string().into());
     }

@@ -62,19 +62,19 @@ pub fn connected(
     bindings: &Relation<sb::PortBinding>,
     beyond: &Relation<Beyond>,
 ) -> Relation<sb::PortBinding> {
-    bindings.index_by(|row| row.logical_port.clone()).join_optional(
-        &beyond.index_by(|beyond| beyond.port.clone()),
-        |row, beyond| {
-            let mut row = row.clone();
-            for (key, value) in beyond.map_or(&[][..], |beyond| &beyond.options) {
-                row.options.insert_beside(key.clone(), value.clone());
-            }
-            if beyond.is_some_and(|beyond| beyond.chassis.is_some()) {
-                row.type_ = "l3gateway".into();
-            }
-            Some(row)
-        },
-    )
+    let bindings = bindings.index_by(sb::PortBinding::logical_port);
+    let beyond = beyond.index_by(|beyond| beyond.port.clone());
+    let connected = bindings.join(&beyond, |row, beyond| {
+        let mut row = row.clone();
+        for (key, value) in &beyond.options {
+            row.options.insert_beside(key.clone(), value.clone());
+        }
+        if beyond.chassis.is_some() {
+            row.type_ = "l3gateway".into();
+        }
+        row
+    });
+    bindings.antijoin(&beyond).concat(&connected)
 }
 
 /// The bindings of the chassis-redirect ports of switch ports: those of the ports themselves, but for
@@ -97,11 +97,11 @@ pub fn redirects(
             Some((port.clone(), redirect.clone(), group.map(|(_, group)| *group)))
         })
         .index_by(|(_, redirect, _)| redirect.owner)
-        .join(&keys.index_by(|assigned| assigned.owner), |(port, redirect, group), key| {
+        .join(&keys.index_by(Assigned::owner), |(port, redirect, group), key| {
             (port.clone(), redirect.clone(), *group, key.key)
         })
         .index_by(|(port, _, _, _)| port.clone())
-        .join(&bindings.index_by(|row| row.logical_port.clone()), |(port, redirect, group, key), row| {
+        .join(&bindings.index_by(sb::PortBinding::logical_port), |(port, redirect, group, key), row| {
             sb::PortBinding {
                 uuid: redirect.binding,
                 logical_port: redirect.name.clone(),

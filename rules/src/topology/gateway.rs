@@ -9,8 +9,9 @@ use super::peer::Peer;
 use super::routed::Routed;
 use super::router_port::RouterPort;
 use super::switch_port::SwitchPort;
-use crate::ovsdb::{Atom, Text, Uuid};
+use crate::ovsdb::{Atom, Uuid};
 use crate::problem::Problem;
+use crate::schema::sb::PortBindingState;
 use crate::schema::{SetElement, nb, sb};
 
 /// The chassis that may host gateway ports.
@@ -67,11 +68,12 @@ pub fn hosting(
 ) -> Relation<nb::RouterPortStatus> {
     const KEY: &str = "hosting-chassis";
     let redirects = ports.flat_map(|port| Some((port.redirect.as_ref()?.name.clone(), port.port.row)));
-    let bound = bindings.map(|row| (row.logical_port.clone(), row.chassis));
     let names = chassis.map(|row| (row.uuid, row.name.clone()));
     let hosted = redirects
         .index_by(|(name, _)| name.clone())
-        .join(&bound.index_by(|(name, _)| name.clone()), |(_, port), (_, chassis)| (*port, *chassis))
+        .join(&bindings.index_by(PortBindingState::logical_port), |(_, port), binding| {
+            (*port, binding.chassis)
+        })
         .index_by(|(_, chassis)| *chassis)
         .join_optional(&names.index_by(|(chassis, _)| Some(*chassis)), |(port, _), chassis| {
             Some((*port, chassis.map(|(_, name)| name.clone())))
@@ -132,18 +134,16 @@ pub fn watchers(inputs: Hosted<'_>) -> Relation<SetElement> {
     let networks = components(&switched.concat(&routed).distinct());
     let networks = networks.index_by(|(node, _)| *node).named("gateway.network");
 
-    let names = switch_ports.map(|port| (port.port.name.clone(), port.switch));
     let redirects = facing.flat_map(|facing| Some((facing.redirect()?.name, facing.switch)));
-    let hosts = bindings.flat_map(|row| {
-        let name = row.logical_port.clone();
-        let chassis: Vec<Uuid> = row.chassis.iter().chain(&row.additional_chassis).copied().collect();
-        chassis.into_iter().map(move |chassis| (name.clone(), chassis))
-    });
-    let hosts = hosts
-        .index_by(|(name, _): &(Text, Uuid)| name.clone())
-        .join(&names.concat(&redirects).index_by(|(name, _)| name.clone()), |(_, chassis), (_, switch)| {
-            (*switch, *chassis)
-        })
+    let bindings = bindings.index_by(PortBindingState::logical_port);
+    let of_ports = switch_ports
+        .index_by(SwitchPort::name)
+        .join_flat(&bindings, |port, binding| hosts(port.switch, binding));
+    let of_redirects = redirects
+        .index_by(|(name, _)| name.clone())
+        .join_flat(&bindings, |(_, switch), binding| hosts(*switch, binding));
+    let hosts = of_ports
+        .concat(&of_redirects)
         .distinct()
         .index_by(|(switch, _)| *switch)
         .join(&networks, |(_, chassis), (_, network)| (*network, *chassis))
@@ -164,4 +164,9 @@ pub fn watchers(inputs: Hosted<'_>) -> Relation<SetElement> {
         .join(&hosts.index_by(|(network, _)| *network), |(_, group), (_, chassis)| (*group, *chassis))
         .distinct();
     pairs.map(|(group, chassis)| SetElement { row: *group, element: Atom::Uuid(*chassis) })
+}
+
+/// The chassis that host a port of `switch`, each with the switch.
+fn hosts(switch: Uuid, binding: &PortBindingState) -> Vec<(Uuid, Uuid)> {
+    binding.chassis.iter().chain(&binding.additional_chassis).map(|chassis| (switch, *chassis)).collect()
 }

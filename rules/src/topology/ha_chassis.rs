@@ -32,8 +32,8 @@ pub enum Source {
 /// The group of an external port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StandIn {
-    /// The port's Port_Binding.
-    pub binding: Uuid,
+    /// The port.
+    pub port: Uuid,
     /// The northbound group.
     pub source: Uuid,
     /// The southbound row of the group.
@@ -81,15 +81,11 @@ pub fn external_ports(
     let bindings = ports.filter(|port| port.kind == PortKind::External);
     let uses = uses
         .index_by(|(port, _)| *port)
-        .join(&bindings.index_by(|port| port.port.row), |(_, group), port| (port.binding, *group));
+        .join(&bindings.index_by(SwitchPort::row), |(port, group), _| (*port, *group));
     let names = groups.map(|group| (group.uuid, group.name.clone()));
     uses.index_by(|(_, group)| *group).join(
         &names.index_by(|(group, _)| *group),
-        |(binding, source), (_, name)| StandIn {
-            binding: *binding,
-            source: *source,
-            group: group_uuid(name),
-        },
+        |(port, source), (_, name)| StandIn { port: *port, source: *source, group: group_uuid(name) },
     )
 }
 

@@ -35,7 +35,7 @@ use super::switch_port::SwitchPort;
 use crate::flow::text::{self, Mac};
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::schema::{Link, nb};
+use crate::schema::{Link, Table, nb};
 use crate::switch::port::PortKind;
 use crate::value::addresses::{Addresses, DynamicAddress, PortAddress};
 
@@ -171,7 +171,7 @@ pub fn ipam(ports: &Relation<SwitchPort>, inputs: Inputs<'_>) -> Ipam {
             (customer.ask.row, customer.text(from_number(assigned.mac)))
         });
 
-    let writes = writes(&held, &addresses, &ports.map(|port| port.port.row));
+    let writes = writes(&held, &addresses, ports);
     let problems = ports.builder().union(&[
         inputs.switches.flat_map(|row| Pool::read(row.uuid, &row.other_config).1),
         customers.filter(|customer| customer.ask.several).map(|customer| {
@@ -190,9 +190,14 @@ pub fn ipam(ports: &Relation<SwitchPort>, inputs: Inputs<'_>) -> Ipam {
 /// The ports of switches that give addresses.
 fn served(ports: &Relation<SwitchPort>, pools: &Relation<Pool>) -> Relation<Served> {
     let kinds = pools.map(|pool| (pool.switch, pool.range.is_some(), pool.prefix));
-    ports.map(|port| (port.port.row, port.switch)).index_by(|(_, switch)| *switch).named("ipam.port").join(
+    ports.index_by(SwitchPort::switch).join(
         &kinds.index_by(|(switch, _, _)| *switch),
-        |(row, switch), (_, ip4, prefix)| Served { row: *row, switch: *switch, ip4: *ip4, prefix: *prefix },
+        |port, (_, ip4, prefix)| Served {
+            row: port.port.row,
+            switch: port.switch,
+            ip4: *ip4,
+            prefix: *prefix,
+        },
     )
 }
 
@@ -206,7 +211,7 @@ fn live_router_ports(inputs: &Inputs<'_>) -> Relation<nb::LogicalRouterPort> {
     let routers = inputs.routers.filter(|row| row.enabled != Some(false)).map(|row| row.uuid);
     let members = inputs
         .listed_router_ports
-        .index_by(|link| link.owner)
+        .index_by(Link::owner)
         .semijoin(&routers.index_by(|router| *router))
         .map(|link| link.member);
     inputs
@@ -221,23 +226,17 @@ fn ip4_claims(inputs: &Inputs<'_>, served: &Relation<Served>) -> Relation<(Uuid,
     let served = served.filter(|served| served.ip4).index_by(|served| served.row);
     let bits =
         |addresses: Vec<Ipv4Addr>| -> Vec<u32> { addresses.into_iter().map(Ipv4Addr::to_bits).collect() };
-    let configured = inputs.switch_ports.flat_map(move |row| {
-        let addresses =
-            bits(configured(row).flat_map(|address| address.ip4).map(|net| net.address).collect());
-        (!addresses.is_empty()).then_some((row.uuid, addresses))
-    });
-    let configured = configured.index_by(|(row, _)| *row).join_flat(&served, |(_, addresses), served| {
+    let rows = inputs.switch_ports.index_by(Table::uuid);
+    let configured = rows.join_flat(&served, move |row, served| {
+        let addresses = configured(row).flat_map(|address| address.ip4).map(|net| net.address);
         let switch = served.switch;
-        addresses.clone().into_iter().map(move |address| (switch, address))
+        bits(addresses.collect()).into_iter().map(move |address| (switch, address))
     });
-    let towards_routers = inputs.switch_ports.flat_map(|row| {
+    let peers = rows.join_flat(&served, |row, served| {
         let peer =
             row.options.get("router-port").filter(|_| PortKind::read(&row.type_) == PortKind::Router)?;
-        Some((row.uuid, peer.clone()))
+        Some((served.switch, peer.clone()))
     });
-    let peers = towards_routers
-        .index_by(|(row, _)| *row)
-        .join(&served, |(_, peer), served| (served.switch, peer.clone()));
     let networks = live_router_ports(inputs).flat_map(move |row| {
         let addresses = row.networks.iter().filter_map(|network| network.split('/').next()?.parse().ok());
         let addresses = bits(addresses.collect());
@@ -255,22 +254,27 @@ fn ip4_claims(inputs: &Inputs<'_>, served: &Relation<Served>) -> Relation<(Uuid,
 
 /// MAC addresses with the prefix that ports have by configuration.
 fn mac_claims(inputs: &Inputs<'_>, prefix: &Relation<u64>) -> Relation<u64> {
-    let of_switches = inputs
-        .switch_ports
-        .flat_map(|row| configured(row).map(|address| number(address.mac)).collect::<Vec<_>>());
-    let of_routers = live_router_ports(inputs).flat_map(|row| Mac::parse(&row.mac).map(number));
-    of_switches
-        .concat(&of_routers)
-        .index_by(|mac| mac >> 24)
-        .named("ipam.configured_mac")
-        .join(&prefix.index_by(|prefix| prefix >> 24), |mac, _| *mac)
+    let prefix = prefix.everywhere();
+    let has = |mac: Mac, prefix: Option<&u64>| {
+        let mac = number(mac);
+        prefix.is_some_and(|prefix| mac >> 24 == prefix >> 24).then_some(mac)
+    };
+    let of_switches =
+        inputs.switch_ports.index_by(Table::uuid).join_groups((&prefix,), move |row, (prefix,)| {
+            let macs = configured(row).filter_map(|address| has(address.mac, prefix.first()));
+            macs.collect::<Vec<_>>()
+        });
+    let of_routers = live_router_ports(inputs)
+        .index_by(Table::uuid)
+        .join_groups((&prefix,), move |row, (prefix,)| has(Mac::parse(&row.mac)?, prefix.first()));
+    of_switches.concat(&of_routers)
 }
 
 /// What `dynamic_addresses` lacks, and what stands in it without reason in a port that is `listed` by a switch.
 fn writes(
     held: &Relation<(Uuid, Text)>,
     addresses: &Relation<(Uuid, Text)>,
-    listed: &Relation<Uuid>,
+    listed: &Relation<SwitchPort>,
 ) -> Relation<nb::PortDynamicAddresses> {
     let held = held.index_by(|(row, _): &(Uuid, Text)| *row);
     let wanted = addresses.index_by(|(row, _)| *row);
@@ -281,7 +285,7 @@ fn writes(
     let cleared = held
         .antijoin(&wanted)
         .index_by(|(row, _)| *row)
-        .semijoin(&listed.index_by(|row| *row))
+        .semijoin(&listed.index_by(SwitchPort::row))
         .map(|(row, _)| nb::PortDynamicAddresses { uuid: *row, dynamic_addresses: None });
     given.concat(&cleared)
 }

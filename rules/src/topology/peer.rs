@@ -109,7 +109,7 @@ pub fn peers(
     let named = switch_rows.flat_map(|row| Some((row.uuid, row.options.get("router-port").cloned()?)));
     let wishes = switch_ports
         .filter(|port| port.kind == PortKind::Router)
-        .index_by(|port| port.port.row)
+        .index_by(SwitchPort::row)
         .join(&named.index_by(|(row, _): &(Uuid, Text)| *row), |port, (_, wanted)| Wish {
             port: port.port.clone(),
             switch: port.switch,
@@ -155,7 +155,7 @@ pub fn peers(
 
     let astray = wanting
         .index_by(|(_, _, wanted): &(Port, Uuid, Text)| wanted.clone())
-        .semijoin(&switch_ports.index_by(|port| port.port.name.clone()))
+        .semijoin(&switch_ports.index_by(SwitchPort::name))
         .map(|(port, _, _)| {
             let name = &port.name;
             Problem::new(format!("Bad configuration: The peer of router port {name} is a switch port"))

@@ -9,32 +9,9 @@ use super::qos_queue::{self, Shaped};
 use super::switch_port::SwitchPort;
 use super::tunnel_key::Assigned;
 use crate::ovsdb::{Text, Uuid};
-use crate::schema::{Map, nb, sb};
+use crate::schema::sb::PortBindingState;
+use crate::schema::{Map, Table, nb, sb};
 use crate::switch::port::PortKind;
-
-/// What a port's row says that its binding repeats.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct PortRow {
-    row: Uuid,
-    type_: Text,
-    options: Map,
-    parent_name: Option<Text>,
-    addresses: Vec<Text>,
-    port_security: Vec<Text>,
-    mirror_rules: Vec<Uuid>,
-    external_ids: Map,
-}
-
-/// A port with its key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct KeyedPort {
-    port: SwitchPort,
-    key: u32,
-    tag: Option<i64>,
-    vlan_passthru: bool,
-    ha_chassis_group: Option<Uuid>,
-    shaped: Option<Shaped>,
-}
 
 /// The chassis that a port wants, in the order in which it names them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +42,10 @@ struct Requested {
     others: Vec<Uuid>,
     first_is_remote: bool,
 }
+
+/// What a port has requested that requests nothing.
+static NOTHING: Requested =
+    Requested { row: Uuid::ZERO, first: None, others: Vec::new(), first_is_remote: false };
 
 /// Options of a binding that others have set, or that we have set before, and that stay.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -101,73 +82,64 @@ pub fn port_bindings(
     switches: &Relation<nb::LogicalSwitch>,
     keys: &Relation<Assigned>,
     chassis: &Relation<sb::Chassis>,
-    bindings: &Relation<sb::PortBindingState>,
+    bindings: &Relation<PortBindingState>,
     stand_ins: &Relation<StandIn>,
     shaped: &Relation<Shaped>,
     states: &Relation<nb::SwitchPortState>,
 ) -> PortBindings {
-    let passthru = switches.map(|row| (row.uuid, row.other_config.get_bool("vlan-passthru", false)));
-    let keyed = ports
-        .index_by(|port| port.port.row)
-        .join(&keys.index_by(|assigned| assigned.owner), |port, assigned| KeyedPort {
-            port: port.clone(),
-            key: assigned.key,
-            tag: None,
-            vlan_passthru: false,
-            ha_chassis_group: None,
-            shaped: None,
-        })
-        .index_by(|keyed| keyed.port.switch)
-        .join(&passthru.index_by(|(switch, _)| *switch), |keyed, (_, passthru)| KeyedPort {
-            vlan_passthru: *passthru,
-            ..keyed.clone()
-        })
-        .index_by(|keyed| keyed.port.binding)
-        .join_optional(&stand_ins.index_by(|stand_in| stand_in.binding), |keyed, stand_in| {
-            Some(KeyedPort { ha_chassis_group: stand_in.map(|stand_in| stand_in.group), ..keyed.clone() })
-        })
-        .index_by(|keyed| keyed.port.port.row)
-        .join_optional(&shaped.index_by(|shaped| shaped.port), |keyed, shaped| {
-            Some(KeyedPort { shaped: shaped.cloned(), ..keyed.clone() })
-        });
-    let tags = states.flat_map(|row| Some((row.uuid, row.tag?)));
-    let keyed = keyed
-        .index_by(|keyed| keyed.port.port.row)
-        .join_optional(&tags.index_by(|(row, _): &(Uuid, i64)| *row), |keyed, tag| {
-            Some(KeyedPort { tag: tag.map(|(_, tag)| *tag), ..keyed.clone() })
-        });
-
+    let passthru = switches.filter(|row| row.other_config.get_bool("vlan-passthru", false));
+    let passthru =
+        ports.index_by(SwitchPort::switch).join(&passthru.index_by(Table::uuid), |port, _| port.port.row);
     let requested = requested_chassis(nb_rows, chassis);
     let kept = bindings.map(|binding| Kept {
         logical_port: binding.logical_port.clone(),
         options: binding.options.iter().filter(|(key, _)| KEPT.contains(&&***key)).map(pair).collect(),
     });
-    let kept = kept.filter(|kept| !kept.options.is_empty());
-    let columns = nb_rows.map(|row| PortRow {
-        row: row.uuid,
-        type_: row.type_.clone(),
-        options: row.options.clone(),
-        parent_name: row.parent_name.clone(),
-        addresses: row.addresses.clone(),
-        port_security: row.port_security.clone(),
-        mirror_rules: row.mirror_rules.clone(),
-        external_ids: row.external_ids.clone(),
-    });
+    let kept = kept
+        .filter(|kept| !kept.options.is_empty())
+        .index_by(|kept| kept.logical_port.clone())
+        .join(&ports.index_by(SwitchPort::name), |kept, port| (port.port.row, kept.options.clone()));
 
+    let by_row = ports.index_by(SwitchPort::row);
+    let rows = by_row.join_groups(
+        (
+            &keys.index_by(Assigned::owner),
+            &nb_rows.index_by(Table::uuid),
+            &states.index_by(Table::uuid),
+            &passthru.index_by(|port| *port),
+            &stand_ins.index_by(|stand_in| stand_in.port),
+            &shaped.index_by(|shaped| shaped.port),
+            &requested.index_by(|requested| requested.row),
+            &kept.index_by(|(port, _): &(Uuid, Map)| *port),
+        ),
+        |port, (key, row, state, passthru, stand_in, shaped, requested, kept)| {
+            let facts = Facts {
+                key: key.first()?.key,
+                tag: state.first().and_then(|state| state.tag),
+                vlan_passthru: passthru.first().is_some(),
+                ha_chassis_group: stand_in.first().map(|stand_in| stand_in.group),
+                shaped: shaped.first(),
+                requested: requested.first().unwrap_or(&NOTHING),
+                kept: kept.first().map(|(_, options)| options),
+            };
+            Some(binding(port, row.first()?, &facts))
+        },
+    );
+    let keyed = by_row.semijoin(&keys.index_by(Assigned::owner));
     let chassis = remote_chassis(&keyed, &requested, chassis, bindings);
-    let rows = keyed
-        .index_by(|keyed| keyed.port.port.row)
-        .join(&columns.index_by(|columns| columns.row), |keyed, columns| (keyed.clone(), columns.clone()))
-        .index_by(|(keyed, _)| keyed.port.port.row)
-        .join_optional(&requested.index_by(|requested| requested.row), |(keyed, columns), requested| {
-            Some((keyed.clone(), columns.clone(), requested.cloned().unwrap_or_default()))
-        })
-        .index_by(|(keyed, _, _)| keyed.port.port.name.clone())
-        .join_optional(
-            &kept.index_by(|kept| kept.logical_port.clone()),
-            |(keyed, columns, requested), kept| Some(binding(keyed, columns, requested, kept)),
-        );
     PortBindings { rows, chassis }
+}
+
+/// What a binding is made of beside the port and its row.
+struct Facts<'a> {
+    key: u32,
+    tag: Option<i64>,
+    vlan_passthru: bool,
+    ha_chassis_group: Option<Uuid>,
+    shaped: Option<&'a Shaped>,
+    requested: &'a Requested,
+    /// What its binding has of the options that stay.
+    kept: Option<&'a Map>,
 }
 
 /// The options that bindings ought to have and do not: chassis write there too.
@@ -175,26 +147,16 @@ pub fn port_bindings(
 /// Cost: a binding costs itself.
 pub fn unlike(
     wanted: &Relation<sb::PortBinding>,
-    bindings: &Relation<sb::PortBindingState>,
+    bindings: &Relation<PortBindingState>,
 ) -> Relation<sb::PortBindingOptions> {
-    let wanted = wanted.map(|row| (row.logical_port.clone(), row.options.clone()));
-    let held = bindings.map(|row| (row.logical_port.clone(), row.uuid, row.options.clone()));
-    wanted.index_by(|(port, _)| port.clone()).join_flat(
-        &held.index_by(|(port, _, _)| port.clone()),
-        |(_, wanted), (_, row, held)| {
-            (wanted != held).then(|| sb::PortBindingOptions { uuid: *row, options: wanted.clone() })
+    wanted.index_by(sb::PortBinding::logical_port).join_flat(
+        &bindings.index_by(PortBindingState::logical_port),
+        |wanted, held| {
+            let options = &wanted.options;
+            (*options != held.options)
+                .then(|| sb::PortBindingOptions { uuid: held.uuid, options: options.clone() })
         },
     )
-}
-
-/// Where a port is bound now.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Bound {
-    row: Uuid,
-    logical_port: Text,
-    chassis: Option<Uuid>,
-    chassis_is_remote: bool,
-    bound_by_us: bool,
 }
 
 /// Port_Binding `chassis`, where we write it (B19): a port that may be remote is bound to the remote
@@ -203,47 +165,56 @@ struct Bound {
 ///
 /// Cost: a port or its binding costs itself; a chassis that turns remote, the ports bound there.
 fn remote_chassis(
-    ports: &Relation<KeyedPort>,
+    ports: &Relation<SwitchPort>,
     requested: &Relation<Requested>,
     chassis: &Relation<sb::Chassis>,
-    bindings: &Relation<sb::PortBindingState>,
+    bindings: &Relation<PortBindingState>,
 ) -> Relation<sb::PortBindingChassis> {
     let remote = chassis.filter(|row| row.other_config.get_bool("is-remote", false)).map(|row| row.uuid);
-    let bound = bindings.map(|row| Bound {
-        row: row.uuid,
-        logical_port: row.logical_port.clone(),
-        chassis: row.chassis,
-        chassis_is_remote: false,
-        bound_by_us: row.options.get_bool("is-remote-nb-bound", false),
-    });
-    let bound = bound
-        .index_by(|bound| bound.chassis)
-        .join_optional(&remote.index_by(|chassis| Some(*chassis)), |bound, remote| {
-            Some(Bound { chassis_is_remote: remote.is_some(), ..bound.clone() })
+    let there = bindings
+        .index_by(PortBindingState::chassis)
+        .join(&remote.index_by(|chassis| Some(*chassis)), |binding, _| binding.logical_port.clone())
+        .index_by(Text::clone);
+    // Few ports have to do with another zone.
+    let by_name = ports.index_by(SwitchPort::name);
+    let several = requested.filter(|requested| !requested.others.is_empty());
+    let concerned = by_name
+        .semijoin(&there)
+        .concat(&ports.index_by(SwitchPort::row).semijoin(&several.index_by(|requested| requested.row)))
+        .concat(&ports.filter(|port| port.kind == PortKind::Remote))
+        .distinct();
+    let asking = concerned
+        .index_by(SwitchPort::row)
+        .join_optional(&requested.index_by(|requested| requested.row), |port, requested| {
+            Some((port.port.name.clone(), port.kind, requested.cloned().unwrap_or_default()))
         });
-    ports
-        .index_by(|keyed| keyed.port.port.row)
-        .join_optional(&requested.index_by(|requested| requested.row), |keyed, requested| {
-            let SwitchPort { port, kind, .. } = &keyed.port;
-            Some((port.name.clone(), *kind, requested.cloned().unwrap_or_default()))
-        })
-        .index_by(|(name, _, _)| name.clone())
-        .join_flat(&bound.index_by(|bound| bound.logical_port.clone()), |(_, kind, requested), bound| {
-            let wanted = wanted_chassis(*kind, requested, bound)?;
-            (wanted != bound.chassis).then_some(sb::PortBindingChassis { uuid: bound.row, chassis: wanted })
-        })
+    asking.index_by(|(name, _, _): &(Text, PortKind, Requested)| name.clone()).join_groups(
+        (&bindings.index_by(PortBindingState::logical_port), &there),
+        |(_, kind, requested), (binding, there)| {
+            let binding = binding.first()?;
+            let wanted = wanted_chassis(*kind, requested, binding, there.first().is_some())?;
+            let row = sb::PortBindingChassis { uuid: binding.uuid, chassis: wanted };
+            (wanted != binding.chassis).then_some(row)
+        },
+    )
 }
 
 /// Where a port is to be bound; `None` if that is not ours to say.
-fn wanted_chassis(kind: PortKind, requested: &Requested, bound: &Bound) -> Option<Option<Uuid>> {
+fn wanted_chassis(
+    kind: PortKind,
+    requested: &Requested,
+    binding: &PortBindingState,
+    is_there: bool,
+) -> Option<Option<Uuid>> {
     if kind == PortKind::Remote || (kind != PortKind::Router && !requested.others.is_empty()) {
-        return match (requested.first_is_remote, bound.bound_by_us) {
+        let bound_by_us = binding.options.get_bool("is-remote-nb-bound", false);
+        return match (requested.first_is_remote, bound_by_us) {
             (true, _) => Some(requested.first),
             (false, true) => Some(None),
             (false, false) => None,
         };
     }
-    bound.chassis_is_remote.then_some(None)
+    is_there.then_some(None)
 }
 
 fn pair((key, value): (&Text, &Text)) -> (Text, Text) {
@@ -293,11 +264,11 @@ fn requested_chassis(
         })
 }
 
-fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option<&Kept>) -> sb::PortBinding {
-    let SwitchPort { port, switch, kind, .. } = &keyed.port;
+fn binding(port: &SwitchPort, row: &nb::LogicalSwitchPort, facts: &Facts<'_>) -> sb::PortBinding {
+    let SwitchPort { port, switch, kind, binding } = port;
     let (type_, options) = match kind {
         PortKind::Router => router_port(row),
-        _ => (plain_type(*kind, &row.type_), plain_options(keyed, row, requested, kept)),
+        _ => (plain_type(*kind, &row.type_), plain_options(*kind, row, facts)),
     };
     let asks = *kind != PortKind::Router;
     let mut external_ids = row.external_ids.clone();
@@ -306,21 +277,21 @@ fn binding(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option
         external_ids.insert_beside("name", Text::from(name));
     }
     sb::PortBinding {
-        uuid: keyed.port.binding,
+        uuid: *binding,
         logical_port: port.name.clone(),
         type_,
         options,
         datapath: datapath_uuid(*switch),
-        tunnel_key: i64::from(keyed.key),
+        tunnel_key: i64::from(facts.key),
         parent_port: row.parent_name.clone(),
-        tag: keyed.tag,
+        tag: facts.tag,
         mirror_rules: row.mirror_rules.clone(),
         mac: row.addresses.clone(),
         port_security: row.port_security.clone(),
         external_ids,
-        requested_chassis: requested.first.filter(|_| asks),
-        requested_additional_chassis: if asks { requested.others.clone() } else { Vec::new() },
-        ha_chassis_group: keyed.ha_chassis_group,
+        requested_chassis: facts.requested.first.filter(|_| asks),
+        requested_additional_chassis: if asks { facts.requested.others.clone() } else { Vec::new() },
+        ha_chassis_group: facts.ha_chassis_group,
         up: Some(false),
         ..sb::PortBinding::default()
     }
@@ -336,18 +307,19 @@ fn plain_type(kind: PortKind, written: &Text) -> Text {
 }
 
 /// The port's own options, those derived, and those kept.
-fn plain_options(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: Option<&Kept>) -> Map {
+fn plain_options(kind: PortKind, row: &nb::LogicalSwitchPort, facts: &Facts<'_>) -> Map {
+    let requested = facts.requested;
     let mut options = row.options.clone();
-    if let Some(shaped) = &keyed.shaped {
-        options.insert(qos_queue::QUEUE, shaped.queue.to_string().into());
+    if let Some(shaped) = facts.shaped {
+        options.insert_beside(qos_queue::QUEUE, Text::from(shaped.queue.to_string()));
         if let Some(network) = &shaped.network {
             options.insert_beside(qos_queue::NETWORK, network.clone());
         }
     }
-    if keyed.vlan_passthru {
+    if facts.vlan_passthru {
         options.insert_beside("vlan-passthru", Text::from("true"));
     }
-    let had = |key: &str| kept.and_then(|kept| kept.options.get(key)).cloned();
+    let had = |key: &str| facts.kept.and_then(|kept| kept.get(key)).cloned();
     let mut keep = |key: &'static str| {
         if let Some(value) = had(key) {
             options.insert_beside(key, value);
@@ -356,11 +328,11 @@ fn plain_options(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: 
     if !requested.others.is_empty() {
         keep("additional-chassis-activated");
     }
-    if keyed.port.kind == PortKind::Virtual {
+    if kind == PortKind::Virtual {
         keep("vport-last-claim");
         keep("vport-backoff");
     }
-    if keyed.port.kind == PortKind::Remote || !requested.others.is_empty() {
+    if kind == PortKind::Remote || !requested.others.is_empty() {
         if requested.first_is_remote {
             options.insert_beside("is-remote-nb-bound", Text::from("true"));
         } else if had("is-remote-nb-bound").as_deref() == Some("true") {
@@ -371,7 +343,7 @@ fn plain_options(keyed: &KeyedPort, row: &PortRow, requested: &Requested, kept: 
 }
 
 /// Type and options of the peer of a router port.
-fn router_port(row: &PortRow) -> (Text, Map) {
+fn router_port(row: &nb::LogicalSwitchPort) -> (Text, Map) {
     let peer = row.options.get("router-port").map(|name| ("peer", name.clone()));
     ("patch".into(), peer.into_iter().collect())
 }

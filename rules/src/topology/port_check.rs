@@ -43,7 +43,7 @@ pub fn problems(
     complaints
         .concat(&unmet)
         .index_by(|(row, _): &(Uuid, Problem)| *row)
-        .semijoin(&ports.index_by(|port| port.port.row))
+        .semijoin(&ports.index_by(SwitchPort::row))
         .map(|(_, problem)| problem.clone())
         .distinct()
 }

@@ -44,8 +44,10 @@ pub struct Reach {
 ///
 /// Cost: a member costs itself; a changed port, the groups that it is in.
 pub fn placed(listed: &Relation<Link>, ports: &Relation<SwitchPort>) -> Relation<PlacedMember> {
-    listed.index_by(|link| link.member).join(&ports.index_by(|port| port.port.row), |link, port| {
-        PlacedMember { group: link.owner, switch: port.switch, port: port.port.name.clone() }
+    listed.index_by(Link::member).join(&ports.index_by(|port| port.port.row), |link, port| PlacedMember {
+        group: link.owner,
+        switch: port.switch,
+        port: port.port.name.clone(),
     })
 }
 
@@ -74,7 +76,7 @@ pub fn port_groups(
     members: &Relation<GroupMember>,
     keys: &Relation<Assigned>,
 ) -> (Relation<sb::PortGroup>, Relation<SetElement>) {
-    let keys = keys.index_by(|key| key.owner);
+    let keys = keys.index_by(Assigned::owner);
     let local = members.map(|member| (member.datapath, member.group.clone())).distinct();
     let rows = local.index_by(|(datapath, _)| *datapath).join(&keys, |(_, group), key| {
         let name = local_name(key, group);

@@ -9,6 +9,7 @@ use crate::flow::stage::DatapathType;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::sb;
+use crate::schema::sb::PortBindingState;
 
 /// A port that is to have a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,32 +58,28 @@ pub fn port_keys(
     datapath_bindings: &Relation<sb::DatapathBindingState>,
     limits: &Relation<KeyLimits>,
 ) -> PortKeys {
-    let bound = port_bindings.map(|binding| KeptKey {
-        logical_port: binding.logical_port.clone(),
-        datapath: binding.datapath,
-        key: binding.tunnel_key as u32,
-    });
     let owners = datapath_bindings.flat_map(|binding| Some((binding.uuid, super::datapath::owner(binding)?)));
-    let kept = bound.index_by(|kept| kept.datapath).join(
+    let kept = port_bindings.index_by(PortBindingState::datapath).join(
         &owners.index_by(|(binding, _)| *binding),
-        |kept, (_, owner)| KeptKey { datapath: *owner, ..kept.clone() },
-    );
-    let live =
-        claimants.index_by(|port| port.datapath).semijoin(&datapaths.index_by(|assigned| assigned.owner));
-    let wishes = live.index_by(|port: &Claimant| (port.name.clone(), port.datapath)).join_optional(
-        &kept.index_by(|kept| (kept.logical_port.clone(), kept.datapath)),
-        |port, kept| {
-            let requested = port.requested.filter(|key| *key != 0);
-            Some((port.owner, port.datapath, requested, kept.map(|kept| kept.key)))
+        |binding, (_, owner)| KeptKey {
+            logical_port: binding.logical_port.clone(),
+            datapath: *owner,
+            key: binding.tunnel_key as u32,
         },
     );
-    let candidates = wishes.index_by(|_| ()).join(&limits.index_by(|_| ()), |wish, limits| Candidate {
-        owner: wish.0,
-        space: wish.1,
-        requested: wish.2,
-        kept: wish.3,
-        range: limits.ports(),
-    });
+    let live = claimants.index_by(|port| port.datapath).semijoin(&datapaths.index_by(Assigned::owner));
+    let candidates = live.index_by(|port: &Claimant| (port.name.clone(), port.datapath)).join_groups(
+        (&kept.index_by(|kept| (kept.logical_port.clone(), kept.datapath)), &limits.everywhere()),
+        |port, (kept, limits)| {
+            Some(Candidate {
+                owner: port.owner,
+                space: port.datapath,
+                requested: port.requested.filter(|key| *key != 0),
+                kept: kept.first().map(|kept| kept.key),
+                range: limits.first()?.ports(),
+            })
+        },
+    );
     let keys = candidates.allocate_by(|candidate| candidate.space, || KeySpace::new(Next::AfterHighest));
     let unmet = tunnel_key::unmet(&candidates, &keys);
     let problems = unmet

@@ -65,7 +65,7 @@ pub fn shaped(
         .map(|row| (row.uuid, row.options.get("network_name").cloned()));
     let behind = ports
         .filter(|port| port.kind == PortKind::Localnet)
-        .index_by(|port| port.port.row)
+        .index_by(SwitchPort::row)
         .join(&networks.index_by(|(row, _): &(Uuid, Option<Text>)| *row), |port, (row, network)| Behind {
             switch: port.switch,
             port: *row,
@@ -75,7 +75,7 @@ pub fn shaped(
         .reduce(|group| group.rows().min_by_key(|behind| behind.port).cloned());
     let queued = queues
         .index_by(|queue| queue.port)
-        .join(&ports.index_by(|port| port.port.row), |queue, port| (port.switch, *queue));
+        .join(&ports.index_by(SwitchPort::row), |queue, port| (port.switch, *queue));
     queued.index_by(|(switch, _)| *switch).join_optional(
         &behind.index_by(|behind| behind.switch),
         |(_, queue), behind| {
@@ -101,10 +101,10 @@ pub fn queues(
     let shaped = rows.filter(|row| is_shaped(&row.options)).map(|row| row.uuid);
     let shaped = ports
         .filter(|port| port.kind != PortKind::Router)
-        .index_by(|port| port.port.row)
+        .index_by(SwitchPort::row)
         .semijoin(&shaped.index_by(|row| *row));
     let held = bindings.flat_map(|binding| Some((binding.logical_port.clone(), held(&binding.options)?)));
-    let candidates = shaped.index_by(|port| port.port.name.clone()).join_optional(
+    let candidates = shaped.index_by(SwitchPort::name).join_optional(
         &held.index_by(|(name, _)| name.clone()),
         |port, held| {
             let range = Range { given: HIGHEST, requested: HIGHEST, stored: HIGHEST };

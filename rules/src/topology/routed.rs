@@ -144,14 +144,18 @@ impl Routed {
             .index_by(|(.., redirect)| redirect.clone())
             .semijoin(&bound.index_by(Option::clone));
         let ports = ports.filter(|(.., redirect)| redirect.is_none()).concat(&gateways);
-        let rows = bindings.map(|row| (row.datapath, row.logical_port.clone(), row.uuid));
-        rows.index_by(|(datapath, ..): &(Uuid, Text, Uuid)| *datapath)
-            .join(&owners.index_by(|(datapath, _)| *datapath), |(_, name, row), (_, owner)| {
-                ((*owner, name.clone()), *row)
+        ports
+            .index_by(|(_, name, _)| name.clone())
+            .join(&bindings.index_by(sb::PortBindingState::logical_port), |(router, ..), binding| {
+                (
+                    *router,
+                    binding.datapath,
+                    Learning { row: binding.uuid, name: binding.logical_port.clone() },
+                )
             })
-            .index_by(|(port, _): &((Uuid, Text), Uuid)| port.clone())
-            .semijoin(&ports.index_by(|(router, name, _)| (*router, name.clone())))
-            .map(|((_, name), row)| Learning { row: *row, name: name.clone() })
+            .index_by(|(router, datapath, _): &(Uuid, Uuid, Learning)| (*datapath, *router))
+            .semijoin(&owners.index_by(|(datapath, owner)| (*datapath, *owner)))
+            .map(|(_, _, learning)| learning.clone())
     }
 
     /// The bindings of the ports.

@@ -123,7 +123,7 @@ pub fn routers(
     let options = rows.map(|row| (row.uuid, RouterOptions::read(row)));
     let live = options
         .index_by(|(row, _)| *row)
-        .semijoin(&datapaths.index_by(|assigned| assigned.owner))
+        .semijoin(&datapaths.index_by(Assigned::owner))
         .index_by(|(row, _): &(Uuid, RouterOptions)| *row)
         .named("router");
 

@@ -171,7 +171,7 @@ pub fn router_bindings(inputs: Inputs<'_>) -> RouterBindings {
         })
         .index_by(|known: &Known| known.port.port.row);
 
-    let keys = keys.index_by(|assigned| assigned.owner);
+    let keys = keys.index_by(Assigned::owner);
     let plain = known.join(&keys, |known, key| port_binding(known, key.key));
     let gateways = ports.filter(|port| port.redirect.is_some()).index_by(|port| port.router);
     let gateways = gateways
@@ -191,16 +191,13 @@ pub fn router_bindings(inputs: Inputs<'_>) -> RouterBindings {
     let delegated = bindings
         .flat_map(|row| Some((row.logical_port.clone(), row.options.get(DELEGATED).cloned()?)))
         .index_by(|(port, _): &(Text, Text)| port.clone());
-    let rows = plain.concat(&redirects).index_by(|row| row.logical_port.clone()).join_optional(
-        &delegated,
-        |row, delegated| {
-            let mut row = row.clone();
-            if let Some((_, prefixes)) = delegated {
-                row.options.insert(DELEGATED, prefixes.clone());
-            }
-            Some(row)
-        },
-    );
+    let rows = plain.concat(&redirects).index_by(sb::PortBinding::logical_port);
+    let delegating = rows.join(&delegated, |row, (_, prefixes)| {
+        let mut row = row.clone();
+        row.options.insert(DELEGATED, prefixes.clone());
+        row
+    });
+    let rows = rows.antijoin(&delegated).concat(&delegating);
     let problems = known.join_flat(&keys, |known, _| {
         let advertises = leads_to_switch(known);
         advertises
@@ -208,13 +205,12 @@ pub fn router_bindings(inputs: Inputs<'_>) -> RouterBindings {
             .flatten()
             .map(Problem::new)
     });
-    let bound = bindings.map(|row| (row.logical_port.clone(), row.uuid, row.chassis));
-    let chassis = plain.index_by(|row| row.logical_port.clone()).join_flat(
-        &bound.index_by(|(port, _, _): &(Text, Uuid, Option<Uuid>)| port.clone()),
-        |row, (_, uuid, chassis)| {
+    let chassis = plain.index_by(sb::PortBinding::logical_port).join_flat(
+        &bindings.index_by(sb::PortBindingState::logical_port),
+        |row, held| {
             let wanted = row.requested_chassis?;
-            (*chassis != Some(wanted))
-                .then_some(sb::PortBindingChassis { uuid: *uuid, chassis: Some(wanted) })
+            (held.chassis != Some(wanted))
+                .then_some(sb::PortBindingChassis { uuid: held.uuid, chassis: Some(wanted) })
         },
     );
     RouterBindings { rows, chassis, problems }

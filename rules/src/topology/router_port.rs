@@ -181,7 +181,7 @@ pub fn router_ports(
         .filter(|row| row.enabled != Some(false))
         .map(|row| Home { router: row.uuid, gateway_router: row.options.contains("chassis") });
     let listed = listed
-        .index_by(|link| link.owner)
+        .index_by(Link::owner)
         .join(&homes.index_by(|home| home.router), |link, home| (link.member, *home));
     let by_port = listed.index_by(|(port, _): &(Uuid, Home)| *port);
     let home_of = by_port.reduce(|group| group.rows().min().copied());
@@ -280,7 +280,7 @@ pub fn router_port_configs(
         routers.index_by(|_| ()).join(&drop.index_by(|_| ()), |router, drop| (router.clone(), *drop));
     ports
         .index_by(|port| port.port.row)
-        .semijoin(&keys.index_by(|assigned| assigned.owner))
+        .semijoin(&keys.index_by(Assigned::owner))
         .index_by(|port: &RouterPort| port.port.row)
         .join(&options.index_by(|(row, _)| *row), |port, (_, options)| (port.clone(), options.clone()))
         .index_by(|(port, _): &(RouterPort, RouterPortOptions)| port.port.row)

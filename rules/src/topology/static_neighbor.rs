@@ -22,7 +22,7 @@ pub fn bindings(
         let redirect = redirect.map(|redirect| (redirect.owner, redirect.name.clone(), port.router));
         [Some(own), redirect].into_iter().flatten()
     });
-    let names = names.index_by(|(owner, ..)| *owner).semijoin(&keys.index_by(|assigned| assigned.owner));
+    let names = names.index_by(|(owner, ..)| *owner).semijoin(&keys.index_by(Assigned::owner));
     rows.index_by(|row| row.logical_port.clone()).join(
         &names.index_by(|(_, name, _): &(Uuid, Text, Uuid)| name.clone()),
         |row, (_, _, router)| sb::StaticMacBinding {

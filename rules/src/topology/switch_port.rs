@@ -1,6 +1,6 @@
 //! Ports of logical switches (B06, B26): which are there, their keys, and what rules ask of them.
 
-use northflow_engine::{Index, Relation};
+use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::facing::Facing;
@@ -12,7 +12,7 @@ use crate::flow::drop::DropConfig;
 use crate::flow::stage::DatapathType;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::schema::{Link, nb};
+use crate::schema::{Link, Table, nb};
 use crate::switch::port::{Port, PortKind};
 use crate::value::addresses::{Addresses, PortAddress};
 
@@ -27,6 +27,23 @@ pub struct SwitchPort {
     pub kind: PortKind,
     /// Its Port_Binding.
     pub binding: Uuid,
+}
+
+impl SwitchPort {
+    /// Keys indexes by the port.
+    pub fn row(&self) -> Uuid {
+        self.port.row
+    }
+
+    /// Keys indexes by the port's name.
+    pub fn name(&self) -> Text {
+        self.port.name.clone()
+    }
+
+    /// Keys indexes by the switch.
+    pub fn switch(&self) -> Uuid {
+        self.switch
+    }
 }
 
 /// A port as the rules for flows see it.
@@ -77,6 +94,21 @@ pub struct Dhcp {
 }
 
 impl PortConfig {
+    /// Keys indexes by the port's name.
+    pub fn name(&self) -> Text {
+        self.port.name.clone()
+    }
+
+    /// Keys indexes by the port.
+    pub fn row(&self) -> Uuid {
+        self.port.row
+    }
+
+    /// Keys indexes by the switch.
+    pub fn switch(&self) -> Uuid {
+        self.switch
+    }
+
     /// Whether connections through the port are tracked although it leads to a router: it faces a
     /// distributed gateway port and is told so (B25).
     pub fn keeps_conntrack(&self) -> bool {
@@ -134,27 +166,19 @@ pub fn switch_ports(
     ports: &Relation<nb::LogicalSwitchPort>,
     taken: &Relation<Text>,
 ) -> SwitchPorts {
-    let members = switches_of(listed).reduce(|group| group.rows().min().copied());
-    let names = ports.map(|row| SwitchPort {
-        port: Port { row: row.uuid, name: row.name.clone() },
-        switch: Uuid::ZERO,
-        kind: PortKind::read(&row.type_),
-        binding: Uuid::ZERO,
-    });
-    let names =
-        names
-            .index_by(|port| port.port.row)
-            .join(&port_identity::bindings(ports).index_by(|binding| binding.port), |port, binding| {
-                SwitchPort { binding: binding.binding, ..port.clone() }
-            });
-    let all =
-        names
-            .index_by(|port| port.port.row)
-            .named("switch_port.name")
-            .join(&members.index_by(|link| link.member).named("switch_port.switch"), |port, link| {
-                SwitchPort { switch: link.owner, ..port.clone() }
-            });
-    let by_name = all.index_by(|port| port.port.name.clone()).named("switch_port");
+    let bindings = port_identity::bindings(ports).index_by(|binding| binding.port);
+    let all = ports.index_by(Table::uuid).join_groups(
+        (&bindings, &listed.index_by(Link::member)),
+        |row, (binding, links)| {
+            Some(SwitchPort {
+                port: Port { row: row.uuid, name: row.name.clone() },
+                switch: links.rows().map(|link| link.owner).min()?,
+                kind: PortKind::read(&row.type_),
+                binding: binding.first()?.binding,
+            })
+        },
+    );
+    let by_name = all.index_by(SwitchPort::name).named("switch_port");
     let taken = taken.index_by(Text::clone);
     let twice = ports_of_several(listed, &all)
         .concat(&by_name.semijoin(&taken))
@@ -171,32 +195,25 @@ pub struct SwitchPorts {
     pub problems: Relation<Problem>,
 }
 
-/// Which switches name each port.
-fn switches_of(listed: &Relation<Link>) -> Index<Uuid, Link> {
-    listed.index_by(|link| link.member)
-}
-
 /// Ports that several switches name.
 ///
 /// Cost: a port of several switches costs itself.
 fn ports_of_several(listed: &Relation<Link>, ports: &Relation<SwitchPort>) -> Relation<SwitchPort> {
-    let several = switches_of(listed).reduce(|group| (group.count() > 1).then(|| group.any().member));
-    ports.index_by(|port| port.port.row).semijoin(&several.index_by(|port| *port))
+    let several =
+        listed.index_by(Link::member).reduce(|group| (group.count() > 1).then(|| group.any().member));
+    ports.index_by(SwitchPort::row).semijoin(&several.index_by(|port| *port))
 }
 
 /// Who wants a key.
 ///
 /// Cost: a port costs itself.
 pub fn claimants(ports: &Relation<SwitchPort>, rows: &Relation<nb::LogicalSwitchPort>) -> Relation<Claimant> {
-    let requested = rows.map(|row| (row.uuid, row.options.get_number::<i32>("requested-tnl-key")));
-    ports.index_by(|port| port.port.row).join(&requested.index_by(|(row, _)| *row), |port, (_, requested)| {
-        Claimant {
-            owner: port.port.row,
-            name: port.port.name.clone(),
-            datapath: port.switch,
-            kind: DatapathType::Switch,
-            requested: *requested,
-        }
+    ports.index_by(SwitchPort::row).join(&rows.index_by(Table::uuid), |port, row| Claimant {
+        owner: port.port.row,
+        name: port.port.name.clone(),
+        datapath: port.switch,
+        kind: DatapathType::Switch,
+        requested: row.options.get_number("requested-tnl-key"),
     })
 }
 
@@ -214,50 +231,37 @@ pub fn port_configs(
     states: &Relation<nb::SwitchPortState>,
     config: &Relation<FlowConfig>,
 ) -> Relation<PortConfig> {
-    // The rows come last, so that what is kept on the way to them is small.
-    let keyed = ports.index_by(|port| port.port.row).semijoin(&keys.index_by(|assigned| assigned.owner));
-    let addressed = keyed.index_by(|port| port.port.row).join_optional(
-        &dynamic.index_by(|(row, _)| *row),
-        |port, dynamic| {
-            Some((port.port.row, port.switch, port.binding, dynamic.map(|(_, text)| text.clone())))
+    ports.index_by(SwitchPort::row).join_groups(
+        (
+            &keys.index_by(Assigned::owner),
+            &rows.index_by(Table::uuid).named("nb.switch_port"),
+            &dynamic.index_by(|(row, _)| *row),
+            &facing.index_by(|facing| facing.port.row),
+            &queues.index_by(|queue| queue.port),
+            &states.index_by(Table::uuid),
+            &config.everywhere(),
+        ),
+        |port, (key, row, dynamic, facing, queue, state, config)| {
+            key.first()?;
+            let config = *config.first()?;
+            let placement = Placement {
+                port,
+                dynamic: dynamic.first().map(|(_, text)| text),
+                facing: facing.first(),
+                queue: queue.first().map(|queue| queue.id),
+                up: !config.ignore_down && state.first().is_some_and(|state| state.up == Some(true)),
+                config,
+            };
+            Some(port_config(row.first()?, &placement))
         },
-    );
-    let configured = addressed.index_by(|_| ()).join(&config.index_by(|_| ()), |port, config| {
-        let (row, switch, binding, dynamic) = port.clone();
-        Placement { row, switch, binding, dynamic, up: false, facing: None, queue: None, config: *config }
-    });
-    // Nothing depends on it otherwise, and it is what changes most.
-    let counts = config.filter(|config| !config.ignore_down);
-    let up = states.filter(|row| row.up == Some(true)).map(|row| row.uuid);
-    let up = up.index_by(|_| ()).semijoin(&counts.index_by(|_| ()));
-    let configured = configured
-        .index_by(|placement| placement.row)
-        .join_optional(&up.index_by(|row| *row), |placement, up| {
-            Some(Placement { up: up.is_some(), ..placement.clone() })
-        });
-    configured
-        .index_by(|placement| placement.row)
-        .join_optional(&facing.index_by(|facing| facing.port.row), |placement, facing| {
-            Some(Placement { facing: facing.cloned(), ..placement.clone() })
-        })
-        .index_by(|placement| placement.row)
-        .join_optional(&queues.index_by(|queue| queue.port), |placement, queue| {
-            Some(Placement { queue: queue.map(|queue| queue.id), ..placement.clone() })
-        })
-        .index_by(|placement| placement.row)
-        .join(&rows.index_by(|row| row.uuid).named("nb.switch_port"), |placement, row| {
-            port_config(row, placement)
-        })
+    )
 }
 
 /// What a port's configuration is made of beside its row.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Placement {
-    row: Uuid,
-    switch: Uuid,
-    binding: Uuid,
-    dynamic: Option<Text>,
-    facing: Option<Facing>,
+struct Placement<'a> {
+    port: &'a SwitchPort,
+    dynamic: Option<&'a Text>,
+    facing: Option<&'a Facing>,
     queue: Option<u32>,
     up: bool,
     config: FlowConfig,
@@ -280,26 +284,27 @@ fn queue(row: &nb::LogicalSwitchPort, kind: PortKind, own: Option<u32>) -> Optio
     if kind == PortKind::Router {
         return None;
     }
-    own.map(|id| id.to_string().into()).or_else(|| row.options.get(qos_queue::QUEUE).cloned())
+    let own = own.map(|id| Text::from(id.to_string()));
+    own.into_iter().chain(row.options.get(qos_queue::QUEUE).cloned()).min()
 }
 
-fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig {
+fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement<'_>) -> PortConfig {
     let kind = PortKind::read(&row.type_);
     let options = &row.options;
     let flag = |key| options.get_bool(key, false);
     let own = row.addresses.iter().filter_map(|text| PortAddress::read(text).fixed());
-    let dynamic = placement.dynamic.as_deref().and_then(Addresses::read);
+    let dynamic = placement.dynamic.and_then(|text| Addresses::read(text));
     let routed = row.addresses.iter().any(|address| &**address == "router");
-    let routed = placement.facing.as_ref().filter(|_| routed).map(|facing| Addresses {
+    let routed = placement.facing.filter(|_| routed).map(|facing| Addresses {
         mac: facing.addresses.given.mac,
         ip4: facing.addresses.given.ip4.clone(),
         ip6: facing.addresses.ip6().copied().collect(),
     });
     PortConfig {
         port: Port { row: row.uuid, name: row.name.clone() },
-        switch: placement.switch,
+        switch: placement.port.switch,
         kind,
-        binding: placement.binding,
+        binding: placement.port.binding,
         config: placement.config,
         enabled: row.enabled != Some(false),
         up: placement.up,
@@ -311,7 +316,7 @@ fn port_config(row: &nb::LogicalSwitchPort, placement: &Placement) -> PortConfig
             Addresses::read(element).is_some()
         }),
         addresses: own.chain(dynamic).chain(routed).collect(),
-        facing: placement.facing.clone(),
+        facing: placement.facing.cloned(),
         dhcp: dhcp(row, kind),
         queue: queue(row, kind, placement.queue),
         options: PortOptions {

@@ -65,6 +65,13 @@ pub struct Assigned {
     pub key: u32,
 }
 
+impl Assigned {
+    /// Keys indexes by to whom the key was given.
+    pub fn owner(&self) -> Uuid {
+        self.owner
+    }
+}
+
 /// How a free key is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -288,7 +295,7 @@ impl Unmet {
 pub fn unmet(candidates: &Relation<Candidate>, keys: &Relation<Assigned>) -> Relation<Unmet> {
     candidates
         .index_by(|candidate| candidate.owner)
-        .join_optional(&keys.index_by(|assigned| assigned.owner), |candidate, assigned| {
+        .join_optional(&keys.index_by(Assigned::owner), |candidate, assigned| {
             Unmet::of(candidate, assigned.map(|assigned| assigned.key))
         })
 }

@@ -3,8 +3,9 @@
 use northflow_engine::Relation;
 
 use super::switch_port::SwitchPort;
-use crate::ovsdb::{Text, Uuid};
-use crate::schema::{nb, sb};
+use crate::ovsdb::Text;
+use crate::schema::sb::{PortBinding, PortBindingState};
+use crate::schema::{Table, nb, sb};
 use crate::switch::port::PortKind;
 
 /// Logical_Switch_Port `up`, where it is to be written.
@@ -23,24 +24,20 @@ pub fn ports_up(
     chassis: &Relation<sb::Chassis>,
 ) -> Relation<nb::PortUp> {
     let remote = chassis.filter(|row| row.other_config.get_bool("is-remote", false)).map(|row| row.uuid);
-    let bound = bindings.map(|row| (row.logical_port.clone(), row.chassis, row.up == Some(true)));
-    let bound = bound
-        .index_by(|(_, chassis, _)| *chassis)
-        .join_optional(&remote.index_by(|chassis| Some(*chassis)), |(name, chassis, up), remote| {
-            Some((name.clone(), chassis.is_some() && (*up || remote.is_some())))
-        });
-    let wanted = ports
-        .index_by(|port| port.port.name.clone())
-        .join(&bound.index_by(|(name, _): &(Text, bool)| name.clone()), |port, (_, up)| {
-            (port.port.row, *up || matches!(port.kind, PortKind::Router | PortKind::Switch))
-        });
-    let held = states.map(|row| (row.uuid, row.up));
-    wanted.index_by(|(row, _)| *row).join_flat(
-        &held.index_by(|(row, _)| *row),
-        |(row, up), (_, held): &(Uuid, Option<bool>)| {
-            (*held != Some(*up)).then_some(nb::PortUp { uuid: *row, up: Some(*up) })
+    let there = bindings
+        .index_by(PortBindingState::chassis)
+        .join(&remote.index_by(|chassis| Some(*chassis)), |binding, _| binding.logical_port.clone());
+    let wanted = ports.index_by(SwitchPort::name).join_groups(
+        (&bindings.index_by(PortBindingState::logical_port), &there.index_by(Text::clone)),
+        |port, (binding, there)| {
+            let binding = binding.first()?;
+            let bound = binding.chassis.is_some() && (binding.up == Some(true) || there.first().is_some());
+            Some((port.port.row, bound || matches!(port.kind, PortKind::Router | PortKind::Switch)))
         },
-    )
+    );
+    wanted.index_by(|(row, _)| *row).join_flat(&states.index_by(Table::uuid), |(row, up), state| {
+        (state.up != Some(*up)).then_some(nb::PortUp { uuid: *row, up: Some(*up) })
+    })
 }
 
 /// Port_Binding `up`, false where nobody has said anything yet: ovn-controller writes it only then.
@@ -51,10 +48,8 @@ pub fn bindings_down(
     bindings: &Relation<sb::PortBindingState>,
 ) -> Relation<sb::PortBindingUp> {
     let silent = bindings.filter(|row| row.up.is_none());
-    let silent = silent.map(|row| (row.logical_port.clone(), row.uuid));
-    let names = rows.map(|row| row.logical_port.clone());
     silent
-        .index_by(|(name, _)| name.clone())
-        .semijoin(&names.index_by(Text::clone))
-        .map(|(_, uuid)| sb::PortBindingUp { uuid: *uuid, up: Some(false) })
+        .index_by(PortBindingState::logical_port)
+        .semijoin(&rows.index_by(PortBinding::logical_port))
+        .map(|binding| sb::PortBindingUp { uuid: binding.uuid, up: Some(false) })
 }

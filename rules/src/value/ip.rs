@@ -153,6 +153,15 @@ impl IpNet {
         };
         Ip6Net::parse(text).map(IpNet::V6).map_err(|v6| if v4 == IpError::Address { v6 } else { v4 })
     }
+
+    /// The network, as one of IPv4 where IPv6 stands for that (`::ffff:1.2.3.4`); `None` if its length is none of IPv4.
+    pub fn unmapped(self) -> Option<IpNet> {
+        let IpNet::V6(Ip6Net { address, length }) = self else { return Some(self) };
+        match address.to_ipv4_mapped() {
+            Some(address) => (length <= 32).then_some(IpNet::V4(Ip4Net { address, length })),
+            None => Some(self),
+        }
+    }
 }
 
 impl fmt::Display for IpNet {

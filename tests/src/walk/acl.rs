@@ -21,6 +21,11 @@ impl Acl {
         switches.contains(&self.owner) || groups.contains(&self.owner)
     }
 
+    /// Whether it is of this switch or group.
+    pub(super) fn is_of(&self, owner: &str) -> bool {
+        self.owner == owner
+    }
+
     /// The switch or group `old` is called `new` from now on.
     pub(super) fn renamed(&mut self, old: &str, new: &str) {
         if self.owner == old {
@@ -127,6 +132,16 @@ impl Model {
             },
             _ => format!("nbctl set NB_Global . options:{}", random.pick(GLOBAL)?),
         })
+    }
+
+    /// Some ACL has another match and direction.
+    pub(super) fn rematch(&mut self, matches: &str, random: &mut Random) -> Option<String> {
+        self.acls.retain(|acl| acl.is_there(&self.switches, &self.groups));
+        let (at, direction) = (random.below(self.acls.len()), random.pick(DIRECTIONS)?);
+        let acl = self.acls.get_mut(at)?;
+        matches.clone_into(&mut acl.matches);
+        (*direction).clone_into(&mut acl.direction);
+        Some(format!("nbctl set ACL {} direction={direction} 'match=\"{matches}\"'", acl.name))
     }
 
     fn add_acl(&mut self, random: &mut Random) -> Option<String> {

@@ -61,6 +61,11 @@ impl Model {
         any(&self.balancers.rows, random)
     }
 
+    /// A VIP that a load balancer had once.
+    pub(super) fn balancer_vip(&self, row: &str, random: &mut Random) -> Option<String> {
+        random.pick(self.balancers.vips.get(row)?).cloned()
+    }
+
     pub(super) fn add_balancer(&mut self, row: String) {
         self.balancers.rows.insert(row);
     }

@@ -78,6 +78,10 @@ impl Model {
     fn setting(&mut self, random: &mut Random) -> Option<String> {
         self.acls.retain(|acl| acl.is_there(&self.switches, &self.groups));
         let key = random.pick(KEYS)?;
+        // All ports with given addresses would want others at once.
+        if key.name == "mac_prefix" && self.has_pools() {
+            return None;
+        }
         let (table, row) = self.row(key.row, random)?;
         let Key { column, name, .. } = key;
         // Without these the reference would draw some at random.

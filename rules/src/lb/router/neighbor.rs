@@ -186,7 +186,7 @@ fn set_name(key: i64, family: Family) -> Text {
 /// Cost: a VIP costs itself, and its router's set if it is the first there.
 pub fn sets(vips: &Vips, keys: &Relation<Assigned>) -> Sets {
     let members = vips.answered.index_by(|answered| answered.router).join(
-        &keys.index_by(|assigned| assigned.owner),
+        &keys.index_by(Assigned::owner),
         |answered, assigned| NamedMember {
             set: NamedSet { name: set_name(i64::from(assigned.key), answered.family), origin: Origin::Flows },
             address: answered.text.clone(),
@@ -202,7 +202,7 @@ pub fn answers(vips: &Vips, keys: &Relation<Assigned>, ports: &Relation<PortCont
     let families = vips.answered.map(|answered| (answered.router, answered.family)).distinct();
     let families = families
         .index_by(|(router, _)| *router)
-        .join(&keys.index_by(|assigned| assigned.owner), |(router, family), assigned| {
+        .join(&keys.index_by(Assigned::owner), |(router, family), assigned| {
             (*router, *family, i64::from(assigned.key))
         });
     ports.index_by(|port| port.config.router.row).join(

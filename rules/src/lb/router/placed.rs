@@ -145,10 +145,12 @@ fn at_gateways(inputs: Inputs<'_>, alike: &Relation<(Referred, Manner)>) -> Rela
         let redirect = port.config.redirect.as_ref()?.name.clone();
         Some((port.config.router.row, GatewayPort { port: port.config.port.clone(), redirect }))
     });
+    // One more of several is of no matter to the others.
     let several = gateways.tally_by(|(router, _)| *router, |_| 0).filter(|tally| tally.count > 1);
+    let several = several.map(|tally| tally.key);
     let zones = homes.map(|home| (home.router, home.common_zone(), Manner::of(home).forces));
     let gates = gateways.index_by(|(router, _)| *router).join_optional(
-        &several.index_by(|tally| tally.key),
+        &several.index_by(|router| *router),
         |(router, port), several| {
             Some(Gate {
                 router: *router,

@@ -68,7 +68,7 @@ pub fn hosts(
         });
 
     let switches = wanting.flat_map(|port| Some((port.peer.as_ref()?.switch()?, port.clone())));
-    let behind = switch_ports.index_by(|port| port.switch).named("dynamic.switch_port").join_flat(
+    let behind = switch_ports.index_by(PortConfig::switch).named("dynamic.switch_port").join_flat(
         &switches.index_by(|(switch, _): &(Uuid, Advertiser)| *switch),
         |port, (_, advertiser)| {
             let (holder, hosts) = match (&port.facing, port.kind) {
@@ -85,11 +85,10 @@ pub fn hosts(
         },
     );
     let parents = sb.port.flat_map(|row| Some((row.logical_port.clone(), row.virtual_parent.clone()?)));
-    let names = switch_ports.map(|port| (port.port.name.clone(), port.binding));
     let parents = parents
         .index_by(|(_, parent): &(Text, Text)| parent.clone())
-        .join(&names.index_by(|(name, _): &(Text, Uuid)| name.clone()), |(port, _), (_, binding)| {
-            (Holder::Parent(port.clone()), *binding)
+        .join(&switch_ports.index_by(PortConfig::name), |(port, _), parent| {
+            (Holder::Parent(port.clone()), parent.binding)
         });
     let router_ports = ports.map(|port| (Holder::Router(port.port.row), port.binding));
     let derived = parents.concat(&router_ports);

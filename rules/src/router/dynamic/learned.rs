@@ -8,11 +8,10 @@ use crate::global::stale;
 use crate::northd::{Northbound, Southbound};
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
-use crate::router::route::static_route::{NextHop, Origin, Spec};
+use crate::router::route::static_route::{NextHop, Origin, Spec, prefix};
 use crate::schema::sb;
 use crate::topology::datapath;
 use crate::topology::routed::{Learning, Routed};
-use crate::value::ip::IpNet;
 
 /// What has been learned.
 #[derive(Clone, Debug)]
@@ -36,13 +35,8 @@ struct Row {
 /// Reads a row; `port` is the name of its port.
 fn read(row: &sb::LearnedRoute, port: &Text) -> Result<Spec, String> {
     let bad = |what, text: &Text| format!("bad {what} {text} in learned route {}", row.uuid);
-    let next_hop = match IpNet::parse(&row.nexthop) {
-        Ok(IpNet::V4(net)) if net.length == 32 => NextHop::Via(net.address.into()),
-        Ok(IpNet::V6(net)) if net.length == 128 => NextHop::Via(net.address.into()),
-        Ok(_) => return Err(bad("next hop mask", &row.nexthop)),
-        Err(_) => return Err(bad("'nexthop'", &row.nexthop)),
-    };
-    let prefix = IpNet::parse(&row.ip_prefix).map_err(|_| bad("'ip_prefix'", &row.ip_prefix))?;
+    let next_hop = NextHop::read(&row.nexthop).map_err(|what| bad(what, &row.nexthop))?;
+    let prefix = prefix(&row.ip_prefix).ok_or_else(|| bad("'ip_prefix'", &row.ip_prefix))?;
     Ok(Spec {
         row: row.uuid,
         table: Text::default(),

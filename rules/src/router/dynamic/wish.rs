@@ -75,31 +75,28 @@ pub fn connected(dynamic: &Relation<Advertiser>) -> Relation<Wish> {
 
 /// The configured routes of routers with dynamic routing.
 ///
-/// Cost: a route costs itself; a port the routes by it.
+/// Cost: a route costs itself; a port the routes by it that it advertises.
 pub fn static_routes(
     nb: &Northbound,
     advertisers: &Relation<Advertiser>,
     routes: &Relation<Route>,
 ) -> Relation<Wish> {
     let dynamic = nb.router.filter(|row| row.options.get_bool("dynamic-routing", false)).map(|row| row.uuid);
-    let modes = advertisers.map(|port| (port.port, port.binding, port.mode));
+    let wanted = advertisers.flat_map(|port| {
+        let of_connected = (port.mode.connected && !port.mode.hosts).then_some(Origin::Connected);
+        let origins = port.mode.routes.then_some(Origin::Static).into_iter().chain(of_connected);
+        let (port, binding) = (port.port, port.binding);
+        origins.map(move |origin| (Some(port), origin, binding)).collect::<Vec<_>>()
+    });
     routes
         .filter(|route| !is_link_local(route.to.prefix))
-        .index_by(|route| route.to.router)
+        .index_by(|route| (route.out.as_ref().map(|out| out.port.row), route.to.origin))
+        .join(&wanted.index_by(|(port, origin, _)| (*port, *origin)), |route, (.., binding)| {
+            let (router, prefix) = (route.to.router, text(route.to.prefix));
+            Wish { router, binding: *binding, prefix, tracked: None, cause: Cause::Route }
+        })
+        .index_by(|wish| wish.router)
         .semijoin(&dynamic.index_by(|router| *router))
-        .flat_map(|route| {
-            Some((route.out.as_ref()?.port.row, route.to.router, text(route.to.prefix), route.to.origin))
-        })
-        .index_by(|(port, ..): &(Uuid, Uuid, Text, Origin)| *port)
-        .join_flat(&modes.index_by(|(port, ..)| *port), |(_, router, prefix, origin), (_, binding, mode)| {
-            let wanted = match origin {
-                Origin::Static => mode.routes,
-                Origin::Connected => mode.connected && !mode.hosts,
-                Origin::Learned => false,
-            };
-            let (router, binding, prefix) = (*router, *binding, prefix.clone());
-            wanted.then_some(Wish { router, binding, prefix, tracked: None, cause: Cause::Route })
-        })
 }
 
 /// The rows. What no port is tracked for is left out where a tracked one says it too, but for a route

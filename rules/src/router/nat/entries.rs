@@ -10,6 +10,7 @@ use super::outside::{self, Outside, Place};
 use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
+use crate::schema::Link;
 use crate::topology::routed::Routed;
 use crate::topology::router::Gateways;
 use crate::value::addresses::RouterAddresses;
@@ -73,7 +74,7 @@ pub fn entries(nb: &Northbound, routed: &Routed) -> Entries {
     let read = nb.nat.map(|row| (row.uuid, Translation::read(row)));
     let of_router = nb
         .router_nat
-        .index_by(|link| link.member)
+        .index_by(Link::member)
         .join(&read.index_by(|(row, _)| *row), |link, (_, read)| (link.owner, read.clone()));
     let listed = filtered(
         nb,
@@ -142,7 +143,7 @@ pub fn entries(nb: &Northbound, routed: &Routed) -> Entries {
     let external_ips = nb.nat.map(|row| (row.uuid, row.external_ip.clone()));
     let external_ips = nb
         .router_nat
-        .index_by(|link| link.member)
+        .index_by(Link::member)
         .join(&external_ips.index_by(|(row, _)| *row), |link, (_, address)| (link.owner, address.clone()));
     Entries {
         distributed: entries

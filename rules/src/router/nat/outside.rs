@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::entry::Kind;
 use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
-use crate::schema::nb;
+use crate::schema::{Link, nb};
 use crate::topology::router::{Gateways, Router};
 use crate::value::ip::Ip4Net;
 use crate::value::mac::Mac;
@@ -123,7 +123,7 @@ pub fn outsides(nb: &Northbound, routers: &Relation<Router>) -> Relation<Outside
     let asked = nb.nat.flat_map(Asked::read).index_by(|asked| asked.row);
     let gateways = routers.map(|router| (router.row, router.gateways.clone()));
     nb.router_nat
-        .index_by(|link| link.member)
+        .index_by(Link::member)
         .join(&asked, |link, asked| (link.owner, asked.clone()))
         .index_by(|(router, _): &(Uuid, Asked)| *router)
         .join_flat(&gateways.index_by(|(router, _)| *router), |(router, asked), (_, gateways)| {
@@ -141,7 +141,7 @@ pub fn places(nb: &Northbound) -> Relation<(Uuid, Place)> {
         (Kind::read(&row.type_) == Kind::DnatAndSnat).then_some((row.uuid, Place { mac, logical_port }))
     });
     nb.router_nat
-        .index_by(|link| link.member)
+        .index_by(Link::member)
         .join(&places.index_by(|(row, _)| *row), |link, (_, place)| (link.owner, place.clone()))
         .distinct()
 }

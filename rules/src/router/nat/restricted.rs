@@ -15,6 +15,7 @@ use crate::flow::row::Placed;
 use crate::flow::{Flow, On, Stage};
 use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
+use crate::schema::Link;
 use crate::topology::router::GatewayPort;
 use crate::value::addresses::scan_ips;
 
@@ -123,6 +124,6 @@ fn restricted(nb: &Northbound) -> Relation<Restricted> {
         },
     );
     nb.router_nat
-        .index_by(|link| link.member)
+        .index_by(Link::member)
         .join(&limited.index_by(|nat| nat.row), |link, nat| Restricted { router: link.owner, ..nat.clone() })
 }

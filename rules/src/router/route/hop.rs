@@ -137,7 +137,7 @@ fn address(next_hop: &str) -> Option<IpAddr> {
 pub fn exits(ports: &Relation<RouterPortConfig>, keys: &Relation<Assigned>) -> Relation<Exit> {
     let ports = ports.map(|port| (port.port.clone(), port.router.row, port.addresses.clone()));
     ports.index_by(|(port, ..): &(Port, Uuid, RouterAddresses)| port.row).join(
-        &keys.index_by(|assigned| assigned.owner),
+        &keys.index_by(Assigned::owner),
         |(port, router, addresses), assigned| Exit {
             port: port.clone(),
             router: *router,

@@ -57,11 +57,10 @@ pub fn next_hops(
             let mac = learned.map(|(_, mac)| mac.clone()).unwrap_or_default();
             Some(sb::EcmpNexthop { mac, ..row.clone() })
         });
-    let names = sb.port.map(|row| (row.uuid, row.logical_port.clone()));
     let learned = sb
         .ecmp_nexthop
         .index_by(|row| row.port)
-        .join(&names.index_by(|(port, _)| *port), |row, (_, name)| (row.clone(), name.clone()))
+        .join(&sb.port.index_by(Table::uuid), |row, binding| (row.clone(), binding.logical_port.clone()))
         .index_by(|(row, name): &(sb::EcmpNexthopState, Text)| (name.clone(), row.nexthop.clone()))
         .join_flat(&known, |(row, _), (_, mac)| {
             (row.mac != *mac).then(|| sb::EcmpNexthopMac { uuid: row.uuid, mac: mac.clone() })

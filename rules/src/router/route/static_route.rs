@@ -158,6 +158,22 @@ pub struct Spec {
     pub fields: Vec<Text>,
 }
 
+impl NextHop {
+    /// Reads an address with a mask of all ones, if with any, or says what is wrong with it.
+    pub fn read(text: &str) -> Result<NextHop, &'static str> {
+        match IpNet::parse(text).map_err(|_| "'nexthop'")?.unmapped() {
+            Some(IpNet::V4(net)) if net.length == 32 => Ok(NextHop::Via(IpAddr::V4(net.address))),
+            Some(IpNet::V6(net)) if net.length == 128 => Ok(NextHop::Via(IpAddr::V6(net.address))),
+            _ => Err("next hop mask"),
+        }
+    }
+}
+
+/// Reads the prefix of a route.
+pub fn prefix(text: &str) -> Option<IpNet> {
+    IpNet::parse(text).ok()?.unmapped()
+}
+
 impl Spec {
     /// Reads a row, or says what is wrong with it.
     pub fn read(row: &nb::StaticRoute) -> Result<Spec, String> {
@@ -165,17 +181,11 @@ impl Spec {
         let next_hop = match written {
             "discard" => NextHop::Discard,
             "" => NextHop::Direct,
-            _ => {
-                let bad = |what| format!("bad {what} {written} in static route {}", row.uuid);
-                match IpNet::parse(written).map_err(|_| bad("'nexthop'"))? {
-                    IpNet::V4(net) if net.length == 32 => NextHop::Via(IpAddr::V4(net.address)),
-                    IpNet::V6(net) if net.length == 128 => NextHop::Via(IpAddr::V6(net.address)),
-                    _ => return Err(bad("next hop mask")),
-                }
-            }
+            _ => NextHop::read(written)
+                .map_err(|what| format!("bad {what} {written} in static route {}", row.uuid))?,
         };
-        let prefix = IpNet::parse(&row.ip_prefix)
-            .map_err(|_| format!("bad 'ip_prefix' {} in static route {}", row.ip_prefix, row.uuid))?;
+        let prefix = prefix(&row.ip_prefix)
+            .ok_or_else(|| format!("bad 'ip_prefix' {} in static route {}", row.ip_prefix, row.uuid))?;
         let mut fields = row.selection_fields.clone();
         if fields.iter().any(|field| matches!(&**field, "tp_src" | "tp_dst")) {
             fields.push("ip_proto".into());
@@ -319,6 +329,16 @@ pub(super) mod tests {
                 ),
             ]
         );
+    }
+
+    #[test]
+    fn ip4_in_the_form_of_ip6_is_ip4_of_its_own_length() {
+        let to = |address: &str| NextHop::Via(address.parse().unwrap());
+        assert_eq!(NextHop::read("::ffff:10.0.0.7/32"), Ok(to("10.0.0.7")));
+        assert_eq!(NextHop::read("::ffff:10.0.0.7"), Err("next hop mask"));
+        assert_eq!(NextHop::read("::10.0.0.7"), Ok(to("::a00:7")));
+        assert_eq!(prefix("::ffff:10.0.0.0/8"), prefix("10.0.0.0/8"));
+        assert_eq!(prefix("::ffff:10.0.0.0/104"), None);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub fn remember(ports: &Relation<RouterPortConfig>, keys: &Relation<Assigned>) -
         [Some(own), redirect].into_iter().flatten()
     });
     owners.index_by(|(owner, ..): &(Uuid, Text, Uuid)| *owner).join(
-        &keys.index_by(|assigned| assigned.owner),
+        &keys.index_by(Assigned::owner),
         |(_, name, router), assigned| Placed { on: On::Datapath(*router), flow: flow(name, assigned.key) },
     )
 }
