@@ -107,6 +107,8 @@ impl Parsed {
             return known.clone();
         }
         let effect = make();
+        // Nearly always it is the only one.
+        effects.reserve_exact(1);
         effects.push((scenery, effect.clone()));
         effect
     }

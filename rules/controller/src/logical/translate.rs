@@ -166,18 +166,15 @@ impl<'a> Asked<'a> {
 
     /// The rows.
     fn contenders(&self) -> Vec<Contender> {
-        let rows = match &self.parsed.match_ {
-            Condition::Plain(rows) => Ok((rows.clone(), 0)),
-            Condition::Asking(matcher) => matcher.rows(&self.world, self.says.symbols()),
+        let of = |rows: &[expression::Row]| {
+            let making = if rows.is_empty() { None } else { Making::new(self) };
+            making.map(|making| rows.iter().map(|row| making.contender(row)).collect()).unwrap_or_default()
         };
-        match rows {
-            Ok((rows, _)) if !rows.is_empty() => {
-                let making = Making::new(self);
-                making
-                    .map(|making| rows.into_iter().map(|row| making.contender(row)).collect())
-                    .unwrap_or_default()
+        match &self.parsed.match_ {
+            Condition::Plain(rows) => of(rows),
+            Condition::Asking(matcher) => {
+                matcher.rows(&self.world, self.says.symbols()).map(|(rows, _)| of(&rows)).unwrap_or_default()
             }
-            _ => Vec::new(),
         }
     }
 
@@ -204,9 +201,9 @@ impl<'a> Asked<'a> {
         if !large.iter().all(fits) || names_port {
             return vec![Outcome::Entangled];
         }
-        let rows = template.rows.into_iter().map(|row| Outcome::Row(making.contender(row)));
-        let stencils = template.of_elements.into_iter().map(|(set, hole, row)| {
-            Outcome::Stencil(Stencil { set, hole, contender: making.contender(row) })
+        let rows = template.rows.iter().map(|row| Outcome::Row(making.contender(row)));
+        let stencils = template.of_elements.iter().map(|(set, hole, row)| {
+            Outcome::Stencil(Stencil { set: set.clone(), hole: *hole, contender: making.contender(row) })
         });
         rows.chain(stencils).collect()
     }
@@ -331,9 +328,9 @@ impl<'a> Making<'a> {
         })
     }
 
-    fn contender(&self, row: expression::Row) -> Contender {
-        let mut row = row.after(self.first);
-        row.fields.set(Field::METADATA, self.place.key.into(), Field::METADATA.full_mask());
+    fn contender(&self, row: &expression::Row) -> Contender {
+        let fields = row.fields.with(Field::METADATA, self.place.key.into(), Field::METADATA.full_mask());
+        let row = expression::Row { fields, conjunctions: row.conjunctions.clone() }.after(self.first);
         let fixed = row.fields.get(self.port).map(|constraint| constraint.value as u32);
         Contender {
             datapath: self.place.datapath,

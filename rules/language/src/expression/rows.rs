@@ -62,6 +62,15 @@ impl Match {
         }
     }
 
+    /// The same match, which also requires bits of a field.
+    pub fn with(&self, field: Field, value: u128, mask: u128) -> Match {
+        let mut fields = Vec::with_capacity(self.0.len() + 1);
+        fields.extend_from_slice(&self.0);
+        let mut all = Match(fields);
+        all.set(field, value, mask);
+        all
+    }
+
     /// What asks for a part of a field that has no parts (as does `!ip.first_frag`, of `eth.type`) asks for nothing,
     /// as in ovn-controller: no switch would take it.
     fn put(&mut self, field: Field, value: u128, mask: u128) {
