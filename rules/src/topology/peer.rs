@@ -19,7 +19,7 @@ use crate::switch::port::{Port, PortKind};
 pub enum Peer {
     /// To a switch.
     Switch {
-        /// The switch port: of several that name the router port, the one with the least name.
+        /// The switch port: of several that name the router port, the one with the greatest name.
         port: Port,
         /// The switch.
         switch: Uuid,
@@ -96,7 +96,7 @@ struct Wish {
 /// ```text
 /// attachment(s, r)    :-  switch port s of type router, options:router-port names r,
 ///                         r has no Logical_Router_Port.peer
-/// peer(r, s)          :-  attachment(s, r), s has the least name of those
+/// peer(r, s)          :-  attachment(s, r), s has the greatest name of those
 /// peer(r, q)          :-  r.peer names q, q.peer names r
 /// ```
 ///
@@ -138,9 +138,9 @@ pub fn peers(
     });
 
     let to_switches = attachments.index_by(|attachment| attachment.router_port.row).reduce(|group| {
-        let least = group.rows().min_by(|a, b| a.port.name.cmp(&b.port.name))?;
-        let peer = Peer::Switch { port: least.port.clone(), switch: least.switch };
-        Some((least.router_port.row, peer))
+        let last = group.rows().max_by(|a, b| a.port.name.cmp(&b.port.name))?;
+        let peer = Peer::Switch { port: last.port.clone(), switch: last.switch };
+        Some((last.router_port.row, peer))
     });
     let wanting = router_ports.flat_map(|port| {
         let wanted = port.wants_peer.clone()?;
