@@ -8,7 +8,7 @@
 //! |---|---|---|---|
 //! | MAC | the one before `dynamic` | any with the network's prefix | the first free one, starting from the last three bytes of the IPv4 address asked for or given |
 //! | IPv4 | the one after `dynamic`, if free | any that is still free | the lowest free one, ports by name and row |
-//! | IPv6 | the one after `dynamic`, if of the prefix | with the MAC address it goes with | prefix and MAC address (RFC 4291 appendix A) |
+//! | IPv6 | the one after `dynamic`, if of the prefix | with the MAC address it goes with, if `dynamic` stands alone | prefix and MAC address (RFC 4291 appendix A) |
 //!
 //! Free is what no other port of the switch (for MAC addresses: of the network) has by
 //! configuration or was given, and what the switch does not exclude. A port for which there is no
@@ -347,7 +347,9 @@ impl Customer {
             let of_prefix = requested.to_bits() & prefix.to_bits() == prefix.to_bits();
             return if of_prefix { requested } else { derived };
         }
-        let kept = self.ask.kept.filter(|kept| self.ask.entry.mac.is_none() && kept.mac == mac);
+        // Of an entry with a MAC or IPv4 address the reference makes it anew: such text is no IPv6 address.
+        let plain = self.ask.entry.mac.is_none() && self.ask.entry.ip4.is_none();
+        let kept = self.ask.kept.filter(|kept| plain && kept.mac == mac);
         kept.and_then(|kept| kept.ip6).unwrap_or(derived)
     }
 }
