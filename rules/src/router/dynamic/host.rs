@@ -68,7 +68,7 @@ pub fn hosts(
         });
 
     let switches = wanting.flat_map(|port| Some((port.peer.as_ref()?.switch()?, port.clone())));
-    let behind = switch_ports.index_by(PortConfig::switch).named("dynamic.switch_port").join_flat(
+    let behind = switch_ports.index_by(PortConfig::switch).join_flat(
         &switches.index_by(|(switch, _): &(Uuid, Advertiser)| *switch),
         |port, (_, advertiser)| {
             let (holder, hosts) = match (&port.facing, port.kind) {
