@@ -93,6 +93,14 @@ struct Seeker {
     asks: bool,
 }
 
+/// An address of a switch port that is neither a router's nor a virtual one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Host {
+    switch: Uuid,
+    port: Port,
+    address: Addresses,
+}
+
 /// How routers find what is on the switches behind their ports.
 ///
 /// ```text
@@ -121,11 +129,16 @@ pub fn switch_flows(
         },
     );
     let by_switch = seekers.index_by(|seeker| seeker.switch).named("resolve.seeker");
-    let found = switch_ports.index_by(PortConfig::switch).join_flat(&by_switch, |host, seeker| {
-        let routed = matches!(host.kind, PortKind::Router | PortKind::Virtual);
-        let addresses = host.addresses.iter().filter(|_| host.enabled && !routed);
-        place(seeker.router, addresses.flat_map(|address| host_flows(seeker, &host.port, address)).collect())
+    let hosts = switch_ports.flat_map(|port| {
+        let routed = matches!(port.kind, PortKind::Router | PortKind::Virtual);
+        let addresses = if port.enabled && !routed { port.addresses.clone() } else { Vec::new() };
+        let (switch, port) = (port.switch, port.port.clone());
+        addresses.into_iter().map(move |address| Host { switch, port: port.clone(), address })
     });
+    let found = hosts
+        .index_by(|host| host.switch)
+        .named("resolve.host")
+        .join_flat(&by_switch, |host, seeker| place(seeker.router, host_flows(seeker, host)));
 
     let enabled = switch_ports.filter(|port| port.enabled && port.kind == PortKind::Router);
     let asking = seekers
@@ -148,19 +161,19 @@ fn place(router: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
 }
 
 /// How a router port finds those addresses of a host that are in its networks.
-fn host_flows(seeker: &Seeker, host: &Port, addresses: &Addresses) -> Vec<Flow> {
+fn host_flows(seeker: &Seeker, host: &Host) -> Vec<Flow> {
     let near = |address: &IpAddr| match address {
         IpAddr::V4(ip) => !seeker.bridged && seeker.addresses.given.ip4.iter().any(|net| net.contains(*ip)),
         IpAddr::V6(ip) => seeker.addresses.ip6().any(|net| net.contains(*ip)),
     };
-    let ip4 = addresses.ips4().map(IpAddr::V4);
-    let ip6 = addresses.ips6().map(IpAddr::V6);
+    let ip4 = host.address.ips4().map(IpAddr::V4);
+    let ip6 = host.address.ips6().map(IpAddr::V6);
     let flow = |address: IpAddr| {
         let (next_hop, text) = match address {
             IpAddr::V4(ip) => (NEXT_HOP_IP4, ip.to_string()),
             IpAddr::V6(ip) => (NEXT_HOP_IP6, text6(ip)),
         };
-        known(&seeker.port, host, next_hop, " ==", &text, addresses.mac)
+        known(&seeker.port, &host.port, next_hop, " ==", &text, host.address.mac)
     };
     ip4.chain(ip6).filter(near).map(flow).collect()
 }
@@ -186,7 +199,8 @@ mod tests {
     #[test]
     fn hosts_are_found_in_the_networks_of_the_port() {
         let address = Addresses::read("0a:00:00:00:00:01 10.0.0.9 10.9.0.9 fd00::9 fe80::9").unwrap();
-        let known = |seeker| lines(&host_flows(&seeker, &named("h"), &address));
+        let host = Host { switch: Uuid(1), port: named("h"), address };
+        let known = |seeker| lines(&host_flows(&seeker, &host));
         let ip4 = "lr_in_arp_resolve 100 | outport == \"p\" && reg0 == 10.0.0.9 | eth.dst = 0a:00:00:00:00:01; next; [hint]";
         let ip6 = "lr_in_arp_resolve 100 | outport == \"p\" && xxreg0 == fe80::9 | eth.dst = 0a:00:00:00:00:01; next; [hint]";
         assert_eq!(known(seeker(&["10.0.0.1/24"], false)), [ip4, ip6]);

@@ -117,7 +117,7 @@ struct Customer {
 /// ```
 ///
 /// Cost: a port or an address costs itself; a change of what a switch gives costs the ports of that
-/// switch, one of the MAC prefix all `dynamic` ports.
+/// switch, one of the MAC prefix all ports.
 pub fn ipam(ports: &Relation<SwitchPort>, inputs: Inputs<'_>) -> Ipam {
     let pools = inputs.switches.flat_map(|row| Pool::read(row.uuid, &row.other_config).0);
     let served = served(ports, &pools);
