@@ -91,7 +91,7 @@ const PORT_CHECKS: &[&str] = &[
     "'src_ip=odd'",
     "'address=\"10.0.0.3\"'",
     "address=odd",
-    "address=[]",
+    "'address=\"\"'",
     "options:interval=7",
     "options={}",
 ];
