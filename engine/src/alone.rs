@@ -7,25 +7,90 @@
 //!                   └───┴── regions (recursion), in a timely dataflow that steps only when rows enter one
 //! ```
 //!
+//! It has no thread of its own: who commits computes. A small epoch takes less time than to wake another thread
+//! twice, and its rows stay in the caches of one processor.
+//!
 //! An epoch that enters no region costs timely nothing; its frontier is brought up to date by the next that does.
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Instant;
 
+use timely::WorkerConfig;
+use timely::communication::Allocator;
+use timely::communication::allocator::thread::Thread;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::{Concatenate, Input, Inspect, Probe};
 use timely::dataflow::{InputHandle, ProbeHandle};
 use timely::worker::Worker;
 
 use crate::dataflow::{Entry, Time, start_of};
-use crate::delta::Delta;
+use crate::delta::{Delta, Weight};
 use crate::engine::{Epoch, EpochResult};
-use crate::graph::Region;
-use crate::graph::executor::{Executor, Packet};
+use crate::graph::executor::{Executor, NodeMetrics, Packet};
+use crate::graph::{NodeId, Region};
 use crate::iterate::plan;
+use crate::record::Rec;
+use crate::relation::Builder;
+use crate::worker::{Catalog, packets};
+
+/// The only worker, with its program.
+pub(crate) struct Alone {
+    worker: Worker,
+    executor: Executor,
+    regions: Regions,
+}
+
+impl Alone {
+    /// Builds the graph of `program`.
+    pub fn new(program: &dyn Fn(&Builder)) -> (Alone, Catalog) {
+        let builder = Builder::new(1);
+        program(&builder);
+        let graph = builder.finish();
+        let catalog = Catalog::of(&graph);
+        let mut executor = Executor::new(graph, 0);
+        let mut worker =
+            Worker::new(WorkerConfig::default(), Allocator::Thread(Thread::default()), Some(Instant::now()));
+        let regions = Regions::build(&mut worker, executor.take_regions());
+        (Alone { worker, executor, regions }, catalog)
+    }
+
+    /// Computes an epoch.
+    pub fn compute(&mut self, epoch: Epoch, rows: Vec<(NodeId, Rec, Weight)>) -> EpochResult {
+        self.accept(packets(0, rows));
+        while let Some(round) = self.executor.next_round() {
+            self.executor.run_round(round, &mut |_| unreachable!("nothing moves from the only worker"));
+            let entering = self.executor.take_entering();
+            if !entering.is_empty() {
+                let time = start_of(epoch) + Time::from(round);
+                let left = self.regions.run(&mut self.worker, time, entering);
+                self.accept(left);
+            }
+        }
+        let results = self.executor.take_results();
+        self.executor.commit();
+        EpochResult::new(epoch, results)
+    }
+
+    fn accept(&mut self, packets: Vec<Packet>) {
+        for Packet { node, port, rows, .. } in packets {
+            self.executor.accept(node, port, rows);
+        }
+    }
+
+    /// What each operator has done.
+    pub fn metrics(&self) -> Vec<NodeMetrics> {
+        self.executor.metrics()
+    }
+
+    /// The rows of a relation, as [`Executor::rows`] has them.
+    pub fn rows(&self, relation: &str) -> Result<Delta, bool> {
+        self.executor.rows(relation)
+    }
+}
 
 /// The regions of a program, each fed and read by the graph.
-pub(crate) struct Regions {
+struct Regions {
     /// The entries of each region, by port.
     entries: Vec<Vec<InputHandle<Time, CapacityContainerBuilder<Vec<Entry>>>>>,
     left: Rc<RefCell<Vec<Packet>>>,
@@ -34,7 +99,7 @@ pub(crate) struct Regions {
 
 impl Regions {
     /// Builds the dataflow of `regions`, if there are any.
-    pub fn build(worker: &mut Worker, regions: Vec<Region>) -> Regions {
+    fn build(worker: &mut Worker, regions: Vec<Region>) -> Regions {
         let left = Rc::new(RefCell::new(Vec::new()));
         let probe = ProbeHandle::new();
         if regions.is_empty() {
@@ -75,28 +140,4 @@ impl Regions {
             handle.flush();
         }
     }
-}
-
-/// Computes an epoch whose rows are `packets`.
-pub(crate) fn compute(
-    worker: &mut Worker,
-    executor: &mut Executor,
-    regions: &mut Regions,
-    epoch: Epoch,
-    packets: Vec<Packet>,
-) -> EpochResult {
-    let accept = |executor: &mut Executor, packets: Vec<Packet>| {
-        packets.into_iter().for_each(|packet| executor.accept(packet.node, packet.port, packet.rows));
-    };
-    accept(executor, packets);
-    while let Some(round) = executor.next_round() {
-        executor.run_round(round, &mut |_| unreachable!("nothing moves from the only worker"));
-        let entering = executor.take_entering();
-        if !entering.is_empty() {
-            accept(executor, regions.run(worker, start_of(epoch) + Time::from(round), entering));
-        }
-    }
-    let results = executor.take_results();
-    executor.commit();
-    EpochResult::new(epoch, results)
 }

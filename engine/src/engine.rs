@@ -1,14 +1,18 @@
 //! Starting workers, feeding them transactions, and hearing of finished epochs.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
+use crate::alone::Alone;
 use crate::delta::{Delta, Weight, add_up, consolidate};
+use crate::graph::NodeId;
 use crate::graph::executor::NodeMetrics;
 use crate::progress::Progress;
 use crate::record::{Rec, Record};
@@ -21,7 +25,7 @@ pub type Epoch = u64;
 /// How many workers there are, and where.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    /// Worker threads in this process; 0 means 1.
+    /// Workers in this process; 0 means 1. A single one has no thread: who commits computes.
     pub workers: usize,
     /// Set when the workers are spread over processes.
     pub cluster: Option<Cluster>,
@@ -49,6 +53,13 @@ pub enum EngineError {
     NotKept(String),
     /// A worker is gone, and the engine with it: a fault of a rule or of the engine.
     WorkerLost,
+}
+
+impl Config {
+    /// Whether there is one worker in all.
+    fn is_alone(&self) -> bool {
+        self.workers <= 1 && self.cluster.as_ref().is_none_or(|cluster| cluster.addresses.len() <= 1)
+    }
 }
 
 impl fmt::Display for EngineError {
@@ -158,17 +169,28 @@ impl EpochResult {
 ///
 /// Dropping it stops the workers.
 pub struct Engine {
-    commands: Vec<Sender<Command>>,
+    workers: Workers,
     results: Receiver<EpochResult>,
     catalog: Catalog,
     next: Epoch,
     progress: Progress,
-    runner: Option<JoinHandle<Result<(), String>>>,
+}
+
+/// Who computes.
+enum Workers {
+    /// The thread that commits. It is lost with the first rule that panics.
+    Here(Option<(Box<Alone>, Sender<EpochResult>)>),
+    /// Threads of their own.
+    Threads { commands: Vec<Sender<Command>>, runner: Option<JoinHandle<Result<(), String>>> },
 }
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Engine with {} local workers at epoch {}", self.commands.len(), self.next)
+        let workers = match &self.workers {
+            Workers::Here(_) => 1,
+            Workers::Threads { commands, .. } => commands.len(),
+        };
+        write!(f, "Engine with {workers} local workers at epoch {}", self.next)
     }
 }
 
@@ -183,8 +205,14 @@ impl Engine {
         config: Config,
         program: impl Fn(&Builder) + Send + Sync + 'static,
     ) -> Result<Engine, EngineError> {
-        let workers = config.workers.max(1);
         let (result_sender, results) = unbounded();
+        if config.is_alone() {
+            let (alone, catalog) = catch_unwind(AssertUnwindSafe(|| Alone::new(&program)))
+                .map_err(|panic| EngineError::Start(what(&*panic)))?;
+            let workers = Workers::Here(Some((Box::new(alone), result_sender)));
+            return Ok(Engine { workers, results, catalog, next: 0, progress: Progress::default() });
+        }
+        let workers = config.workers.max(1);
         let (catalog_sender, catalogs) = bounded(1);
         let (commands, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| bounded(QUEUED)).unzip();
         let progress = Progress::default();
@@ -196,7 +224,10 @@ impl Engine {
             .spawn(run)
             .map_err(|error| EngineError::Start(error.to_string()))?;
         match catalogs.recv() {
-            Ok(catalog) => Ok(Engine { commands, results, catalog, next: 0, progress, runner: Some(runner) }),
+            Ok(catalog) => {
+                let workers = Workers::Threads { commands, runner: Some(runner) };
+                Ok(Engine { workers, results, catalog, next: 0, progress })
+            }
             // No catalog means that no worker got as far as building its graph.
             Err(_) => match runner.join() {
                 Ok(Err(why)) => Err(EngineError::Start(why)),
@@ -207,19 +238,40 @@ impl Engine {
 
     /// Makes `transaction` the next epoch.
     ///
-    /// Blocks while too many epochs wait for a worker.
+    /// A single worker has computed it when this returns; otherwise it blocks while too many epochs wait for a worker.
     pub fn commit(&mut self, transaction: Transaction) -> Result<Epoch, EngineError> {
-        let mut parts: Vec<Vec<(usize, Rec, Weight)>> = vec![Vec::new(); self.commands.len()];
-        for (input, rec, weight) in transaction.changes {
-            let Some(node) = self.catalog.inputs.get(input) else {
-                return Err(EngineError::UnknownInput(input.to_owned()));
+        let entering =
+            |(input, rec, weight): (&'static str, Rec, Weight)| match self.catalog.inputs.get(input) {
+                Some(node) => Ok((*node, rec, weight)),
+                None => Err(EngineError::UnknownInput(input.to_owned())),
             };
-            let part = (rec.hash() % parts.len() as u64) as usize;
-            parts[part].push((*node, rec, weight));
-        }
+        let rows = transaction.changes.into_iter().map(entering).collect::<Result<Vec<_>, _>>()?;
         let epoch = self.next;
-        for (sender, rows) in self.commands.iter().zip(parts) {
-            sender.send(Command::Epoch { epoch, rows }).map_err(|_| EngineError::WorkerLost)?;
+        match &mut self.workers {
+            Workers::Here(worker) => {
+                let Some((alone, results)) = worker else { return Err(EngineError::WorkerLost) };
+                // What it was amid is dropped with it.
+                match catch_unwind(AssertUnwindSafe(|| alone.compute(epoch, rows))) {
+                    // The other end is in this engine.
+                    Ok(result) => drop(results.send(result)),
+                    Err(_) => {
+                        *worker = None;
+                        self.progress.lose();
+                        return Err(EngineError::WorkerLost);
+                    }
+                }
+                self.progress.complete(epoch);
+            }
+            Workers::Threads { commands, .. } => {
+                let mut parts: Vec<Vec<(NodeId, Rec, Weight)>> = vec![Vec::new(); commands.len()];
+                for (node, rec, weight) in rows {
+                    let part = (rec.hash() % parts.len() as u64) as usize;
+                    parts[part].push((node, rec, weight));
+                }
+                for (sender, rows) in commands.iter().zip(parts) {
+                    sender.send(Command::Epoch { epoch, rows }).map_err(|_| EngineError::WorkerLost)?;
+                }
+            }
         }
         self.next += 1;
         Ok(epoch)
@@ -263,7 +315,7 @@ impl Engine {
     /// What each operator has done, over the workers of this process.
     pub fn metrics(&self) -> Result<Vec<NodeMetrics>, EngineError> {
         let mut total: Vec<NodeMetrics> = Vec::new();
-        for reply in self.ask(|reply| Command::Metrics { reply })? {
+        for reply in self.ask(Alone::metrics, |reply| Command::Metrics { reply })? {
             if total.is_empty() {
                 total = reply;
                 continue;
@@ -287,7 +339,8 @@ impl Engine {
     /// [`EngineError::UnknownRelation`], or [`EngineError::NotKept`] if it is no index and the program was not asked to
     /// [keep](Builder::keep) its rows.
     pub fn rows(&self, relation: &str) -> Result<Vec<(Rec, Weight)>, EngineError> {
-        let parts = self.ask(|reply| Command::Rows { relation: relation.to_owned(), reply })?;
+        let asked = |reply| Command::Rows { relation: relation.to_owned(), reply };
+        let parts = self.ask(|alone| alone.rows(relation), asked)?;
         let mut rows = Delta::new();
         for part in parts {
             rows.extend(part.map_err(|there| match there {
@@ -325,9 +378,19 @@ impl Engine {
         rows.iter().map(|(rec, weight)| (rec.get(), *weight))
     }
 
-    fn ask<R>(&self, command: impl Fn(Sender<R>) -> Command) -> Result<Vec<R>, EngineError> {
+    /// Asks every worker of this process, in place or by a command.
+    fn ask<R>(
+        &self,
+        here: impl Fn(&Alone) -> R,
+        command: impl Fn(Sender<R>) -> Command,
+    ) -> Result<Vec<R>, EngineError> {
+        let commands = match &self.workers {
+            Workers::Here(Some((alone, _))) => return Ok(vec![here(alone)]),
+            Workers::Here(None) => return Err(EngineError::WorkerLost),
+            Workers::Threads { commands, .. } => commands,
+        };
         let mut replies = Vec::new();
-        for sender in &self.commands {
+        for sender in commands {
             let (reply, answer) = bounded(1);
             sender.send(command(reply)).map_err(|_| EngineError::WorkerLost)?;
             replies.push(self.answer(&answer)?);
@@ -350,13 +413,21 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.commands.clear();
+        let Workers::Threads { commands, runner } = &mut self.workers else { return };
+        commands.clear();
         // After a loss, threads that talk with other processes may wait for those for ever.
-        if let Some(runner) = self.runner.take().filter(|_| !self.progress.is_lost()) {
+        if let Some(runner) = runner.take().filter(|_| !self.progress.is_lost()) {
             // A worker that panicked has said so on standard error.
             let _ = runner.join();
         }
     }
+}
+
+/// What a panic said.
+fn what(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    said.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "the program panicked".to_owned())
 }
 
 /// How long it may take to notice that a worker is lost.

@@ -1,4 +1,4 @@
-//! The life of a worker thread.
+//! The life of a worker thread, where there are several workers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,12 +9,11 @@ use timely::CommunicationConfig;
 use timely::WorkerConfig;
 use timely::worker::Worker;
 
-use crate::alone::{self, Regions};
 use crate::dataflow::{self, Running, start_of};
 use crate::delta::{Delta, Weight};
 use crate::engine::{Config, Epoch, EpochResult};
-use crate::graph::NodeId;
 use crate::graph::executor::{Executor, NodeMetrics, Packet};
+use crate::graph::{Graph, NodeId};
 use crate::progress::Progress;
 use crate::record::Rec;
 use crate::relation::Builder;
@@ -30,6 +29,13 @@ pub(crate) enum Command {
 pub(crate) struct Catalog {
     pub inputs: BTreeMap<&'static str, NodeId>,
     pub outputs: Vec<&'static str>,
+}
+
+impl Catalog {
+    /// The inputs and outputs of a graph.
+    pub fn of(graph: &Graph) -> Catalog {
+        Catalog { inputs: graph.inputs.iter().copied().collect(), outputs: graph.outputs.clone() }
+    }
 }
 
 /// Where a process's workers report to.
@@ -80,23 +86,18 @@ pub(crate) fn run(
             let builder = Builder::new(worker.peers());
             program(&builder);
             let graph = builder.finish();
-            let outputs = graph.outputs.clone();
+            let catalog = Catalog::of(&graph);
             let executor = Executor::new(graph, worker.index());
-            let inputs = executor.inputs().iter().copied().collect();
             let results = match worker.index() {
                 0 => {
                     let outside = outside.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                     // Engine::start waits for this; in a process that follows nobody does.
-                    let _ = outside.catalogs.send(Catalog { inputs, outputs });
+                    let _ = outside.catalogs.send(catalog);
                     Some((outside.results.clone(), outside.progress.clone()))
                 }
                 _ => None,
             };
             match (commands.get(worker.index()), results) {
-                (Some(commands), Some((results, progress))) if worker.peers() == 1 => {
-                    lead_alone(worker, executor, commands, &results, &progress);
-                    finish(worker, &lost);
-                }
                 (Some(commands), results) => {
                     let running = dataflow::build(worker, executor, results);
                     lead(worker, running, commands, &lost);
@@ -148,31 +149,6 @@ fn abandon(worker: &mut Worker) {
     }
 }
 
-/// Works for an engine in this process, as its only worker, until it is dropped.
-fn lead_alone(
-    worker: &mut Worker,
-    mut executor: Executor,
-    commands: &Receiver<Command>,
-    results: &Sender<EpochResult>,
-    progress: &Progress,
-) {
-    let mut regions = Regions::build(worker, executor.take_regions());
-    for command in commands {
-        match command {
-            Command::Epoch { epoch, rows } => {
-                let packets = packets(worker.index(), rows);
-                let result = alone::compute(worker, &mut executor, &mut regions, epoch, packets);
-                // Nobody listening any more means that the engine is being dropped.
-                let _ = results.send(result);
-                progress.complete(epoch);
-            }
-            // The asker may have given up.
-            Command::Metrics { reply } => drop(reply.send(executor.metrics())),
-            Command::Rows { relation, reply } => drop(reply.send(executor.rows(&relation))),
-        }
-    }
-}
-
 /// Works for an engine in this process, beside other workers, until it is dropped.
 fn lead(worker: &mut Worker, mut running: Running, commands: &Receiver<Command>, lost: &Receiver<()>) {
     let index = worker.index();
@@ -221,7 +197,7 @@ fn lead(worker: &mut Worker, mut running: Running, commands: &Receiver<Command>,
 }
 
 /// One packet for each input that a transaction touches.
-fn packets(worker: usize, rows: Vec<(NodeId, Rec, Weight)>) -> Vec<Packet> {
+pub(crate) fn packets(worker: usize, rows: Vec<(NodeId, Rec, Weight)>) -> Vec<Packet> {
     let mut by_input: BTreeMap<NodeId, Delta> = BTreeMap::new();
     for (node, rec, weight) in rows {
         by_input.entry(node).or_default().push((rec, weight));

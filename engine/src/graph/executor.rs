@@ -113,6 +113,7 @@ impl Executor {
 
     /// Runs every dirty node of `round`; packets for other workers go to `send`.
     pub fn run_round(&mut self, round: u32, send: &mut dyn FnMut(Packet)) {
+        let mut started = Instant::now();
         while let Some(Reverse((next, node))) = self.queue.peek().copied() {
             if next > round {
                 break;
@@ -120,11 +121,14 @@ impl Executor {
             self.queue.pop();
             self.dirty[node] = false;
             self.run_node(node, send);
+            // A clock is read once for each node, which many an epoch spends no longer in.
+            let ended = Instant::now();
+            self.metrics[node].time += ended - started;
+            started = ended;
         }
     }
 
     fn run_node(&mut self, id: NodeId, send: &mut dyn FnMut(Packet)) {
-        let started = Instant::now();
         let node = &mut self.graph.nodes[id];
         let inbox = &mut self.inboxes[id];
         let metrics = &mut self.metrics[id];
@@ -134,7 +138,6 @@ impl Executor {
         // There are thousands of inboxes: room that each kept would lie between what comes and goes, and keep
         // whole pages of it.
         inbox.iter_mut().for_each(|rows| *rows = Delta::new());
-        metrics.time += started.elapsed();
         match outcome {
             Outcome::Quiet => {}
             Outcome::Output(output, rows) => {
@@ -220,11 +223,6 @@ impl Executor {
         for index in self.uncommitted.drain(..) {
             index.borrow_mut().commit();
         }
-    }
-
-    /// Input nodes by name.
-    pub fn inputs(&self) -> &[(&'static str, NodeId)] {
-        &self.graph.inputs
     }
 
     /// What each node has done.
