@@ -52,8 +52,7 @@ pub fn add(operations: &mut Operations, change: &RowChange) {
         }
         Edit::Update(columns) => operations.update(&change.table, row, |row| write(row, columns)),
         Edit::Elements { column, insert, delete } => {
-            let (set, ty) =
-                (|atoms: &[Atom]| Datum::Set(atoms.to_vec()), written_type(&Datum::Set(Vec::new())));
+            let (set, ty) = (|atoms: &[Atom]| Datum::Set(atoms.into()), written_type(&Datum::none()));
             operations.mutate(&change.table, row, |mutations| {
                 if !delete.is_empty() {
                     mutations.delete(column, &set(delete), &ty);

@@ -43,7 +43,7 @@ impl MemoryDatabase {
             },
             Edit::Elements { column, insert, delete } => {
                 let Some(row) = rows.get_mut(&change.uuid) else { return false };
-                let datum = row.entry(column.clone()).or_insert_with(|| Datum::Set(Vec::new()));
+                let datum = row.entry(column.clone()).or_insert_with(Datum::none);
                 let Datum::Set(atoms) = datum else { return false };
                 // What the database may hold beside what is written stays.
                 atoms.retain(|atom| !delete.contains(atom));

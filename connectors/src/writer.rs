@@ -65,7 +65,8 @@ impl Aliases {
 /// The rows of one output, and the sets that other outputs give them element by element.
 struct WriterTable {
     output: &'static OutputTable,
-    /// The names of its columns, shared by all changes.
+    /// The names of it and its columns, shared by all changes.
+    name: Text,
     names: Vec<Text>,
     rows: HashMap<Uuid, Rec>,
     sets: Vec<SetColumn>,
@@ -116,7 +117,8 @@ impl Writer {
                 Destination::Elements(owner, tables[owner].sets.len() - 1)
             } else {
                 let names = output.info.columns.iter().map(|name| Text::from(*name)).collect();
-                tables.push(WriterTable { output, names, rows: HashMap::new(), sets: Vec::new() });
+                let name = output.info.name.into();
+                tables.push(WriterTable { output, name, names, rows: HashMap::new(), sets: Vec::new() });
                 Destination::Rows(tables.len() - 1)
             };
             if let Some(number) = names.iter().position(|name| *name == output.name) {
@@ -249,8 +251,9 @@ impl Writer {
     }
 
     fn change(&self, table: usize, uuid: Uuid, edit: Edit) -> RowChange {
-        let info = &self.tables[table].output.info;
-        RowChange { database: info.database, table: info.name.into(), uuid: self.actual(uuid), edit }
+        let table = &self.tables[table];
+        let database = table.output.info.database;
+        RowChange { database, table: table.name.clone(), uuid: self.actual(uuid), edit }
     }
 
     /// The identifier under which the database has the row.

@@ -9,6 +9,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::{SmallVec, smallvec};
 
 /// Immutable text that is cheap to clone.
 pub type Text = Arc<str>;
@@ -123,6 +124,9 @@ impl Atom {
     }
 }
 
+/// The elements of a set. Most columns are scalars: a single element is in place, without memory of its own.
+pub type Atoms = SmallVec<[Atom; 1]>;
+
 /// What one column of one row holds.
 ///
 /// Sets are sorted and hold no duplicates; maps are sorted by key and hold each key once. Build
@@ -130,7 +134,7 @@ impl Atom {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Datum {
     /// A set; a scalar is a set of one.
-    Set(Vec<Atom>),
+    Set(Atoms),
     /// A map.
     Map(Vec<(Atom, Atom)>),
 }
@@ -138,7 +142,7 @@ pub enum Datum {
 impl Datum {
     /// The set of `atoms`.
     pub fn set(atoms: impl IntoIterator<Item = Atom>) -> Datum {
-        let mut atoms: Vec<Atom> = atoms.into_iter().collect();
+        let mut atoms: Atoms = atoms.into_iter().collect();
         atoms.sort();
         atoms.dedup();
         Datum::Set(atoms)
@@ -155,7 +159,12 @@ impl Datum {
 
     /// A scalar.
     pub fn scalar(atom: Atom) -> Datum {
-        Datum::Set(vec![atom])
+        Datum::Set(smallvec![atom])
+    }
+
+    /// The set of nothing: an optional value that is absent.
+    pub fn none() -> Datum {
+        Datum::Set(Atoms::new())
     }
 }
 
@@ -176,7 +185,7 @@ mod tests {
     #[test]
     fn sets_and_maps_are_canonical() {
         let atom = |n| Atom::Integer(n);
-        assert_eq!(Datum::set([atom(2), atom(1), atom(2)]), Datum::Set(vec![atom(1), atom(2)]));
+        assert_eq!(Datum::set([atom(2), atom(1), atom(2)]), Datum::Set(smallvec![atom(1), atom(2)]));
         assert_eq!(
             Datum::map([(atom(1), atom(5)), (atom(1), atom(6))]),
             Datum::Map(vec![(atom(1), atom(6))])

@@ -134,7 +134,7 @@ impl References {
         let Some(reference) = self.rows.get(&uuid) else { return Ok(uuid) };
         let key = reference.key.iter().map(|(name, datum)| Some((name, self.datum(southbound, datum).ok()?)));
         let key: Vec<_> = key.collect::<Option<_>>().ok_or(reference)?;
-        let nothing = Datum::Set(Vec::new());
+        let nothing = Datum::none();
         let matches = |row: &Row| key.iter().all(|(name, datum)| row.get(*name).unwrap_or(&nothing) == datum);
         let rows = southbound.get(&reference.table).into_iter().flatten();
         rows.into_iter().find(|(_, row)| matches(row)).map(|(uuid, _)| *uuid).ok_or(reference)

@@ -378,8 +378,8 @@ fn refused(southbound: &Dump) -> Vec<String> {
             }
             for (_, column, least, most) in &ranges {
                 let atoms = match row.get(*column) {
-                    Some(Datum::Set(atoms)) => atoms.clone(),
-                    _ => Vec::new(),
+                    Some(Datum::Set(atoms)) => atoms.as_slice(),
+                    _ => &[],
                 };
                 let outside = |atom: &Atom| matches!(atom, Atom::Integer(n) if n < least || n > most);
                 if let Some(atom) = atoms.iter().find(|atom| outside(atom)) {

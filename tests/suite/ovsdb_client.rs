@@ -440,7 +440,7 @@ fn a_conversion_is_followed() {
     let mut operations = Operations::default();
     operations.insert("T", Some(uuid), |_| {});
     assert!(matches!(user.commit(&operations), Outcome::Success(_)));
-    assert_eq!(user.replica.row(T, uuid).unwrap()[0], Datum::Set(vec![]));
+    assert_eq!(user.replica.row(T, uuid).unwrap()[0], Datum::none());
     assert_eq!(user.warnings, 1);
     server.convert(&scratch, SCHEMA);
     let named = [Datum::scalar(Atom::text(""))];

@@ -223,7 +223,7 @@ fn mutated(old: Option<Datum>, mutator: &str, value: Datum) -> Option<Datum> {
             Datum::set(old.into_iter().filter(|atom| !less.contains(atom)))
         }
         // Nothing is deleted from a column that holds nothing.
-        (None, "delete", _) => Datum::Set(Vec::new()),
+        (None, "delete", _) => Datum::none(),
         // A key that is there keeps its value.
         (Some(Datum::Map(old)), "insert", Datum::Map(more)) => Datum::map(more.into_iter().chain(old)),
         _ => return None,

@@ -298,7 +298,7 @@ fn describe(change: &RowChange, existing: &MemoryDatabase) -> String {
             format!("different {table} {uuid}, which ought to have{columns}")
         }
         Edit::Elements { column, insert, delete } => {
-            let set = |atoms: &[Atom]| text(&Datum::Set(atoms.to_vec()));
+            let set = |atoms: &[Atom]| text(&Datum::Set(atoms.into()));
             format!("different {table} {uuid}: {column} lacks {} and has {}", set(insert), set(delete))
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use northflow_rules::ovsdb::{Atom, Datum, Real, Text, Uuid};
+use northflow_rules::ovsdb::{Atom, Atoms, Datum, Real, Text, Uuid};
 use serde::{Deserialize, Serialize};
 
 mod types;
@@ -215,7 +215,7 @@ impl ColumnType {
         let count = self.min.min(1) as usize;
         match &self.value {
             Some(value) => Datum::Map(vec![(self.key.atom.default_atom(), value.atom.default_atom()); count]),
-            None => Datum::Set(vec![self.key.atom.default_atom(); count]),
+            None => Datum::Set(Atoms::from_elem(self.key.atom.default_atom(), count)),
         }
     }
 }

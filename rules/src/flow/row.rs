@@ -20,11 +20,14 @@
 //! Cost: a flow costs itself, on however many places it is; a datapath that joins a set costs one
 //! element for each group of which the set is part, however many flows there are.
 
+use std::sync::LazyLock;
+
 use northflow_engine::{Relation, Summary, key_hash};
 use serde::{Deserialize, Serialize};
 
+use super::stage::STAGES;
 use super::{Flow, FlowKey, FlowNote, On};
-use crate::ovsdb::{Atom, Uuid};
+use crate::ovsdb::{Atom, Text, Uuid};
 use crate::schema::{Map, SetElement, sb};
 
 /// A flow and where it is.
@@ -227,6 +230,25 @@ fn flow_row(merged: &Merged, resolved: &Resolved) -> FlowRow {
     FlowRow { key: merged.key.clone(), note: merged.note.clone(), reference: resolved.reference }
 }
 
+/// What all flows of a stage say, made once.
+struct StageTexts {
+    pipeline: Text,
+    name: Text,
+    owner: Text,
+}
+
+static STAGE_TEXTS: LazyLock<Vec<StageTexts>> = LazyLock::new(|| {
+    let texts = STAGES.iter().map(|row| StageTexts {
+        pipeline: row.pipeline.name().into(),
+        name: row.name.into(),
+        owner: row.owner.into(),
+    });
+    texts.collect()
+});
+static STAGE_NAME: LazyLock<Text> = LazyLock::new(|| "stage-name".into());
+static STAGE_HINT: LazyLock<Text> = LazyLock::new(|| "stage-hint".into());
+static SOURCE: LazyLock<Text> = LazyLock::new(|| "source".into());
+
 impl FlowRow {
     /// The identifier of the row, which only the flow decides.
     pub fn uuid(&self) -> Uuid {
@@ -247,21 +269,22 @@ impl FlowRow {
         if key.acl_ct_translation {
             tags.insert("acl_ct_translation", "true".into());
         }
+        let stage = &STAGE_TEXTS[key.stage as usize];
         let mut external_ids = Map::new();
-        external_ids.insert("stage-name", key.stage.name().into());
-        external_ids.insert("source", note.source.clone().unwrap_or_else(|| key.stage.row().owner.into()));
+        external_ids.insert(SOURCE.clone(), note.source.clone().unwrap_or_else(|| stage.owner.clone()));
         let datapath = match reference {
             Reference::Datapath(datapath) if note.datapath_hint => Some(*datapath),
             _ => None,
         };
         if let Some(hint) = note.hint.or(datapath) {
-            external_ids.insert("stage-hint", hint.short().into());
+            external_ids.insert(STAGE_HINT.clone(), hint.short().into());
         }
+        external_ids.insert(STAGE_NAME.clone(), stage.name.clone());
         sb::LogicalFlow {
             uuid: self.uuid(),
             logical_datapath,
             logical_dp_group,
-            pipeline: key.stage.pipeline().name().into(),
+            pipeline: stage.pipeline.clone(),
             table_id: i64::from(key.stage.table()),
             priority: i64::from(key.priority),
             match_: key.matches.clone(),

@@ -202,7 +202,7 @@ scalar! {
     bool, "boolean", Boolean, false;
     i64, "integer", Integer, 0;
     Real, "real", Real, Real(0.0);
-    Text, "string", String, Text::from("");
+    Text, "string", String, Text::default();
     Uuid, "uuid", Uuid, Uuid::ZERO;
 }
 
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn scalars_need_exactly_one_element() {
         let one = Datum::scalar(Atom::Integer(7));
-        let none = Datum::Set(Vec::new());
+        let none = Datum::none();
         assert_eq!(i64::from_datum(&one), Ok(7));
         assert_eq!(Option::<i64>::from_datum(&one), Ok(Some(7)));
         assert_eq!(Option::<i64>::from_datum(&none), Ok(None));
@@ -231,11 +231,11 @@ mod tests {
     #[test]
     fn sets_are_sorted_and_hold_each_element_once() {
         let text = |s: &str| Atom::text(s);
-        let unsorted = Datum::Set(vec![text("b"), text("a"), text("b")]);
+        let unsorted = Datum::Set([text("b"), text("a"), text("b")].into_iter().collect());
         assert_eq!(Vec::<Text>::from_datum(&unsorted), Ok(vec![Text::from("a"), Text::from("b")]));
         let value: Vec<Text> = vec!["b".into(), "a".into(), "b".into()];
-        assert_eq!(value.to_datum(), Datum::Set(vec![text("a"), text("b")]));
-        let mixed = Datum::Set(vec![Atom::Integer(1), text("a")]);
+        assert_eq!(value.to_datum(), Datum::set([text("a"), text("b")]));
+        let mixed = Datum::set([Atom::Integer(1), text("a")]);
         assert_eq!(Vec::<Text>::from_datum(&mixed).unwrap_err().expected, Vec::<Text>::KIND);
     }
 }

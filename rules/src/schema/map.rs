@@ -175,7 +175,8 @@ impl<V: Scalar> Column for Map<V> {
     }
 
     fn to_datum(&self) -> Datum {
-        Datum::map(self.iter().map(|(key, value)| (key.to_atom(), value.to_atom())))
+        // They are in order.
+        Datum::Map(self.iter().map(|(key, value)| (key.to_atom(), value.to_atom())).collect())
     }
 
     fn unset() -> Map<V> {

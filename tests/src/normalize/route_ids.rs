@@ -86,11 +86,11 @@ pub fn numbered(dump: &Dump) -> Numbered {
     for flow in flows.iter().filter(|flow| numbered.replaced.contains(&flow.row)) {
         let Some(row) = dump.get("Logical_Flow").and_then(|rows| rows.get(&flow.row)) else { continue };
         let mut row = row.clone();
-        let text = |text: &str| Datum::Set(vec![Atom::String(text.into())]);
+        let text = |text: &str| Datum::scalar(Atom::String(text.into()));
         row.insert("match".into(), text(&flow.matches));
         row.insert("actions".into(), text(&flow.actions));
-        row.insert("logical_dp_group".into(), Datum::Set(Vec::new()));
-        row.insert("logical_datapath".into(), Datum::Set(vec![Atom::Uuid(flow.router)]));
+        row.insert("logical_dp_group".into(), Datum::none());
+        row.insert("logical_datapath".into(), Datum::scalar(Atom::Uuid(flow.router)));
         numbered.rows.push(row);
     }
     let referred = |replaced: bool| -> BTreeSet<Uuid> {

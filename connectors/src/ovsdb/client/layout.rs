@@ -186,9 +186,8 @@ impl Layout {
 
     /// A row of `table` in which no column has been given.
     pub(super) fn default_row(&self, table: usize) -> Box<[Datum]> {
-        let default = |ty: &Option<ColumnType>| {
-            ty.as_ref().map_or_else(|| Datum::Set(Vec::new()), ColumnType::default_datum)
-        };
+        let default =
+            |ty: &Option<ColumnType>| ty.as_ref().map_or_else(Datum::none, ColumnType::default_datum);
         self.tables[table].columns.iter().map(|(_, ty)| default(ty)).collect()
     }
 }

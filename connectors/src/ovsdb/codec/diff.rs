@@ -19,7 +19,11 @@ pub fn apply_diff(datum: &mut Datum, diff: &Datum, ty: &ColumnType) {
         return;
     }
     match (datum, diff) {
-        (Datum::Set(atoms), Datum::Set(changes)) => merge(atoms, changes, |atom| atom),
+        (Datum::Set(atoms), Datum::Set(changes)) => {
+            let mut merged = mem::take(atoms).into_vec();
+            merge(&mut merged, changes, |atom| atom);
+            *atoms = merged.into();
+        }
         (Datum::Map(pairs), Datum::Map(changes)) => merge(pairs, changes, |pair| &pair.0),
         // The empty value has two spellings; a difference of the other kind starts from it.
         (datum, diff) => datum.clone_from(diff),
@@ -32,7 +36,7 @@ pub fn difference(old: &Datum, new: &Datum, ty: &ColumnType) -> Datum {
         return new.clone();
     }
     match (old, new) {
-        (Datum::Set(old), Datum::Set(new)) => Datum::Set(parting(old, new, |atom| atom)),
+        (Datum::Set(old), Datum::Set(new)) => Datum::Set(parting(old, new, |atom| atom).into()),
         (Datum::Map(old), Datum::Map(new)) => Datum::Map(parting(old, new, |pair| &pair.0)),
         // The empty value has two spellings.
         (old, new) if is_empty(new) => old.clone(),

@@ -61,7 +61,7 @@ fn real(value: f64) -> Datum {
 }
 
 fn none() -> Datum {
-    Datum::Set(vec![])
+    Datum::none()
 }
 
 fn sorted<const N: usize>(columns: [(&str, Datum); N]) -> Columns {

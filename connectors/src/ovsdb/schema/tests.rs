@@ -53,7 +53,7 @@ fn defaults_follow_the_type() {
     let schema = DatabaseSchema::parse(SCHEMA).unwrap();
     let default = |name: &str| schema.column("Switch", name).unwrap().default_datum();
     assert_eq!(default("name"), Datum::scalar(Atom::text("")));
-    assert_eq!(default("label"), Datum::Set(vec![]));
+    assert_eq!(default("label"), Datum::none());
     assert_eq!(default("by_id"), Datum::Map(vec![]));
 }
 

@@ -67,7 +67,7 @@ impl BaseObject {
         let limit = if let Some(values) = self.values {
             let ty = ColumnType { min: 0, max: UNLIMITED, ..ColumnType::scalar(self.atom) };
             match DatumSeed(&ty).deserialize(values).map_err(E::custom)? {
-                Datum::Set(atoms) => Limit::Enum(atoms),
+                Datum::Set(atoms) => Limit::Enum(atoms.into_vec()),
                 Datum::Map(_) => return Err(E::custom("\"enum\" must be a set")),
             }
         } else {
@@ -168,7 +168,7 @@ impl Serialize for BaseType {
             Limit::Enum(atoms) => {
                 let ty = ColumnType { min: 0, max: UNLIMITED, ..ColumnType::scalar(self.atom) };
                 let mut json = Vec::new();
-                write_datum(&mut json, &Datum::Set(atoms.clone()), &ty);
+                write_datum(&mut json, &Datum::Set(atoms.as_slice().into()), &ty);
                 let value: serde_json::Value =
                     serde_json::from_slice(&json).map_err(serde::ser::Error::custom)?;
                 map.serialize_entry("enum", &value)?;
