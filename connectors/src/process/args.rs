@@ -49,9 +49,9 @@ pub struct Settings {
     pub sb_db: String,
     /// Start paused.
     pub dry_run: bool,
-    /// Threads that compute, as ovn-northd counts them: 1 to 256.
+    /// Threads as ovn-northd counts them, 1 to 256: what is reported, and no more.
     pub n_threads: usize,
-    /// Workers of the dataflow in this process: `--workers`, else as many as threads.
+    /// Workers of the dataflow in this process: `--workers`, else one.
     pub workers: usize,
     /// The cluster of processes that compute together, if there is more than this one.
     pub cluster: Option<Cluster>,
@@ -205,7 +205,7 @@ fn settings(cli: Cli, program: &str, dirs: &Dirs) -> Result<Settings, ArgsError>
         sb_db,
         dry_run: cli.dry_run,
         n_threads,
-        workers: cli.workers.map_or(n_threads, |workers| usize::from(workers.get())),
+        workers: cli.workers.map_or(1, |workers| usize::from(workers.get())),
         cluster: cluster(cli.processes, cli.process, cli.hostfile)?,
         unixctl: cli.unixctl,
         daemon,

@@ -40,7 +40,7 @@ pub(super) struct Cli {
     /// Start paused: compute, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Compute with N threads
+    /// Threads that ovn-northd would compute with: reported, and no more
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub n_threads: Option<String>,
     /// Print the graph of the computation in DOT, up to NODE
@@ -50,7 +50,7 @@ pub(super) struct Cli {
     #[command(flatten)]
     pub daemon: Process,
 
-    /// Workers of the dataflow [default: as --n-threads]
+    /// Workers of the dataflow [default: 1]
     #[arg(long, value_name = "N", help_heading = "northflow options")]
     pub workers: Option<NonZeroU16>,
     /// Processes that compute together

@@ -42,7 +42,7 @@ fn the_line_of_ovn_ctl() {
     ]);
     assert_eq!(settings.nb_db, "tcp:1.1.1.1:6641,tcp:1.1.1.2:6641");
     assert_eq!(settings.sb_db, "tcp:1.1.1.1:6642");
-    assert_eq!((settings.n_threads, settings.workers, settings.cluster.as_ref()), (4, 4, None));
+    assert_eq!((settings.n_threads, settings.workers, settings.cluster.as_ref()), (4, 1, None));
     assert_eq!(settings.log.levels, ["console:emer", "syslog:err", "file:info"]);
     let daemon = daemon::Options {
         detach: true,
