@@ -418,7 +418,7 @@ impl Cursor<'_> {
     fn column(&mut self) -> Option<(Text, Datum)> {
         let name = self.text()?;
         let datum = match self.word()? {
-            0 => Datum::Set(self.list(Cursor::atom)?),
+            0 => Datum::Set(self.list(Cursor::atom)?.into()),
             1 => Datum::Map(self.list(|cursor| Some((cursor.atom()?, cursor.atom()?)))?),
             _ => return None,
         };
@@ -517,7 +517,7 @@ mod tests {
         };
         let changes = vec![
             change(Edit::Insert(vec![
-                ("a".into(), Datum::Set(atoms.clone())),
+                ("a".into(), Datum::Set(atoms.clone().into())),
                 ("b".into(), Datum::Map(pairs)),
             ])),
             change(Edit::Update(Vec::new())),
