@@ -69,7 +69,7 @@ impl fmt::Display for EngineError {
             EngineError::UnknownInput(name) => write!(f, "the program has no input \"{name}\""),
             EngineError::UnknownRelation(name) => write!(f, "the program has no relation \"{name}\""),
             EngineError::NotKept(name) => write!(f, "the rows of \"{name}\" are not kept"),
-            EngineError::WorkerLost => f.write_str("a worker thread is gone"),
+            EngineError::WorkerLost => f.write_str("a worker is gone"),
         }
     }
 }
@@ -167,7 +167,8 @@ impl EpochResult {
 
 /// A running program.
 ///
-/// Dropping it stops the workers.
+/// Dropping it stops the workers. It stays on the thread that started it, which may be the one that computes; what other
+/// threads want to know they ask its [`Progress`].
 pub struct Engine {
     workers: Workers,
     results: Receiver<EpochResult>,

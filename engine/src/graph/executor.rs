@@ -121,7 +121,7 @@ impl Executor {
             self.queue.pop();
             self.dirty[node] = false;
             self.run_node(node, send);
-            // A clock is read once for each node, which many an epoch spends no longer in.
+            // Where one node ends the next begins: reading the clock takes as long as many a node.
             let ended = Instant::now();
             self.metrics[node].time += ended - started;
             started = ended;
