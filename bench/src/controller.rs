@@ -4,6 +4,7 @@
 mod lab;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use northflow_tests::reference::Reference;
@@ -11,6 +12,7 @@ use northflow_tests::reference::Reference;
 use self::lab::{Lab, Side};
 use crate::lab::Cost;
 use crate::process::Memory;
+use crate::replay::Replayed;
 use crate::stats::{Summary, or_dash, ratio};
 use crate::{Failure, heavy};
 
@@ -47,6 +49,14 @@ struct Measured {
     changes: Vec<(&'static str, Summary, Summary)>,
 }
 
+/// All chassis at once.
+#[derive(Clone, Copy, Debug)]
+struct Fleet {
+    nodes: usize,
+    /// A replay of the network without its chassis, and one with all of them.
+    replays: [Replayed; 2],
+}
+
 /// Measures the controllers, each change on one and then on the other, and prints.
 ///
 /// # Errors
@@ -66,12 +76,16 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     workload.keep_only(&options.only);
     let sides: &[Side] = if options.alone { &[Side::Northflow] } else { &[Side::Northflow, Side::Reference] };
     let mut labs = Vec::new();
-    for side in sides.iter().copied() {
+    let mut fleet = None;
+    for side in sides {
         eprintln!("{}: {side:?} ...", workload.size);
         let pods = usize::from(options.shape.pods);
         let mut lab = Lab::new(reference, &northflow, &workload, nodes, pods)?;
-        let (start, memory) = lab.start(side, &northflow)?;
+        let (start, memory) = lab.start(*side, &northflow)?;
         let flows = lab.flows()?;
+        if *side == Side::Northflow {
+            fleet = Some(Fleet { nodes, replays: lab.replay(&northflow)? });
+        }
         labs.push((lab, Measured { start, memory, flows, changes: Vec::new() }));
     }
     for change in &workload.changes {
@@ -91,9 +105,40 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     let measured: Vec<Measured> = labs.into_iter().map(|(_, measured)| measured).collect();
     let (ours, theirs) = (&measured[0], measured.get(1));
     print!("{}", table(&workload.size, reference.version(), options.rounds, ours, theirs));
+    if let Some(fleet) = fleet {
+        print!("{}", fleet.table(theirs));
+    }
     let at_end: Vec<String> = at_end.iter().map(usize::to_string).collect();
     println!("flows at the end: {}", at_end.join(" / "));
     Ok(true)
+}
+
+impl Fleet {
+    /// The figures as a table of Markdown, beside as many times what one of the reference took.
+    fn table(&self, theirs: Option<&Measured>) -> String {
+        let Fleet { nodes, replays: [without, with] } = *self;
+        let ms = |cpu: Duration| cpu.as_secs_f64() * 1e3;
+        let times = |figure: f64| figure * nodes as f64;
+        let start = theirs.map(|theirs| times(theirs.start.cpu_ms));
+        let held = theirs.map(|theirs| times(theirs.memory.peak));
+        let rows = [
+            ("CPU ms", ms(with.cpu.saturating_sub(without.cpu)), start),
+            ("CPU ms, logical flows too", ms(with.cpu), start),
+            ("wall ms, logical flows too", ms(with.wall), None),
+            ("memory, MiB, peak", with.peak, held),
+            ("logical flows", with.flows as f64, None),
+            ("flows", with.chassis_flows as f64, None),
+        ];
+        let mut text = format!(
+            "| all {nodes} chassis in one replay | northflow | {nodes} ovn-controllers | ratio |\n|---|---|---|---|\n"
+        );
+        for (name, ours, theirs) in rows {
+            let ratio = or_dash(theirs.map(|theirs| format!("{:.3}", ratio(ours, theirs))));
+            let theirs = or_dash(theirs.map(|theirs| format!("{theirs:.0}")));
+            text += &format!("| {name} | {ours:.0} | {theirs} | {ratio} |\n");
+        }
+        text + "\n"
+    }
 }
 
 type Figure = fn(&Measured) -> f64;
@@ -154,5 +199,15 @@ mod tests {
         let text = table("3 x 4", "26.03.1", 1, &ours, None);
         assert!(text.contains("| port add | 1.00 (1.00-1.00) | - | - | 2.0 / - |"), "{text}");
         assert!(text.contains("| flows | 10 | - | - |"), "{text}");
+    }
+
+    #[test]
+    fn the_share_of_the_chassis_is_what_they_add() {
+        let replayed = |ms| Replayed { cpu: Duration::from_millis(ms), ..Replayed::default() };
+        let fleet = Fleet { nodes: 10, replays: [replayed(100), replayed(350)] };
+        let theirs = Measured { start: Cost { cpu_ms: 200.0, ..Cost::default() }, ..Measured::default() };
+        let text = fleet.table(Some(&theirs));
+        assert!(text.contains("| CPU ms | 250 | 2000 | 0.125 |"), "{text}");
+        assert!(text.contains("| CPU ms, logical flows too | 350 | 2000 | 0.175 |"), "{text}");
     }
 }

@@ -49,21 +49,81 @@ pub struct Cost {
     pub bytes: u64,
 }
 
+/// The databases of a network, each on a server of its own, so that a large transaction in one does not hold up the
+/// other. The servers end with it, and the files go.
+#[derive(Debug)]
+pub(crate) struct Databases {
+    pub northbound: Rpc,
+    pub southbound: Rpc,
+    _servers: [Process; 2],
+    pub folder: Folder,
+    pub nb_cfg: i64,
+    patience: Duration,
+}
+
+impl Databases {
+    /// Databases that hold a network, whose followers may take so long for anything.
+    pub fn new(reference: &Reference, workload: &Workload, patience: Duration) -> Result<Databases, Failure> {
+        let folder = Folder::new()?;
+        let servers = [folder.serve(reference, "nb")?, folder.serve(reference, "sb")?];
+        let mut northbound = Rpc::connect(&folder.path("nb.sock"), "OVN_Northbound")?;
+        let mut southbound = Rpc::connect(&folder.path("sb.sock"), "OVN_Southbound")?;
+        southbound.transact(&workload.southbound)?;
+        for operations in (workload.northbound)() {
+            northbound.transact(&operations)?;
+        }
+        Ok(Databases { northbound, southbound, _servers: servers, folder, nb_cfg: 1, patience })
+    }
+
+    /// Starts a northd on them.
+    pub fn follow(&self, command: &mut Command) -> Result<Process, Failure> {
+        command
+            .arg(format!("--ovnnb-db=unix:{}", self.folder.path("nb.sock").display()))
+            .arg(format!("--ovnsb-db=unix:{}", self.folder.path("sb.sock").display()))
+            .arg(format!("--unixctl={}", self.folder.path("northd.ctl").display()))
+            .args(["-vconsole:err", "-vsyslog:off"])
+            .env("OVN_RUNDIR", &self.folder.0);
+        Ok(Process::spawn(command, &self.folder.path("northd.log"))?)
+    }
+
+    /// Makes a change, with the next `nb_cfg`.
+    pub fn make(&mut self, change: Operations) -> Result<(), Failure> {
+        if !change.southbound.is_empty() {
+            self.southbound.transact(&change.southbound)?;
+        }
+        self.nb_cfg += 1;
+        let mut operations = change.northbound;
+        let row = json!({ "nb_cfg": self.nb_cfg });
+        operations.push(json!({ "op": "update", "table": "NB_Global", "where": [], "row": row }));
+        self.northbound.transact(&operations)?;
+        Ok(())
+    }
+
+    /// Waits until northd has followed.
+    pub fn await_sb_cfg(&mut self) -> Result<(), Failure> {
+        let wait = self.wait("NB_Global", json!([]), "sb_cfg");
+        let outcome = self.northbound.transact(&[wait]);
+        outcome.map(drop).map_err(|error| format!("sb_cfg {}: {error}", self.nb_cfg).into())
+    }
+
+    /// The operation that ends when a column of a row is the current `nb_cfg`.
+    pub fn wait(&self, table: &str, row: Value, column: &str) -> Value {
+        let rows = [json!({ column: self.nb_cfg })];
+        json!({ "op": "wait", "table": table, "where": row, "columns": [column], "until": "==", "rows": rows,
+            "timeout": self.patience.as_millis() as u64 })
+    }
+}
+
 /// A daemon with its databases. Everything ends with it.
 #[derive(Debug)]
 pub struct Lab {
     // Dropped in this order: the daemon before what it is connected to.
     daemon: Option<Process>,
-    northbound: Rpc,
-    southbound: Rpc,
-    _servers: [Process; 2],
-    folder: Folder,
+    databases: Databases,
     log: Log,
     tables: Vec<String>,
     /// The northbound tables whose rows stay until they are deleted, but for the settings of the network.
     roots: Vec<String>,
-    nb_cfg: i64,
-    patience: Duration,
 }
 
 /// Where the files of a lab are; it goes with the lab.
@@ -83,9 +143,8 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// Starts a server for an empty database `name`, `nb` or `sb`. Each has its own, so that a
-    /// large transaction in one does not hold up the other.
-    pub(crate) fn serve(&self, reference: &Reference, name: &str) -> Result<Process, Failure> {
+    /// Starts a server for an empty database `name`, `nb` or `sb`.
+    fn serve(&self, reference: &Reference, name: &str) -> Result<Process, Failure> {
         let schema = format!("ovn-{name}.ovsschema");
         let schema = reference.schema(&schema).ok_or_else(|| format!("no {schema}"))?;
         let file = self.path(&format!("{name}.db")).display().to_string();
@@ -157,22 +216,13 @@ impl Lab {
         workload: &Workload,
         patience: Duration,
     ) -> Result<Lab, Failure> {
-        let folder = Folder::new()?;
-        let servers = [folder.serve(reference, "nb")?, folder.serve(reference, "sb")?];
-        let mut northbound = Rpc::connect(&folder.path("nb.sock"), "OVN_Northbound")?;
-        let mut southbound = Rpc::connect(&folder.path("sb.sock"), "OVN_Southbound")?;
-        southbound.transact(&workload.southbound)?;
-        for operations in (workload.northbound)() {
-            northbound.transact(&operations)?;
-        }
-        let mut log = Log { path: folder.path("sb.db"), offset: 0 };
+        let databases = Databases::new(reference, workload, patience)?;
+        let mut log = Log { path: databases.folder.path("sb.db"), offset: 0 };
         log.read()?;
         // How flows are spread over groups of datapaths is a daemon's own choice.
         let tables = tables(reference, "sb", |name, _| name != "Logical_DP_Group")?;
         let roots = tables_of_network(reference)?;
-        let daemon = None;
-        let _servers = servers;
-        Ok(Lab { daemon, northbound, southbound, _servers, folder, log, tables, roots, nb_cfg: 1, patience })
+        Ok(Lab { daemon: None, databases, log, tables, roots })
     }
 
     /// Starts a daemon, `northflow` being the program's path, and measures until it rests.
@@ -188,16 +238,9 @@ impl Lab {
             }
             Side::Reference => reference.command("ovn-northd"),
         };
-        command
-            .arg(format!("--ovnnb-db=unix:{}", self.folder.path("nb.sock").display()))
-            .arg(format!("--ovnsb-db=unix:{}", self.folder.path("sb.sock").display()))
-            .arg(format!("--unixctl={}", self.folder.path("northd.ctl").display()))
-            .args(["-vconsole:err", "-vsyslog:off"])
-            .env("OVN_RUNDIR", &self.folder.0);
         let started = Instant::now();
-        let daemon = Process::spawn(&mut command, &self.folder.path("northd.log"))?;
-        self.daemon = Some(daemon);
-        self.await_sb_cfg()?;
+        self.daemon = Some(self.databases.follow(&mut command)?);
+        self.databases.await_sb_cfg()?;
         let wall_ms = started.elapsed().as_secs_f64() * 1e3;
         let cpu_ms = settle(self.pid()?, 4 * QUIET, LINGER);
         let (rows, bytes) = self.log.read()?;
@@ -212,15 +255,8 @@ impl Lab {
         let pid = self.pid()?;
         let before = cpu_ms(pid);
         let started = Instant::now();
-        if !change.southbound.is_empty() {
-            self.southbound.transact(&change.southbound)?;
-        }
-        self.nb_cfg += 1;
-        let mut operations = change.northbound;
-        let row = json!({ "nb_cfg": self.nb_cfg });
-        operations.push(json!({ "op": "update", "table": "NB_Global", "where": [], "row": row }));
-        self.northbound.transact(&operations)?;
-        self.await_sb_cfg()?;
+        self.databases.make(change)?;
+        self.databases.await_sb_cfg()?;
         let wall_ms = started.elapsed().as_secs_f64() * 1e3;
         let cpu_ms = settle(pid, QUIET, LINGER) - before;
         let (rows, bytes) = self.log.read()?;
@@ -235,14 +271,6 @@ impl Lab {
         let delete = |table: &String| json!({ "op": "delete", "table": table, "where": [] });
         let operations: Vec<Value> = self.roots.iter().map(delete).collect();
         self.measure(Operations::northbound(operations))
-    }
-
-    fn await_sb_cfg(&mut self) -> Result<(), Failure> {
-        let rows = [json!({ "sb_cfg": self.nb_cfg })];
-        let wait = json!({ "op": "wait", "table": "NB_Global", "where": [], "columns": ["sb_cfg"],
-            "until": "==", "rows": rows, "timeout": self.patience.as_millis() as u64 });
-        let outcome = self.northbound.transact(&[wait]);
-        outcome.map(drop).map_err(|error| format!("sb_cfg {}: {error}", self.nb_cfg).into())
     }
 
     /// The daemon's process.
@@ -261,7 +289,7 @@ impl Lab {
     pub fn row_counts(&mut self) -> Result<BTreeMap<String, usize>, Failure> {
         let mut counts = BTreeMap::new();
         for table in &self.tables {
-            counts.insert(table.clone(), self.southbound.select(table, &["_version"])?.len());
+            counts.insert(table.clone(), self.databases.southbound.select(table, &["_version"])?.len());
         }
         Ok(counts)
     }

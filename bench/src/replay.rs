@@ -60,30 +60,57 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
         let folder = Folder::new()?;
         let log = folder.path("network.log");
         write(&log, *count)?;
-        let (before, started) = (children_cpu(), Instant::now());
         let mut command = Command::new(&northflow);
-        command.args(["replay", "--quiet", "--format", "json"]).arg(&log).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(|error| format!("{}: {error}", northflow.display()))?;
-        let mut peak = 0.0;
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            // It may end at any time.
-            peak = memory(child.id()).map_or(peak, |memory| memory.peak.max(peak));
-            sleep(PERIOD);
-        };
-        if !status.success() {
-            return Err(format!("{command:?}: {status}").into());
-        }
-        // The summary is short enough to wait in the pipe.
-        let summary: Value = serde_json::from_reader(child.stdout.take().ok_or("no output")?)?;
-        let flows =
-            summary["logical_flows"].as_u64().filter(|flows| *flows > 0).ok_or("nothing was computed")?;
-        let (wall, cpu) = (started.elapsed().as_secs_f64(), (children_cpu() - before).as_secs_f64());
-        println!("| {count} | {flows} | {cpu:.1} | {wall:.1} | {peak:.1} |");
+        let replayed = measure(command.args(["replay", "--quiet", "--format", "json"]).arg(&log))?;
+        let Replayed { flows, cpu, wall, peak, .. } = replayed;
+        println!("| {count} | {flows} | {:.1} | {:.1} | {peak:.1} |", cpu.as_secs_f64(), wall.as_secs_f64());
     }
     Ok(true)
+}
+
+/// What a replay took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Replayed {
+    /// Logical flows at the end.
+    pub flows: u64,
+    /// OpenFlow flows of all chassis at the end.
+    pub chassis_flows: u64,
+    /// Processor time.
+    pub cpu: Duration,
+    /// Time.
+    pub wall: Duration,
+    /// The most memory, in MiB.
+    pub peak: f64,
+}
+
+/// Runs `command`, a replay that is to print its summary in JSON and nothing else.
+pub(crate) fn measure(command: &mut Command) -> Result<Replayed, Failure> {
+    let (before, started) = (children_cpu(), Instant::now());
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{}: {error}", Path::new(command.get_program()).display()))?;
+    let mut peak = 0.0;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        // It may end at any time.
+        peak = memory(child.id()).map_or(peak, |memory| memory.peak.max(peak));
+        sleep(PERIOD);
+    };
+    if !status.success() {
+        return Err(format!("{command:?}: {status}").into());
+    }
+    // The lines are short enough to wait in the pipe.
+    let output = child.stdout.take().ok_or("no output")?;
+    let lines: Vec<Value> =
+        serde_json::Deserializer::from_reader(output).into_iter().collect::<Result<_, _>>()?;
+    let flows = lines.iter().find_map(|line| line["logical_flows"].as_u64()).filter(|flows| *flows > 0);
+    let flows = flows.ok_or("nothing was computed")?;
+    let chassis = lines.iter().filter_map(|line| line["chassis"].as_object()).flatten();
+    let chassis_flows = chassis.filter_map(|(_, flows)| flows.as_u64()).sum();
+    Ok(Replayed { flows, chassis_flows, cpu: children_cpu() - before, wall: started.elapsed(), peak })
 }
 
 fn write(path: &Path, count: usize) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! northflow against a recording: fed step by step, and fed at once.
 
+use std::collections::BTreeSet;
+
 use northflow_connectors::change::{Columns, Edit, RowChange};
 use northflow_connectors::memory::MemoryDatabase;
 use northflow_connectors::offline::Offline;
@@ -8,7 +10,7 @@ use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
 use northflow_rules::schema::Database;
 
 use crate::chassis::{self, Reference, References};
-use crate::dump;
+use crate::dump::{self, Dump, Row};
 use crate::normalize::{self, Keys, Normal, compare_keys, compare_requested, difference};
 use crate::recording::{Check, Item, Recording, Step};
 
@@ -147,20 +149,38 @@ fn feed_at_once(network: &mut Offline, from: &Offline) -> Result<(), String> {
             }
         }
     }
+    let mut say = |table: &str, uuid: &Uuid, columns: Columns| {
+        let change = change(Database::Southbound, table, uuid, Edit::Update(columns));
+        references.add(there, &change);
+        said.push(change);
+    };
     for (table, theirs) in chassis::COLUMNS {
         for (uuid, row) in there.get(*table).into_iter().flatten() {
-            let update = Edit::Update(columns(row, |name| theirs.contains(&name)));
-            let change = change(Database::Southbound, table, uuid, update);
-            references.add(there, &change);
-            said.push(change);
+            say(table, uuid, columns(row, |name| theirs.contains(&name)));
         }
+    }
+    for (uuid, row) in left_by_chassis(there) {
+        say("Service_Monitor", uuid, columns(row, |name| name == "chassis_name"));
     }
     apply(network, &changes)?;
     let said = references.translate(&said, network.southbound().tables(), |_| true)?;
     apply(network, &said)
 }
 
-fn columns(row: &dump::Row, keep: impl Fn(&str) -> bool) -> Columns {
+/// Service monitors of ports that no chassis has. Their `chassis_name` is the last one that had the port, which
+/// only the southbound database knows: ovn-northd leaves it there, also over a restart.
+fn left_by_chassis(there: &Dump) -> impl Iterator<Item = (&Uuid, &Row)> {
+    let rows = |table: &str| there.get(table).into_iter().flatten();
+    let unset = Datum::none();
+    let hosted: BTreeSet<&Datum> = rows("Port_Binding")
+        .filter(|(_, row)| row.get("chassis").is_some_and(|chassis| *chassis != unset))
+        .filter_map(|(_, row)| row.get("logical_port"))
+        .collect();
+    rows("Service_Monitor")
+        .filter(move |(_, row)| !row.get("logical_port").is_some_and(|port| hosted.contains(port)))
+}
+
+fn columns(row: &Row, keep: impl Fn(&str) -> bool) -> Columns {
     let kept = row.iter().filter(|(name, _)| keep(name));
     kept.map(|(name, datum)| (name.clone(), datum.clone())).collect()
 }

@@ -9,8 +9,9 @@ use northflow_tests::switch::Switch;
 use serde_json::{Value, json};
 
 use crate::Failure;
-use crate::lab::{Cost, Folder};
+use crate::lab::{Cost, Databases};
 use crate::process::{Memory, cpu_ms, memory, settle};
+use crate::replay::{self, Replayed};
 use crate::row::{Kind, uuid};
 use crate::rpc::Rpc;
 use crate::workload::{Operations, Workload, chassis_name};
@@ -20,6 +21,9 @@ const QUIET: Duration = Duration::from_millis(25);
 
 /// The longest that a controller is waited for after it has said that it is done.
 const LINGER: Duration = Duration::from_secs(20);
+
+/// The longest that a daemon may take for anything.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The node whose chassis is measured.
 const NODE: usize = 0;
@@ -39,11 +43,7 @@ pub(super) struct Lab {
     controller: Option<Process>,
     switch: Switch,
     _northd: Process,
-    northbound: Rpc,
-    southbound: Rpc,
-    _servers: [Process; 2],
-    folder: Folder,
-    nb_cfg: i64,
+    databases: Databases,
 }
 
 impl Lab {
@@ -56,32 +56,15 @@ impl Lab {
         nodes: usize,
         pods: usize,
     ) -> Result<Lab, Failure> {
-        let folder = Folder::new()?;
-        let servers = [folder.serve(reference, "nb")?, folder.serve(reference, "sb")?];
-        let mut northbound = Rpc::connect(&folder.path("nb.sock"), "OVN_Northbound")?;
-        let mut southbound = Rpc::connect(&folder.path("sb.sock"), "OVN_Southbound")?;
-        southbound.transact(&workload.southbound)?;
-        for operations in (workload.northbound)() {
-            northbound.transact(&operations)?;
-        }
-        let mut command = Command::new(northflow);
-        command
-            .arg("northd")
-            .arg(format!("--ovnnb-db=unix:{}", folder.path("nb.sock").display()))
-            .arg(format!("--ovnsb-db=unix:{}", folder.path("sb.sock").display()))
-            .arg(format!("--unixctl={}", folder.path("northd.ctl").display()))
-            .args(["-vconsole:err", "-vsyslog:off"]);
-        let northd = Process::spawn(&mut command, &folder.path("northd.log"))?;
-        let rows = [json!({ "sb_cfg": 1 })];
-        northbound
-            .transact(&[json!({ "op": "wait", "table": "NB_Global", "where": [], "columns": ["sb_cfg"],
-            "until": "==", "rows": rows, "timeout": 240_000 })])?;
-        let bound = bindings(&mut southbound, nodes)?;
-        southbound.transact(&bound)?;
-        let switch = Switch::start(reference, &folder.path("chassis"))?;
+        let mut databases = Databases::new(reference, workload, PATIENCE)?;
+        let northd = databases.follow(Command::new(northflow).arg("northd"))?;
+        databases.await_sb_cfg()?;
+        let bound = bindings(&mut databases.southbound, nodes)?;
+        databases.southbound.transact(&bound)?;
+        let switch = Switch::start(reference, &databases.folder.path("chassis"))?;
         switch.add_bridge(BRIDGE)?;
         let ip = format!("external_ids:ovn-encap-ip=192.168.{}.{}", NODE >> 8 & 255, NODE & 255);
-        let remote = format!("external_ids:ovn-remote=unix:{}", folder.path("sb.sock").display());
+        let remote = format!("external_ids:ovn-remote=unix:{}", databases.folder.path("sb.sock").display());
         let name = format!("external_ids:system-id={}", chassis_name(NODE));
         let kind = "external_ids:ovn-encap-type=geneve";
         switch.vsctl(&["set", "Open_vSwitch", ".", &name, &remote, &ip, kind])?;
@@ -92,23 +75,13 @@ impl Lab {
             words.push(format!("external_ids:iface-id=pod-{NODE}-{at}"));
         }
         switch.vsctl(&words.iter().map(String::as_str).collect::<Vec<_>>())?;
-        let nb_cfg = 1;
-        Ok(Lab {
-            controller: None,
-            switch,
-            _northd: northd,
-            northbound,
-            southbound,
-            _servers: servers,
-            folder,
-            nb_cfg,
-        })
+        Ok(Lab { controller: None, switch, _northd: northd, databases })
     }
 
     /// Starts a controller and measures until it rests.
     pub fn start(&mut self, side: Side, northflow: &Path) -> Result<(Cost, Memory), Failure> {
         let started = Instant::now();
-        let control = format!("--unixctl={}", self.folder.path("controller.ctl").display());
+        let control = format!("--unixctl={}", self.databases.folder.path("controller.ctl").display());
         let database = self.switch.database();
         let quiet = ["-vconsole:err", "-vsyslog:off"];
         self.controller = Some(match side {
@@ -133,14 +106,7 @@ impl Lab {
         let pid = self.pid()?;
         let before = cpu_ms(pid);
         let started = Instant::now();
-        if !change.southbound.is_empty() {
-            self.southbound.transact(&change.southbound)?;
-        }
-        self.nb_cfg += 1;
-        let mut operations = change.northbound;
-        let row = json!({ "nb_cfg": self.nb_cfg });
-        operations.push(json!({ "op": "update", "table": "NB_Global", "where": [], "row": row }));
-        self.northbound.transact(&operations)?;
+        self.databases.make(change)?;
         self.await_nb_cfg()?;
         let wall_ms = started.elapsed().as_secs_f64() * 1e3;
         let cpu_ms = settle(pid, QUIET, LINGER) - before;
@@ -153,12 +119,21 @@ impl Lab {
     }
 
     fn await_nb_cfg(&mut self) -> Result<(), Failure> {
-        let rows = [json!({ "nb_cfg": self.nb_cfg })];
         let chassis = json!([["name", "==", chassis_name(NODE)]]);
-        let wait = json!({ "op": "wait", "table": "Chassis_Private", "where": chassis,
-            "columns": ["nb_cfg"], "until": "==", "rows": rows, "timeout": 240_000 });
-        let outcome = self.southbound.transact(&[wait]);
-        outcome.map(drop).map_err(|error| format!("nb_cfg {}: {error}", self.nb_cfg).into())
+        let wait = self.databases.wait("Chassis_Private", chassis, "nb_cfg");
+        let outcome = self.databases.southbound.transact(&[wait]);
+        outcome.map(drop).map_err(|error| format!("nb_cfg {}: {error}", self.databases.nb_cfg).into())
+    }
+
+    /// Replays the network as it is now, without chassis and with all of them, in one dataflow each time.
+    pub fn replay(&self, northflow: &Path) -> Result<[Replayed; 2], Failure> {
+        let file = |name: &str| self.databases.folder.path(name);
+        let run = |chassis: &[&str]| {
+            let mut command = Command::new(northflow);
+            command.arg("replay").arg(file("nb.db")).arg("--southbound").arg(file("sb.db"));
+            replay::measure(command.args(["--quiet", "--format", "json"]).args(chassis))
+        };
+        Ok([run(&[])?, run(&["--chassis", "auto"])?])
     }
 
     fn pid(&self) -> Result<u32, Failure> {

@@ -11,7 +11,7 @@
 //! Cost: a load balancer costs its row; a datapath that refers to a group of load balancers is one
 //! element of one column, however many load balancers there are.
 
-use northflow_engine::{Relation, key_hash};
+use northflow_engine::{Relation, Tally, key_hash};
 use serde::{Deserialize, Serialize};
 
 use super::attach::{Attachment, Held, Holder, Referred};
@@ -80,13 +80,12 @@ fn groups(attachment: &Attachment, live: &Relation<Uuid>, of: DatapathType) -> G
         })
         .distinct();
     let extents = members.tally_by(|(id, _)| *id, |(_, datapath)| key_hash(datapath));
-    let shared = extents.index_by(|extent| (extent.count, extent.sum)).reduce(|group| {
-        let mut ids: Vec<u128> = group.rows().map(|extent| extent.key).collect();
-        ids.sort_unstable();
-        let least = ids[0];
-        ids.into_iter().map(move |id| (id, least)).collect::<Vec<_>>()
-    });
-    let owners = shared.filter(|(id, least)| id == least).map(|(id, _)| *id);
+    let members_of = |extent: &Tally<u128>| (extent.count, extent.sum);
+    let owner = extents.least_by(members_of, |extent| extent.key);
+    let shared = extents
+        .index_by(members_of)
+        .join(&owner.index_by(members_of), |extent, owner| (extent.key, owner.key));
+    let owners = owner.map(|owner| owner.key);
     let groups =
         owners.map(move |id| sb::LogicalDpGroup { uuid: group_uuid(of, *id), datapaths: Vec::new() });
     let datapaths =
