@@ -16,7 +16,7 @@ mod translate;
 
 use std::sync::Arc;
 
-use northflow_engine::{Builder, Record, Relation};
+use northflow_engine::{Builder, Index, Record, Relation};
 use northflow_rules::ovsdb::{Atom, Text, Uuid};
 use northflow_rules::schema::seen;
 use serde::{Deserialize, Serialize};
@@ -88,28 +88,34 @@ pub fn flows(
     locality: &Locality,
 ) -> (Relation<Flow>, Relation<Problem>) {
     let members = members(sb, &places(sb, local, locality));
-    let reads = reads(sb, &members);
+    let by_version = members.index_by(|member| member.version);
+    let reads = reads(sb, &by_version);
     let templates = reads.filter(|read| !read.variables().is_empty());
-    let (expanded, expanded_members) = expanded(sb, &templates, &members, locality);
+    let (expanded, expanded_members) = expanded(sb, &templates, &by_version, locality);
     let reads = reads.filter(|read| read.variables().is_empty()).concat(&expanded);
-    let members = members.concat(&expanded_members);
-    let by_flow = members.index_by(|member| member.version);
+    let members = [by_version, expanded_members.index_by(|member| member.version)];
     let problem = |read: &Read| {
         let flow = read.says.version.flow;
         read.parsed().err().map(|text| Problem { flow, text: text.into() })
     };
     let problems = reads.flat_map(problem).distinct();
 
-    let plains = reads
-        .filter(Read::is_plain)
-        .index_by(|read| read.says.version)
-        .join_flat(&by_flow, |read, member| plain(read, &member.place));
+    let plain_reads = reads.filter(Read::is_plain).index_by(|read| read.says.version);
+    let [plains, own_plains] =
+        members.each_ref().map(|at| plain_reads.join_flat(at, |read, member| plain(read, &member.place)));
     let asking = reads.filter(|read| read.parsed().is_ok() && !read.is_plain());
     let sets = address_sets(sb);
     let answers = answers(program, sb, local, &asking, &members, &sets, locality);
     let asked = translated(&asking, &answers, &sets);
     let shared = asked.flat_map(|on| on.chassis.is_none().then(|| on.contender.clone()));
-    (resolve(&plains.concat(&shared), &asked.filter(|on| on.chassis.is_some()), locality), problems)
+    (
+        resolve(
+            &program.union(&[plains, own_plains, shared]),
+            &asked.filter(|on| on.chassis.is_some()),
+            locality,
+        ),
+        problems,
+    )
 }
 
 /// The rows of flows that ask, from the answers.
@@ -179,9 +185,8 @@ fn names(asking: &Relation<Read>, of: fn(&Parsed) -> &[Text]) -> Relation<Names>
 /// The logical flows that some chassis has, read.
 ///
 /// Cost: a change of the options of DHCP reads the flows that give some.
-fn reads(sb: &Southbound, members: &Relation<Member>) -> Relation<Read> {
-    let here = members.index_by(|member| member.version.flow);
-    let flows = sb.logical_flow.index_by(|flow| flow.uuid).semijoin(&here);
+fn reads(sb: &Southbound, members: &Index<Version, Member>) -> Relation<Read> {
+    let flows = sb.logical_flow.index_by(|flow| Version::shared(flow.uuid)).semijoin(members);
     let option = |name: &Text, code: i64, kind: &Text| {
         u16::try_from(code).ok().map(|code| (name.clone(), code, kind.clone()))
     };
@@ -214,18 +219,17 @@ fn reads(sb: &Southbound, members: &Relation<Member>) -> Relation<Read> {
 fn expanded(
     sb: &Southbound,
     templates: &Relation<Read>,
-    members: &Relation<Member>,
+    members: &Index<Version, Member>,
     locality: &Locality,
 ) -> (Relation<Read>, Relation<Member>) {
     let by_version = templates.index_by(|read| read.says.version);
-    let here = members
-        .index_by(|member| member.version)
-        .semijoin(&by_version)
-        .index_by(|member| member.place.datapath)
-        .join(&locality.by_datapath, |member, reach| Member {
+    let here = members.semijoin(&by_version).index_by(|member| member.place.datapath).join(
+        &locality.by_datapath,
+        |member, reach| Member {
             version: Version::of(member.version.flow, reach.chassis),
             place: Arc::clone(&member.place),
-        });
+        },
+    );
     let places = here.flat_map(|member| Some((member.version.flow, member.version.chassis?))).distinct();
     let uses = templates.index_by(|read| read.says.version.flow).join_flat(
         &places.index_by(|(flow, _)| *flow),
@@ -248,17 +252,20 @@ fn answers(
     sb: &Southbound,
     local: &Local,
     asking: &Relation<Read>,
-    members: &Relation<Member>,
+    members: &[Index<Version, Member>; 2],
     sets: &AddressSets,
     locality: &Locality,
 ) -> Relation<Answered> {
     let names = |of: fn(&Parsed) -> &[Text]| names(asking, of);
     let by_version = asking.index_by(|read| read.says.version);
-    let places = by_version.join(&members.index_by(|member| member.version), |read, member| {
-        let answer = Answer::Base(read.clone(), Arc::clone(&member.place));
-        let site = Site { version: member.version, datapath: member.place.datapath, chassis: None };
-        Answered { site, answer }
+    let [places, own_places] = members.each_ref().map(|members| {
+        by_version.join(members, |read, member| {
+            let answer = Answer::Base(read.clone(), Arc::clone(&member.place));
+            let site = Site { version: member.version, datapath: member.place.datapath, chassis: None };
+            Answered { site, answer }
+        })
     });
+    let places = places.concat(&own_places);
     let placed = places.map(|about| about.site).index_by(|site| site.version);
 
     // Ports and multicast groups.
@@ -389,11 +396,9 @@ fn resolve(
         let winner = winner(group.rows())?;
         (winner.effect != Effect::Disputed).then(|| Settled::of(&winner))
     });
-    let rivals = contenders.reduce(|group| {
-        let is_disputed = group.rows().any(|contender| contender.effect == Effect::Disputed);
-        let rivals = group.rows().filter(|contender| is_disputed && contender.effect != Effect::Disputed);
-        rivals.cloned().collect::<Vec<_>>()
-    });
+    let rivals = contenders
+        .semijoin(&marks.index_by(Contender::key))
+        .filter(|contender| contender.effect != Effect::Disputed);
     let rivals =
         rivals.index_by(|contender| contender.datapath).join(&locality.by_datapath, |contender, reach| {
             ContenderOn { chassis: Some(reach.chassis), contender: contender.clone() }
@@ -402,7 +407,7 @@ fn resolve(
         on_chassis.concat(&rivals).index_by(|on| (on.chassis, on.contender.key())).reduce(|group| {
             let chassis = group.any().chassis;
             let winner = winner(group.rows().map(|on| &on.contender));
-            winner.map(|contender| ContenderOn { chassis, contender })
+            winner.map(|contender| ContenderOn { chassis, contender: contender.into_owned() })
         });
 
     let everywhere =

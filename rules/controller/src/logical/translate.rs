@@ -1,5 +1,6 @@
 //! A logical flow in a datapath, translated: the rows that it asks for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use northflow_language::openflow::{self, Field, Port};
 use northflow_language::register;
 use northflow_rules::ovsdb::{Text, Uuid};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::place::Place;
 use super::read::{Condition, Parsed, Read, Says};
@@ -386,16 +388,12 @@ fn conjunction_base(flow: Uuid, datapath: Uuid) -> u32 {
 
 /// The contender whose row is there, of those with one key: a mark, else one that acts, else one that drops, else all
 /// that are parts of conjunctive matches together.
-pub(super) fn winner<'a>(contenders: impl Iterator<Item = &'a Contender>) -> Option<Contender> {
-    let mut all: Vec<&Contender> = contenders.collect();
-    if let [only] = all[..]
-        && !matches!(only.effect, Effect::Parts(_))
-    {
-        return Some(only.clone());
-    }
+pub(super) fn winner<'a>(contenders: impl Iterator<Item = &'a Contender>) -> Option<Cow<'a, Contender>> {
+    // Most have no rival.
+    let mut all: SmallVec<[&Contender; 4]> = contenders.collect();
     all.sort_by(|a, b| (&a.effect, a.flow).cmp(&(&b.effect, b.flow)));
     let first = *all.first()?;
-    let Effect::Parts(_) = first.effect else { return Some(first.clone()) };
+    let Effect::Parts(_) = first.effect else { return Some(Cow::Borrowed(first)) };
     let mut parts: Vec<Conjunction> = all
         .iter()
         .flat_map(|contender| match &contender.effect {
@@ -405,7 +403,7 @@ pub(super) fn winner<'a>(contenders: impl Iterator<Item = &'a Contender>) -> Opt
         .collect();
     parts.sort_by_key(|part| (part.id, part.clause));
     parts.dedup_by_key(|part| part.id);
-    Some(Contender { effect: Effect::Parts(parts), ..first.clone() })
+    Some(Cow::Owned(Contender { effect: Effect::Parts(parts), ..first.clone() }))
 }
 
 #[cfg(test)]
@@ -429,10 +427,12 @@ mod tests {
         let act = contender(3, Effect::Act(Shared::default()));
         let drops = contender(2, Effect::Drop);
         let part = |flow, id| contender(flow, Effect::Parts(vec![Conjunction { id, clause: 0, of: 2 }]));
-        assert_eq!(winner([&drops, &act, &part(1, 1)].into_iter()), Some(act.clone()));
-        assert_eq!(winner([&part(1, 1), &drops].into_iter()), Some(drops));
-        let both = winner([&part(1, 9), &part(2, 4), &part(3, 9)].into_iter()).expect("there are some");
-        let Effect::Parts(parts) = both.effect else { panic!("parts: {both:?}") };
+        let (one, other) = (part(1, 1), part(3, 9));
+        assert_eq!(winner([&drops, &act, &one].into_iter()).as_deref(), Some(&act));
+        assert_eq!(winner([&one, &drops].into_iter()).as_deref(), Some(&drops));
+        let (first, second) = (part(1, 9), part(2, 4));
+        let both = winner([&first, &second, &other].into_iter()).expect("there are some");
+        let Effect::Parts(parts) = &both.effect else { panic!("parts: {both:?}") };
         assert_eq!(parts.iter().map(|part| part.id).collect::<Vec<_>>(), [4, 9]);
     }
 }
