@@ -48,7 +48,6 @@ use crate::inspect::Inspector;
 use crate::process;
 use crate::process::daemon::{self, Role};
 use crate::process::dirs::Dirs;
-use crate::process::heap;
 use crate::process::signals::Termination;
 use crate::process::unixctl::Server;
 use crate::process::vlog::modules::MAIN;
@@ -96,7 +95,6 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Everything after the process is where it is to be.
 fn serve(program: &str, options: Options, mut daemon: daemon::Daemon) -> Result<(), Failure> {
-    heap::share(0);
     let (requests, waiting) = bounded(64);
     let (stop, stopped) = bounded(1);
     let commands = commands::register(program, &requests);

@@ -31,7 +31,6 @@ use crate::process;
 use crate::process::args::{self, Parsed, Settings};
 use crate::process::daemon::{self, Role};
 use crate::process::dirs::Dirs;
-use crate::process::heap;
 use crate::process::signals::Termination;
 use crate::process::stopwatch::Stopwatches;
 use crate::process::unixctl::{Request, Server};
@@ -107,7 +106,6 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Everything after the process is where it is to be.
 fn serve(program: &str, settings: &Settings, mut daemon: daemon::Daemon) -> Result<(), Failure> {
-    heap::share(settings.workers.saturating_sub(1));
     let config = engine_config(settings)?;
     if config.cluster.as_ref().is_some_and(|cluster| cluster.process > 0) {
         daemon.ready()?;

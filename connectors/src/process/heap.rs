@@ -1,27 +1,35 @@
-//! The program's heap, which is the C library's.
+//! The program's heap: jemalloc where the C library is GNU's, else that of the C library.
+//!
+//! Rows come and go by the thousand with each change, in blocks of a few sizes. jemalloc does that in 0.8 of the
+//! processor time that GNU's heap takes for a whole change, and takes no more memory.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
-/// Has all threads but so many share one arena, where the C library is GNU's: each thread's own keeps pages of which it
-/// uses little. A twentieth of the memory of 100 nodes of a container platform, a quarter of it once they are deleted.
-pub fn share(own: usize) {
+#[cfg(not(target_env = "gnu"))]
+pub use std::alloc::System as Heap;
+#[cfg(target_env = "gnu")]
+pub use tikv_jemallocator::Jemalloc as Heap;
+
+/// Gives the system back what the heap holds but does not use, as ovn-northd does; where the heap is the C library's,
+/// nothing. On 100 nodes of a container platform that are all deleted it is most of what there was.
+pub fn trim() {
     #[cfg(target_env = "gnu")]
-    #[allow(unsafe_code)]
-    // SAFETY: mallopt(3) is MT-Safe once the heap is in use, and sets a number.
-    unsafe {
-        libc::mallopt(libc::M_ARENA_MAX, own.saturating_add(1).try_into().unwrap_or(libc::c_int::MAX));
+    {
+        // What this thread keeps for itself, then the unused pages of all arenas (jemalloc(3), MALLCTL_ARENAS_ALL).
+        control(c"thread.tcache.flush");
+        control(c"arena.4096.purge");
     }
 }
 
-/// Gives the system back what the heap holds but does not use, as ovn-northd does; where the C library is not GNU's,
-/// nothing. On 100 nodes of a container platform that are all deleted it is 360 MiB of 420.
-pub fn trim() {
-    #[cfg(target_env = "gnu")]
+/// Has jemalloc do something that takes and gives no value.
+#[cfg(target_env = "gnu")]
+fn control(name: &std::ffi::CStr) {
+    use std::ptr::null_mut;
     #[allow(unsafe_code)]
-    // SAFETY: malloc_trim(3) is MT-Safe and touches free memory only.
+    // SAFETY: the name ends with 0, and null is what mallctl takes for no value. That it may fail does no harm.
     unsafe {
-        libc::malloc_trim(0);
+        tikv_jemalloc_sys::mallctl(name.as_ptr(), null_mut(), null_mut(), null_mut(), 0);
     }
 }
 
