@@ -12,12 +12,12 @@ use northflow_connectors::{controller, northd, record, replay};
 static HEAP: Heap = Heap;
 
 /// How jemalloc is set up (jemalloc(3), "Tuning"): with one arena, because each thread's own would keep pages of which
-/// it uses little, and few threads ask for memory at once.
+/// it uses little, and few threads ask for memory at once. What a large epoch needed goes back to the system soon.
 #[cfg(target_env = "gnu")]
 #[allow(unsafe_code)]
 // SAFETY: a pointer to a text that ends with 0, which is what jemalloc expects under this name.
 #[unsafe(export_name = "_rjem_malloc_conf")]
-static HEAP_SETTINGS: &[u8; 10] = b"narenas:1\0";
+static HEAP_SETTINGS: &[u8; 29] = b"narenas:1,dirty_decay_ms:100\0";
 
 const USAGE: &str = "\
 northflow: OVN's control plane as one incremental dataflow
