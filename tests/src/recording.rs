@@ -98,45 +98,51 @@ pub(crate) fn change_of(value: &Value) -> Option<RowChange> {
     })
 }
 
+/// Reads a recording of one JSON object a line; `take` says `None` to a line that is no entry.
+pub(crate) fn read_lines(path: &Path, mut take: impl FnMut(&Value) -> Option<()>) -> Result<(), String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    for (number, line) in text.lines().enumerate() {
+        let entry = serde_json::from_str(line).ok().and_then(|value| take(&value));
+        entry
+            .ok_or_else(|| format!("{}: line {}: not an entry of a recording", path.display(), number + 1))?;
+    }
+    Ok(())
+}
+
+/// Writes a recording that [`read_lines`] reads.
+pub(crate) fn write_lines(path: &Path, lines: impl Iterator<Item = Value>) -> Result<(), String> {
+    let text: String = lines.map(|line| format!("{line}\n")).collect();
+    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
 impl Recording {
     /// Reads the recording at `path`.
     pub fn read(path: &Path) -> Result<Recording, String> {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut recording = Recording::default();
         let mut last = Check::default();
-        for (number, line) in text.lines().enumerate() {
-            let bad = || format!("{}: line {}: not an entry of a recording", path.display(), number + 1);
-            let value: Value = serde_json::from_str(line).map_err(|_| bad())?;
+        read_lines(path, |value| {
             if let Some(version) = value["ovn"].as_str() {
                 recording.version = version.to_owned();
             } else if value["step"].is_string() {
-                recording.items.push(Item::Step(step_of(&value).ok_or_else(bad)?));
+                recording.items.push(Item::Step(step_of(value)?));
             } else {
-                last = check_of(&value, &last).ok_or_else(bad)?;
+                last = check_of(value, &last)?;
                 recording.items.push(Item::Check(Box::new(last.clone())));
             }
-        }
+            Some(())
+        })?;
         Ok(recording)
     }
 
     /// Writes the recording to `path`.
     pub fn write(&self, path: &Path) -> Result<(), String> {
-        let mut text = json!({ "ovn": self.version }).to_string() + "\n";
         let empty = Check::default();
         let mut last = &empty;
-        for item in &self.items {
-            let line = match item {
-                Item::Step(step) => step_json(step),
-                Item::Check(check) => {
-                    let line = check_json(check, last);
-                    last = check;
-                    line
-                }
-            };
-            text += &line.to_string();
-            text.push('\n');
-        }
-        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+        let items = self.items.iter().map(|item| match item {
+            Item::Step(step) => step_json(step),
+            Item::Check(check) => check_json(check, std::mem::replace(&mut last, check)),
+        });
+        write_lines(path, std::iter::once(json!({ "ovn": self.version })).chain(items))
     }
 }
 

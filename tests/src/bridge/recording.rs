@@ -9,7 +9,7 @@ use northflow_connectors::change::RowChange;
 use serde_json::{Map, Value, json};
 
 use super::facts::Facts;
-use crate::recording::{change_json, change_of};
+use crate::recording::{change_json, change_of, read_lines, write_lines};
 
 /// A scenario as the reference played it.
 #[derive(Clone, Debug, Default)]
@@ -144,23 +144,21 @@ impl Recording {
     /// # Errors
     /// The file and the line that is none of a recording.
     pub fn read(path: &Path) -> Result<Recording, String> {
-        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut recording = Recording::default();
         let mut last = Check::default();
-        for (number, line) in text.lines().enumerate() {
-            let bad = || format!("{}: line {}: not an entry of a recording", path.display(), number + 1);
-            let value: Value = serde_json::from_str(line).map_err(|_| bad())?;
+        read_lines(path, |value| {
             if let Some(version) = value["ovn"].as_str() {
                 recording.version = version.to_owned();
-                recording.except = serde_json::from_value(value["except"].clone()).map_err(|_| bad())?;
+                recording.except = serde_json::from_value(value["except"].clone()).ok()?;
             } else if let Some(words) = value["line"].as_array() {
-                let words = words.iter().map(|word| Some(word.as_str()?.to_owned())).collect::<Option<_>>();
-                recording.items.push(Item::Line(words.ok_or_else(bad)?));
+                let words = words.iter().map(|word| Some(word.as_str()?.to_owned()));
+                recording.items.push(Item::Line(words.collect::<Option<_>>()?));
             } else {
-                last = check_of(&value, &last).ok_or_else(bad)?;
+                last = check_of(value, &last)?;
                 recording.items.push(Item::Check(Box::new(last.clone())));
             }
-        }
+            Some(())
+        })?;
         Ok(recording)
     }
 
@@ -169,22 +167,14 @@ impl Recording {
     /// # Errors
     /// Why it cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), String> {
-        let mut text = json!({ "ovn": self.version, "except": self.except }).to_string() + "\n";
         let empty = Check::default();
         let mut last = &empty;
-        for item in &self.items {
-            let line = match item {
-                Item::Line(words) => json!({ "line": words }),
-                Item::Check(check) => {
-                    let line = check_json(check, last);
-                    last = check;
-                    line
-                }
-            };
-            text += &line.to_string();
-            text.push('\n');
-        }
-        std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+        let items = self.items.iter().map(|item| match item {
+            Item::Line(words) => json!({ "line": words }),
+            Item::Check(check) => check_json(check, std::mem::replace(&mut last, check)),
+        });
+        let first = json!({ "ovn": self.version, "except": self.except });
+        write_lines(path, std::iter::once(first).chain(items))
     }
 
     /// Its check points.
