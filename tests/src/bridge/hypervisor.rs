@@ -89,13 +89,20 @@ impl Hypervisor {
         self.switch.vsctl(&[&["--timeout=20"], args].concat())
     }
 
+    /// The flows of its bridge, one a line.
+    ///
+    /// # Errors
+    /// What the program said.
+    pub fn flows(&self) -> Result<String, String> {
+        self.switch.flows(BRIDGE)
+    }
+
     /// Asks its switch.
     ///
     /// # Errors
     /// What the program said.
     pub fn appctl(&self, command: &[&str]) -> Result<String, String> {
-        let socket = self.switch.path("vswitchd.ctl");
-        self.reference.output("ovs-appctl", &[&["-T", "10", "-t", &socket], command].concat())
+        self.switch.appctl(command)
     }
 
     /// Asks its controller.
