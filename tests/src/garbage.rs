@@ -20,7 +20,7 @@ use northflow_rules::schema::{Database, Kind, TableInfo};
 use crate::dump::{Dump, Row};
 use crate::judge::{apply, at_once, compare, state};
 use crate::normalize::{compare_keys, text_of};
-use crate::walk::Random;
+use crate::random::Random;
 
 /// Tables that have rows in any network, more often than others.
 const COMMON: &[&str] = &[
@@ -115,7 +115,7 @@ impl Garbage {
 
     fn fresh(&mut self) -> Uuid {
         self.made += 1;
-        Uuid((u128::from(self.random.next()) << 64) | self.made as u128)
+        Uuid((u128::from(self.random.word()) << 64) | self.made as u128)
     }
 
     /// A new row, unless a server would not have it.

@@ -9,6 +9,7 @@ pub mod garbage;
 pub mod judge;
 pub mod normalize;
 pub mod player;
+pub mod random;
 pub mod recording;
 pub mod reference;
 pub mod switch;

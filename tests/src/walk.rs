@@ -27,31 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use settings::any as setting;
 
-/// A small generator of random numbers (SplitMix64: Steele, Lea and Flood, 2014).
-#[derive(Debug)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Random {
-        Random(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
-
-    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
-        items.get(self.below(items.len()))
-    }
-}
+use crate::random::Random;
 
 /// What is there.
 #[derive(Debug, Default)]
@@ -212,6 +188,12 @@ impl Model {
     fn fresh(&mut self, prefix: &str) -> String {
         self.made += 1;
         format!("{prefix}{}", self.made)
+    }
+
+    /// An identifier for a new row.
+    fn identifier(&mut self, random: &mut Random) -> String {
+        self.made += 1;
+        format!("{:08x}-0000-4000-8000-{:012x}", random.word() as u32, self.made)
     }
 
     fn switch(&self, random: &mut Random) -> Option<String> {

@@ -1,6 +1,7 @@
 //! Texts that columns are given: in order, nearly so, and not at all.
 
-use crate::walk::{Random, setting};
+use crate::random::Random;
+use crate::walk::setting;
 
 const HOSTILE: &[&str] = &[
     "",

@@ -165,8 +165,7 @@ impl Model {
                 format!("nbctl set NB_Global . options:install_ls_lb_from_router={inherits}")
             }
             0..=3 => {
-                self.made += 1;
-                let row = format!("{:08x}-0000-4000-8000-{:012x}", random.next() as u32, self.made);
+                let row = self.identifier(random);
                 let vip = self.vip(random)?;
                 let protocol = random.pick(&["", "protocol=tcp", "protocol=udp", "protocol=sctp"])?;
                 let place = self.balanced(random)?;
@@ -205,8 +204,7 @@ impl Model {
                 format!("nbctl set Load_Balancer {row} selection_fields={fields}")
             }
             14 => {
-                self.made += 1;
-                let row = format!("{:08x}-0000-4000-8000-{:012x}", random.next() as u32, self.made);
+                let row = self.identifier(random);
                 self.balancers.groups.insert(row.clone());
                 format!("nbctl --id={row} create Load_Balancer_Group name=lbg{}", self.made)
             }

@@ -137,9 +137,8 @@ impl Model {
             }
             9..=15 => {
                 let number = self.nat_router(random)?;
-                self.made += 1;
                 // The least identifier decides where several have an address, so their order is to vary.
-                let row = format!("{:08x}-0000-4000-8000-{:012x}", random.next() as u32, self.made);
+                let row = self.identifier(random);
                 let columns = self.translation(number, random)?;
                 self.nats.routers.entry(number).or_default().push(row.clone());
                 format!("nbctl --id={row} create NAT {columns} -- add Logical_Router rn{number} nat {row}")

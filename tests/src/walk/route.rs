@@ -153,11 +153,6 @@ const SETTINGS: &[&str] = &[
 ];
 
 impl Model {
-    pub(super) fn identifier(&mut self, random: &mut Random) -> String {
-        self.made += 1;
-        format!("{:08x}-0000-4000-8000-{:012x}", random.next() as u32, self.made)
-    }
-
     /// Routers that commands of this area and of others edit.
     fn routed_port(&self, random: &mut Random) -> Option<(String, String)> {
         let ports = self.router_ports.iter().map(|(port, router)| (port.clone(), router.clone()));

@@ -3,22 +3,11 @@
 use std::time::Duration;
 
 use libtest_mimic::Failed;
+use northflow_tests::random::{self, Random};
 use northflow_tests::reference::{Databases, Reference};
 use northflow_tests::trial::no_faults;
 
 use super::world::{self, Daemon, until};
-
-/// Numbers that are the same for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 /// One random edit of the northbound database.
 fn edit(databases: &Databases, random: &mut Random) -> Result<(), String> {
@@ -52,15 +41,14 @@ fn edit(databases: &Databases, random: &mut Random) -> Result<(), String> {
 pub fn killed(reference: &'static Reference) -> Result<(), Failed> {
     let databases = world::databases(reference)?;
     world::fill(&databases, 5)?;
-    let seed = std::env::var("NORTHFLOW_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = seed.unwrap_or(0x9e37_79b9_7f4a_7c15_u64);
-    let mut random = Random(seed);
+    let seed = random::seed(7);
+    let mut random = Random::new(seed);
     for round in 0..18 {
         let daemon = Daemon::ours(reference, &databases, &format!("ours{round}"), &[])?;
         for _ in 0..random.below(5) {
             edit(&databases, &mut random)?;
         }
-        std::thread::sleep(Duration::from_millis(random.below(150)));
+        std::thread::sleep(Duration::from_millis(random.below(150) as u64));
         drop(daemon);
     }
     let _last = Daemon::ours(reference, &databases, "last", &[])?;
