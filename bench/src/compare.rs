@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::Failure;
 use crate::lab::{Cost, Lab, Side};
+use crate::options::Comparison;
 use crate::process::{Memory, memory};
 use crate::stats::Summary;
 use crate::work;
@@ -23,18 +24,8 @@ use crate::workload::{Change, Workload};
 /// The reference is a 26.03 on PATH, the folder that NORTHFLOW_REFERENCE names, or Debian's packages.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// How often each change is made; at most 200.
-    #[arg(long, default_value_t = 15, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
-    rounds: u16,
-    /// The northflow program; by default the one beside this one.
-    #[arg(long, value_name = "FILE")]
-    northflow: Option<PathBuf>,
-    /// Only changes whose name holds one of these. Some need others: what is deleted was added before.
-    #[arg(long, value_delimiter = ',', value_name = "TEXT,...")]
-    only: Vec<String>,
-    /// Only northflow: there are no ratios then.
-    #[arg(long)]
-    alone: bool,
+    #[command(flatten)]
+    comparison: Comparison,
     /// Worker threads of northflow.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
@@ -118,25 +109,17 @@ struct Run {
 /// When there is no reference or no northflow, or a daemon or server fails.
 pub fn run(options: &Options, workloads: impl IntoIterator<Item = Workload>) -> Result<bool, Failure> {
     let workloads = workloads.into_iter().map(|mut workload| {
-        workload.keep_only(&options.only);
+        workload.keep_only(&options.comparison.only);
         workload
     });
     if options.count {
-        return Ok(work::run(workloads, options.rounds.into())? || !options.check);
+        return Ok(work::run(workloads, options.comparison.rounds.into())? || !options.check);
     }
-    let northflow = match &options.northflow {
-        Some(path) => path.clone(),
-        None => std::env::current_exe()?.with_file_name("northflow"),
-    };
-    if !northflow.is_file() {
-        return Err(
-            format!("{} is not there: build it, or name it with --northflow", northflow.display()).into()
-        );
-    }
+    let northflow = options.comparison.program.find()?;
     let reference = Reference::get()?;
     let mut run = Run {
         reference_version: reference.version().to_owned(),
-        rounds: options.rounds.into(),
+        rounds: options.comparison.rounds.into(),
         sizes: Vec::new(),
     };
     let mut failure = None;
@@ -178,7 +161,7 @@ fn size(
     let mut ours = start(Side::Northflow { workers: options.workers })?;
     let mut given_up = None;
     let mut theirs = None;
-    if !options.alone {
+    if !options.comparison.alone {
         match start(Side::Reference) {
             Ok(subject) => theirs = Some(subject),
             Err(error) => given_up = Some(format!("start: {error}")),
@@ -186,7 +169,7 @@ fn size(
     }
     let mut unfinished = None;
     for change in &workload.changes {
-        for round in 0..options.rounds.into() {
+        for round in 0..options.comparison.rounds.into() {
             ours.measure(change, round)?;
             if let Some(Err(error)) = theirs.as_mut().map(|theirs| theirs.measure(change, round)) {
                 given_up = Some(error.to_string());

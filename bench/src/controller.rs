@@ -3,7 +3,6 @@
 
 mod lab;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -11,6 +10,7 @@ use northflow_tests::reference::Reference;
 
 use self::lab::{Lab, Side};
 use crate::lab::Cost;
+use crate::options::Comparison;
 use crate::process::Memory;
 use crate::replay::Replayed;
 use crate::stats::{Summary, or_dash, ratio};
@@ -26,18 +26,8 @@ pub struct Options {
     nodes: u16,
     #[command(flatten)]
     shape: heavy::Shape,
-    /// How often each change is made; at most 200.
-    #[arg(long, default_value_t = 15, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
-    rounds: u16,
-    /// The northflow program; by default the one beside this one.
-    #[arg(long, value_name = "FILE")]
-    northflow: Option<PathBuf>,
-    /// Only changes whose name holds one of these. Some need others: what is deleted was added before.
-    #[arg(long, value_delimiter = ',', value_name = "TEXT,...")]
-    only: Vec<String>,
-    /// Only northflow: there are no ratios then.
-    #[arg(long)]
-    alone: bool,
+    #[command(flatten)]
+    comparison: Comparison,
 }
 
 /// What was measured of one controller.
@@ -62,19 +52,13 @@ struct Fleet {
 /// # Errors
 /// When there is no reference or no northflow, or a daemon or server fails.
 pub fn run(options: &Options) -> Result<bool, Failure> {
-    let northflow = match &options.northflow {
-        Some(path) => path.clone(),
-        None => std::env::current_exe()?.with_file_name("northflow"),
-    };
-    if !northflow.is_file() {
-        let path = northflow.display();
-        return Err(format!("{path} is not there: build it, or name it with --northflow").into());
-    }
+    let Comparison { rounds, program, only, alone } = &options.comparison;
+    let northflow = program.find()?;
     let reference = Reference::get()?;
     let nodes = usize::from(options.nodes);
     let mut workload = options.shape.workload(nodes);
-    workload.keep_only(&options.only);
-    let sides: &[Side] = if options.alone { &[Side::Northflow] } else { &[Side::Northflow, Side::Reference] };
+    workload.keep_only(only);
+    let sides: &[Side] = if *alone { &[Side::Northflow] } else { &[Side::Northflow, Side::Reference] };
     let mut labs = Vec::new();
     let mut fleet = None;
     for side in sides {
@@ -90,7 +74,7 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     }
     for change in &workload.changes {
         let mut samples = vec![Vec::new(); labs.len()];
-        for round in 0..usize::from(options.rounds) {
+        for round in 0..usize::from(*rounds) {
             for ((lab, _), samples) in labs.iter_mut().zip(&mut samples) {
                 let cost = lab.measure((change.make)(round));
                 samples.push(cost.map_err(|error| format!("{}: {error}", change.name))?);
@@ -104,7 +88,7 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     let at_end: Vec<usize> = labs.iter().map(|(lab, _)| lab.flows()).collect::<Result<_, _>>()?;
     let measured: Vec<Measured> = labs.into_iter().map(|(_, measured)| measured).collect();
     let (ours, theirs) = (&measured[0], measured.get(1));
-    print!("{}", table(&workload.size, reference.version(), options.rounds, ours, theirs));
+    print!("{}", table(&workload.size, reference.version(), *rounds, ours, theirs));
     if let Some(fleet) = fleet {
         print!("{}", fleet.table(theirs));
     }

@@ -17,6 +17,7 @@ pub mod lab;
 pub mod layer2;
 pub mod multitenant;
 pub mod openstack;
+pub mod options;
 pub mod process;
 pub mod replay;
 pub mod routers;

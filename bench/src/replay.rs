@@ -2,7 +2,7 @@
 //! memory has to as well.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread::sleep;
@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::Failure;
 use crate::lab::Folder;
+use crate::options::Program;
 use crate::process::{children_cpu, memory};
 
 const SCHEMA: &str = r#"{"name": "OVN_Northbound", "version": "7.0.0", "tables": {
@@ -40,9 +41,8 @@ pub struct Options {
     /// Transactions of the logs, the fewest first.
     #[arg(long, value_delimiter = ',', default_value = "2000,20000", value_name = "N,...")]
     transactions: Vec<usize>,
-    /// The northflow program; by default the one beside this one.
-    #[arg(long, value_name = "FILE")]
-    northflow: Option<PathBuf>,
+    #[command(flatten)]
+    program: Program,
 }
 
 /// Replays a log of each length and prints.
@@ -50,10 +50,7 @@ pub struct Options {
 /// # Errors
 /// When a log cannot be written, or there is no northflow, or it fails.
 pub fn run(options: &Options) -> Result<bool, Failure> {
-    let northflow = match &options.northflow {
-        Some(path) => path.clone(),
-        None => std::env::current_exe()?.with_file_name("northflow"),
-    };
+    let northflow = options.program.find()?;
     println!("| transactions | flows at the end | CPU s | wall s | memory at most, MiB |");
     println!("|---|---|---|---|---|");
     for count in &options.transactions {
