@@ -15,6 +15,3 @@
 pub(crate) mod change;
 pub(crate) mod namespace;
 pub(crate) mod network;
-
-/// Numbers of rows that changes add begin here.
-pub(crate) const ADDED: usize = 1 << 30;

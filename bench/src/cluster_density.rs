@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cluster::change::{of_nodes, of_pods, pod_add, pod_bound, pod_delete};
 use crate::cluster::namespace::{Place, address_set};
 use crate::cluster::network::{Cluster, SERVICES, load_balancer, pod_ip, vip};
-use crate::row::{Kind, delete, map, mutate, set, update, uuid};
+use crate::row::{Kind, delete, map, mutate, set, update_row, uuid};
 use crate::workload::{self, Change, Operations, Workload};
 
 /// Pods of a namespace that stay, and that are there while it comes.
@@ -79,7 +79,7 @@ impl Density {
     }
 
     fn changes(self) -> Vec<Change> {
-        let mut all = vec![Change::new("nb_cfg only", |_| Operations::default())];
+        let mut all = vec![Change::nb_cfg_only()];
         all.extend(of_pods(self.cluster));
         all.extend(self.of_namespaces());
         all.extend(of_nodes(self.cluster));
@@ -126,8 +126,8 @@ impl Density {
                 Operations::northbound([mutate("Load_Balancer", row, "vips", "insert", more)])
             }),
             Change::new("all VIPs cleared", move |round| {
-                let row = json!([["_uuid", "==", uuid(Kind::LoadBalancer, added(round))]]);
-                Operations::northbound([update("Load_Balancer", row, json!({ "vips": map(&[]) }))])
+                let row = uuid(Kind::LoadBalancer, added(round));
+                Operations::northbound([update_row("Load_Balancer", row, json!({ "vips": map(&[]) }))])
             }),
             Change::new("namespace delete", move |round| {
                 let (n, (pods, _)) = (added(round), self.new_pods(round));

@@ -8,7 +8,7 @@ use crate::cluster::change::{of_nodes, of_pods, pod_add, pod_delete};
 use crate::cluster::namespace::{Place, address_set, port_group};
 use crate::cluster::network::{Cluster, pod_ip};
 use crate::row::{Kind, mutate, uuid};
-use crate::workload::{self, Change, Operations, Workload};
+use crate::workload::{self, Change, Operations, Workload, spread};
 
 /// The number of the only namespace.
 const NAMESPACE: usize = 0;
@@ -43,12 +43,12 @@ impl Shape {
 
 fn changes(cluster: Cluster) -> Vec<Change> {
     // Where no other change puts one.
-    let place = move |round: usize| (round * 37 % cluster.nodes, cluster.most() + 1000 + round);
+    let place = move |round: usize| (spread(round, cluster.nodes), cluster.most() + 1000 + round);
     let address = |(node, at), mutator| {
         let row = uuid(Kind::AddressSet, NAMESPACE);
         mutate("Address_Set", row, "addresses", mutator, json!(pod_ip(node, at)))
     };
-    let mut all = vec![Change::new("nb_cfg only", |_| Operations::default())];
+    let mut all = vec![Change::nb_cfg_only()];
     all.extend(of_pods(cluster));
     all.push(Change::new("pod of a namespace add", move |round| {
         let pod = place(round);

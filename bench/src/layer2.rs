@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::row::{Kind, delete, insert, map, mutate, set, update, uuid};
-use crate::workload::{self, Change, Operations, Transactions, Workload, in_batches};
+use crate::row::{Kind, delete, insert, map, mutate, set, uuid};
+use crate::workload::{self, Change, Operations, Transactions, Workload, bound, in_batches, spread};
 
 /// Chassis that are there from the start.
 const CHASSIS: usize = 4;
@@ -76,9 +76,9 @@ impl Shape {
 
 fn changes(switches: usize, ports: usize) -> Vec<Change> {
     // Spread over the network, and the same switch for a port's coming and going.
-    let place = move |round: usize| (round * 37 % switches, ports + 1 + round);
+    let place = move |round: usize| (spread(round, switches), ports + 1 + round);
     vec![
-        Change::new("nb_cfg only", |_| Operations::default()),
+        Change::nb_cfg_only(),
         Change::new("port add", move |round| {
             let (at, added) = place(round);
             let row = uuid(Kind::Port, port_number(at, added));
@@ -87,9 +87,7 @@ fn changes(switches: usize, ports: usize) -> Vec<Change> {
         }),
         Change::new("port bound", move |round| {
             let (at, added) = place(round);
-            let condition = json!([["logical_port", "==", port_name(at, added)]]);
-            let columns = json!({ "chassis": uuid(Kind::Chassis, round % CHASSIS), "up": true });
-            Operations::southbound([update("Port_Binding", condition, columns)])
+            Operations::southbound([bound(&port_name(at, added), round % CHASSIS)])
         }),
         Change::new("port delete", move |round| {
             let (at, added) = place(round);

@@ -5,12 +5,11 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cluster::ADDED;
 use crate::cluster::change::{of_nodes, of_pods, pod_add, pod_bound, pod_delete};
 use crate::cluster::namespace::{Place, acl, address_set, port_group};
 use crate::cluster::network::{Cluster, pod, pod_ip};
-use crate::row::{Kind, delete, mutate, set, update, uuid};
-use crate::workload::{self, Change, Operations, Workload};
+use crate::row::{ADDED, Kind, delete, mutate, set, update_row, uuid};
+use crate::workload::{self, Change, Operations, Workload, spread};
 
 /// Of 100 namespaces so many have so many pods each.
 const PODS: [(usize, usize); 4] = [(40, 1), (56, 5), (3, 20), (1, 100)];
@@ -119,7 +118,7 @@ impl Tenants {
     }
 
     fn changes(self) -> Vec<Change> {
-        let mut all = vec![Change::new("nb_cfg only", |_| Operations::default())];
+        let mut all = vec![Change::nb_cfg_only()];
         all.extend(of_pods(self.cluster));
         all.extend(self.of_namespaces());
         all.extend(of_nodes(self.cluster));
@@ -128,7 +127,7 @@ impl Tenants {
 
     fn of_namespaces(self) -> [Change; 8] {
         let added = move |round: usize| self.namespaces + round;
-        let old = move |round: usize| round * 37 % self.namespaces;
+        let old = move |round: usize| spread(round, self.namespaces);
         // What a namespace is told of a pod.
         let known = |n: usize, (node, at): Place, mutator: &'static str| {
             let port = uuid(Kind::Port, pod(node, at));
@@ -174,9 +173,9 @@ impl Tenants {
                 Operations::northbound([acl_of(old(round), "delete", ADDED + round)])
             }),
             Change::new("group emptied", move |round| {
-                let row = json!([["_uuid", "==", uuid(Kind::PortGroup, added(round) * GROUPS + 1)]]);
+                let row = uuid(Kind::PortGroup, added(round) * GROUPS + 1);
                 let none = json!({ "ports": set([]) });
-                Operations::northbound([update("Port_Group", row, none)])
+                Operations::northbound([update_row("Port_Group", row, none)])
             }),
             Change::new("namespace delete", move |round| {
                 let n = added(round);

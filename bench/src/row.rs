@@ -66,6 +66,9 @@ pub enum Kind {
     NetworkFunctionGroup = 28,
 }
 
+/// Numbers of rows that changes add begin here.
+pub const ADDED: usize = 1 << 30;
+
 /// The identifier of row number `n` of a kind, as OVSDB writes it.
 pub fn uuid(kind: Kind, n: usize) -> Value {
     json!(["uuid", text(kind, n)])
@@ -102,6 +105,11 @@ pub fn mutate(table: &str, row: Value, column: &str, mutator: &str, value: Value
 /// An operation that changes columns of the rows that meet `condition`.
 pub fn update(table: &str, condition: Value, columns: Value) -> Value {
     json!({ "op": "update", "table": table, "where": condition, "row": columns })
+}
+
+/// An operation that changes columns of one row.
+pub fn update_row(table: &str, row: Value, columns: Value) -> Value {
+    update(table, json!([["_uuid", "==", row]]), columns)
 }
 
 /// An operation that deletes one row.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::row::{Kind, insert, uuid};
+use crate::row::{Kind, insert, update, uuid};
 
 /// The operations of one change in each database.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,12 +40,22 @@ impl Change {
     pub fn new(name: &'static str, make: impl Fn(usize) -> Operations + 'static) -> Change {
         Change { name, make: Box::new(make) }
     }
+
+    /// What every change brings with it, alone.
+    pub fn nb_cfg_only() -> Change {
+        Change::new("nb_cfg only", |_| Operations::default())
+    }
 }
 
 impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Change {:?}", self.name)
     }
+}
+
+/// Which of `count` things the n-th change is about: spread over all of them.
+pub fn spread(round: usize, count: usize) -> usize {
+    round * 37 % count
 }
 
 /// The northbound transactions that make a network, one after the other.
@@ -123,6 +133,12 @@ pub fn chassis(n: usize) -> Vec<Value> {
     let encap = json!({ "type": "geneve", "ip": ip, "chassis_name": name });
     let row = json!({ "name": name, "hostname": name, "encaps": uuid(Kind::Encap, n) });
     vec![insert("Encap", Kind::Encap, n, encap), insert("Chassis", Kind::Chassis, n, row)]
+}
+
+/// The southbound operation by which chassis number `n` says that a port is there.
+pub fn bound(port: &str, n: usize) -> Value {
+    let columns = json!({ "chassis": uuid(Kind::Chassis, n), "up": true });
+    update("Port_Binding", json!([["logical_port", "==", port]]), columns)
 }
 
 /// A southbound database of `count` chassis.

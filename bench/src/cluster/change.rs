@@ -2,14 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::ADDED;
 use super::network::{
     self, CLUSTER_ROUTER, Cluster, gateway_router, join_ip, node_switch, of_node, pod, pod_ip, pod_name,
     pod_port, route, take_in,
 };
 use crate::layer2::{chassis_column, global_option};
-use crate::row::{Kind, insert, mutate, update, uuid};
-use crate::workload::{self, Change, Operations};
+use crate::row::{ADDED, Kind, insert, mutate, update_row, uuid};
+use crate::workload::{self, Change, Operations, bound, spread};
 
 /// Pods of a node that is added.
 const NEW_PODS: usize = 2;
@@ -28,13 +27,12 @@ pub fn pod_delete((node, at): (usize, usize)) -> Value {
 
 /// The operation by which a chassis says that a pod is there.
 pub fn pod_bound((node, at): (usize, usize)) -> Value {
-    let columns = json!({ "chassis": uuid(Kind::Chassis, node), "up": true });
-    update("Port_Binding", json!([["logical_port", "==", pod_name(node, at)]]), columns)
+    bound(&pod_name(node, at), node)
 }
 
 /// A pod comes, is bound, and goes.
 pub fn of_pods(cluster: Cluster) -> [Change; 3] {
-    let place = move |round: usize| (round * 37 % cluster.nodes, cluster.most() + round);
+    let place = move |round: usize| (spread(round, cluster.nodes), cluster.most() + round);
     [
         Change::new("port add", move |round| Operations::northbound(pod_add(place(round)))),
         Change::new("port bound", move |round| Operations::southbound([pod_bound(place(round))])),
@@ -47,7 +45,7 @@ pub fn of_routing(cluster: Cluster) -> [Change; 4] {
     let router = |n| uuid(Kind::Router, n);
     [
         Change::new("NAT add", move |round| {
-            let node = round * 37 % cluster.nodes;
+            let node = spread(round, cluster.nodes);
             let row = json!({ "type": "dnat_and_snat", "external_ip": format!("172.17.0.{round}"),
                 "logical_ip": pod_ip(node, 0) });
             let nat = insert("NAT", Kind::Nat, ADDED + round, row);
@@ -57,7 +55,7 @@ pub fn of_routing(cluster: Cluster) -> [Change; 4] {
         }),
         Change::new("static route add", move |round| {
             let prefix = format!("192.168.{round}.0/24");
-            let row = route(ADDED + round, &prefix, &join_ip(round * 37 % cluster.nodes), "dst-ip");
+            let row = route(ADDED + round, &prefix, &join_ip(spread(round, cluster.nodes)), "dst-ip");
             let taken = uuid(Kind::Route, ADDED + round);
             let taken = mutate("Logical_Router", router(CLUSTER_ROUTER), "static_routes", "insert", taken);
             Operations::northbound([row, taken])
@@ -65,7 +63,7 @@ pub fn of_routing(cluster: Cluster) -> [Change; 4] {
         Change::new("routing policy add", move |round| {
             let row = json!({ "priority": 1000 + round, "action": "reroute",
                 "match": format!("ip4.src == 10.255.3.{round}"),
-                "nexthops": join_ip(round * 37 % cluster.nodes) });
+                "nexthops": join_ip(spread(round, cluster.nodes)) });
             let policy = insert("Logical_Router_Policy", Kind::Policy, round, row);
             let taken = uuid(Kind::Policy, round);
             let taken = mutate("Logical_Router", router(CLUSTER_ROUTER), "policies", "insert", taken);
@@ -89,9 +87,8 @@ pub fn of_nodes(cluster: Cluster) -> [Change; 7] {
         Change::new("chassis add", move |round| Operations::southbound(workload::chassis(added(round)))),
         Change::new("chassis column change", move |round| chassis_column(round % cluster.nodes, round)),
         Change::new("gateway chassis change", move |round| {
-            let row = uuid(Kind::GatewayChassis, round * 37 % cluster.nodes);
-            let condition = json!([["_uuid", "==", row]]);
-            Operations::northbound([update("Gateway_Chassis", condition, json!({ "priority": 10 + round }))])
+            let row = uuid(Kind::GatewayChassis, spread(round, cluster.nodes));
+            Operations::northbound([update_row("Gateway_Chassis", row, json!({ "priority": 10 + round }))])
         }),
         Change::new("node add", move |round| {
             let node = cluster.node(added(round), NEW_PODS);

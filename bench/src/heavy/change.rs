@@ -3,15 +3,14 @@
 use serde_json::json;
 
 use super::{Heavy, service};
-use crate::cluster::ADDED;
 use crate::cluster::change::{of_nodes, of_pods, of_routing};
 use crate::cluster::network::{SERVICES, node_switch, pod, pod_ip, vip};
-use crate::row::{Kind, delete, insert, map, mutate, update, uuid};
-use crate::workload::{Change, Operations};
+use crate::row::{ADDED, Kind, delete, insert, map, mutate, update_row, uuid};
+use crate::workload::{Change, Operations, spread};
 
 /// All kinds, in the order of a run.
 pub(super) fn changes(heavy: Heavy) -> Vec<Change> {
-    let mut all = vec![Change::new("nb_cfg only", |_| Operations::default())];
+    let mut all = vec![Change::nb_cfg_only()];
     all.extend(of_pods(heavy.cluster));
     all.extend(of_services(heavy));
     all.extend(of_policy(heavy));
@@ -33,8 +32,7 @@ fn of_services(heavy: Heavy) -> [Change; 4] {
         Change::new("service backend change", move |round| {
             let n = added(round);
             let backends = map(&[(&vip(n), &format!("{}:8080", pod_ip(round % heavy.cluster.nodes, 0)))]);
-            let condition = json!([["_uuid", "==", member(n)]]);
-            Operations::northbound([update("Load_Balancer", condition, json!({ "vips": backends }))])
+            Operations::northbound([update_row("Load_Balancer", member(n), json!({ "vips": backends }))])
         }),
         Change::new("service VIP add", move |round| {
             let n = added(round);
@@ -62,7 +60,7 @@ fn of_policy(heavy: Heavy) -> [Change; 4] {
             Operations::northbound([acl, taken])
         }),
         Change::new("port-group member add", move |round| {
-            let port = uuid(Kind::Port, pod(round * 37 % heavy.cluster.nodes, heavy.cluster.most() - 1));
+            let port = uuid(Kind::Port, pod(spread(round, heavy.cluster.nodes), heavy.cluster.most() - 1));
             let group = uuid(Kind::PortGroup, namespace(round));
             Operations::northbound([mutate("Port_Group", group, "ports", "insert", port)])
         }),
@@ -75,7 +73,7 @@ fn of_policy(heavy: Heavy) -> [Change; 4] {
             let row = json!({ "direction": "from-lport", "priority": 100, "action": ["map", [["dscp", 10]]],
                 "match": format!("ip4.src == 10.255.2.{round}") });
             let qos = insert("QoS", Kind::Qos, round, row);
-            let switch = uuid(Kind::Switch, node_switch(round * 37 % heavy.cluster.nodes));
+            let switch = uuid(Kind::Switch, node_switch(spread(round, heavy.cluster.nodes)));
             let taken = mutate("Logical_Switch", switch, "qos_rules", "insert", uuid(Kind::Qos, round));
             Operations::northbound([qos, taken])
         }),

@@ -3,18 +3,17 @@
 use serde_json::{Value, json};
 
 use super::network::{Cloud, GATEWAYS, fixed_ip, instance_name, rule};
-use crate::cluster::ADDED;
 use crate::layer2::chassis_column;
 use crate::routers::network::{INSIDE, behind_provider, inside, port};
-use crate::row::{Kind, delete, map, mutate, update, uuid};
-use crate::workload::{self, Change, Operations, chassis_name};
+use crate::row::{ADDED, Kind, delete, map, mutate, update_row, uuid};
+use crate::workload::{self, Change, Operations, bound, chassis_name, spread};
 
 /// Instances of a project that is added.
 const NEW_INSTANCES: usize = 3;
 
 /// All kinds, in the order of a run: what is deleted was added before.
 pub(super) fn changes(cloud: Cloud) -> Vec<Change> {
-    let mut all = vec![Change::new("nb_cfg only", |_| Operations::default())];
+    let mut all = vec![Change::nb_cfg_only()];
     all.extend(of_instances(cloud));
     all.extend(of_floating_addresses(cloud));
     all.extend(of_networks(cloud));
@@ -25,7 +24,7 @@ pub(super) fn changes(cloud: Cloud) -> Vec<Change> {
 
 /// Which project the n-th change is about: spread over the cloud.
 fn place(cloud: Cloud, round: usize) -> usize {
-    round * 37 % cloud.projects
+    spread(round, cloud.projects)
 }
 
 fn of_instances(cloud: Cloud) -> [Change; 4] {
@@ -38,10 +37,8 @@ fn of_instances(cloud: Cloud) -> [Change; 4] {
         }),
         Change::new("instance bound", move |round| {
             let (project, at) = added(round);
-            let columns =
-                json!({ "chassis": uuid(Kind::Chassis, cloud.chassis_of(project, at)), "up": true });
-            let condition = json!([["logical_port", "==", instance_name(project, at)]]);
-            Operations::southbound([update("Port_Binding", condition, columns)])
+            let chassis = cloud.chassis_of(project, at);
+            Operations::southbound([bound(&instance_name(project, at), chassis)])
         }),
         Change::new("instance of any address add", move |round| {
             let (project, at) = (place(cloud, round), cloud.instances + 200 + round);
@@ -66,7 +63,7 @@ fn of_floating_addresses(cloud: Cloud) -> [Change; 6] {
         mutate("Logical_Router", uuid(Kind::Router, project), "nat", mutator, row)
     };
     let columns = |project: usize, at: usize, columns: Value| {
-        update("NAT", json!([["_uuid", "==", uuid(Kind::Nat, port(project, at))]]), columns)
+        update_row("NAT", uuid(Kind::Nat, port(project, at)), columns)
     };
     [
         Change::new("floating address add", move |round| {
@@ -137,26 +134,25 @@ fn of_networks(cloud: Cloud) -> [Change; 5] {
         Change::new("router port disabled", move |round| {
             let row = uuid(Kind::RouterPort, port(place(cloud, round), INSIDE));
             let disabled = json!({ "enabled": false });
-            Operations::northbound([update("Logical_Router_Port", json!([["_uuid", "==", row]]), disabled)])
+            Operations::northbound([update_row("Logical_Router_Port", row, disabled)])
         }),
     ]
 }
 
 fn of_gateways(cloud: Cloud) -> [Change; 4] {
-    let gateway = move |round: usize, n: usize| {
-        json!([["_uuid", "==", uuid(Kind::GatewayChassis, GATEWAYS * place(cloud, round) + n)]])
-    };
+    let gateway =
+        move |round: usize, n: usize| uuid(Kind::GatewayChassis, GATEWAYS * place(cloud, round) + n);
     [
         Change::new("gateway priority change", move |round| {
             let row = gateway(round, 0);
-            Operations::northbound([update("Gateway_Chassis", row, json!({ "priority": 10 + round }))])
+            Operations::northbound([update_row("Gateway_Chassis", row, json!({ "priority": 10 + round }))])
         }),
         Change::new("gateway moved", move |round| {
             // One that is no gateway of the router yet.
             let others = cloud.chassis - GATEWAYS;
             let chassis = cloud.chassis_of(place(cloud, round), GATEWAYS + round % others);
             let row = json!({ "chassis_name": chassis_name(chassis) });
-            Operations::northbound([update("Gateway_Chassis", gateway(round, 1), row)])
+            Operations::northbound([update_row("Gateway_Chassis", gateway(round, 1), row)])
         }),
         Change::new("chassis add", move |round| {
             Operations::southbound(workload::chassis(cloud.chassis + round))

@@ -8,15 +8,12 @@ use super::network::{
     switch_side,
 };
 use crate::layer2::chassis_column;
-use crate::row::{Kind, delete, insert, map, mutate, update, uuid};
-use crate::workload::{self, Change, Operations, chassis_name};
-
-/// Numbers of rows that changes add begin here.
-const ADDED: usize = 1 << 30;
+use crate::row::{ADDED, Kind, delete, insert, map, mutate, update, update_row, uuid};
+use crate::workload::{self, Change, Operations, chassis_name, spread};
 
 /// All kinds, in the order of a run: what is deleted was added before.
 pub(super) fn changes(network: Network) -> Vec<Change> {
-    let mut all = vec![Change::new("nb_cfg only", |_| Operations::default())];
+    let mut all = vec![Change::nb_cfg_only()];
     all.extend(of_routes());
     all.extend(of_policies(network));
     all.extend(of_ports(network));
@@ -32,11 +29,7 @@ pub(super) fn routing(network: Network) -> Vec<Change> {
 
 /// Which tenant the n-th change is about: spread over the network.
 fn place(network: Network, round: usize) -> usize {
-    round * 37 % network.routers
-}
-
-fn columns(table: &str, row: Value, columns: Value) -> Value {
-    update(table, json!([["_uuid", "==", row]]), columns)
+    spread(round, network.routers)
 }
 
 /// On the first router, which has most routes.
@@ -54,7 +47,7 @@ fn of_routes() -> [Change; 6] {
         }),
         Change::new("static route next hop", move |round| {
             let row = json!({ "nexthop": "172.16.0.2" });
-            Operations::northbound([columns(
+            Operations::northbound([update_row(
                 "Logical_Router_Static_Route",
                 uuid(Kind::Route, number(round, 0)),
                 row,
@@ -172,13 +165,13 @@ fn of_gateways(network: Network) -> [Change; 4] {
     [
         Change::new("gateway chassis change", move |round| {
             let row = uuid(Kind::GatewayChassis, place(network, round));
-            let row = columns("Gateway_Chassis", row, json!({ "priority": 10 + round }));
+            let row = update_row("Gateway_Chassis", row, json!({ "priority": 10 + round }));
             Operations::northbound([row])
         }),
         Change::new("gateway chassis moved", move |round| {
             let tenant = place(network, round);
             let row = json!({ "chassis_name": chassis_name((tenant + 1 + round) % CHASSIS) });
-            Operations::northbound([columns("Gateway_Chassis", uuid(Kind::GatewayChassis, tenant), row)])
+            Operations::northbound([update_row("Gateway_Chassis", uuid(Kind::GatewayChassis, tenant), row)])
         }),
         Change::new("chassis add", |round| Operations::southbound(workload::chassis(CHASSIS + round))),
         Change::new("chassis column change", |round| chassis_column(round % CHASSIS, round)),

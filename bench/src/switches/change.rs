@@ -5,15 +5,12 @@ use serde_json::{Value, json};
 use super::CHASSIS;
 use super::network::{EVERYONE, Network, TENANT, acl, addresses, dhcp_options};
 use crate::layer2::{port_name, port_number};
-use crate::row::{Kind, delete, insert, map, mutate, set, update, uuid};
-use crate::workload::{Change, Operations};
-
-/// Numbers of rows that changes add begin here.
-const ADDED: usize = 1 << 30;
+use crate::row::{ADDED, Kind, delete, insert, map, mutate, set, update_row, uuid};
+use crate::workload::{Change, Operations, bound, spread};
 
 /// All kinds, in the order of a run: what is deleted was added before.
 pub(super) fn changes(network: Network) -> Vec<Change> {
-    let mut all = vec![Change::new("nb_cfg only", |_| Operations::default())];
+    let mut all = vec![Change::nb_cfg_only()];
     all.extend(of_ports(network));
     all.extend(of_acls(network));
     all.extend(of_groups(network));
@@ -25,11 +22,7 @@ pub(super) fn changes(network: Network) -> Vec<Change> {
 
 /// Where the n-th change goes: spread over the network.
 fn place(network: Network, round: usize) -> usize {
-    round * 37 % network.switches
-}
-
-fn columns(table: &str, row: Value, columns: Value) -> Value {
-    update(table, json!([["_uuid", "==", row]]), columns)
+    spread(round, network.switches)
 }
 
 fn of_ports(network: Network) -> [Change; 9] {
@@ -52,9 +45,7 @@ fn of_ports(network: Network) -> [Change; 9] {
         }),
         Change::new("port bound", move |round| {
             let (switch, port) = added(round);
-            let condition = json!([["logical_port", "==", port_name(switch, port)]]);
-            let columns = json!({ "chassis": uuid(Kind::Chassis, round % CHASSIS), "up": true });
-            Operations::southbound([update("Port_Binding", condition, columns)])
+            Operations::southbound([bound(&port_name(switch, port), round % CHASSIS)])
         }),
         Change::new("port delete", move |round| {
             let (switch, port) = added(round);
@@ -63,7 +54,7 @@ fn of_ports(network: Network) -> [Change; 9] {
         Change::new("address change", move |round| {
             let addresses = addresses(place(network, round), 200);
             let row = json!({ "addresses": addresses, "port_security": addresses });
-            Operations::northbound([columns("Logical_Switch_Port", port(round), row)])
+            Operations::northbound([update_row("Logical_Switch_Port", port(round), row)])
         }),
         Change::new("localnet port add", move |round| {
             let options = map(&[("network_name", "physnet")]);
@@ -84,7 +75,7 @@ fn of_ports(network: Network) -> [Change; 9] {
         }),
         Change::new("port mirrored", move |round| {
             let row = json!({ "mirror_rules": uuid(Kind::Mirror, 0) });
-            Operations::northbound([columns("Logical_Switch_Port", port(round), row)])
+            Operations::northbound([update_row("Logical_Switch_Port", port(round), row)])
         }),
         Change::new("port queued", move |round| {
             let options = map(&[("qos_max_rate", &format!("{}", 1_000_000 + round))]);
@@ -94,7 +85,7 @@ fn of_ports(network: Network) -> [Change; 9] {
 }
 
 fn of_acls(network: Network) -> [Change; 6] {
-    let tenant = move |round: usize| round * 37 % network.tenants();
+    let tenant = move |round: usize| spread(round, network.tenants());
     let of_switch = |round: usize, more: Value| {
         let mut row = json!({ "direction": "from-lport", "priority": 500, "action": "drop",
             "match": format!("ip4.dst == 10.253.0.{round}") });
@@ -119,7 +110,7 @@ fn of_acls(network: Network) -> [Change; 6] {
         Change::new("group ACL change", move |round| {
             let matches = format!("outport == @tenant{} && udp.dst == {}", tenant(round), 1000 + round);
             let row = uuid(Kind::Acl, ADDED + round);
-            Operations::northbound([columns("ACL", row, json!({ "match": matches }))])
+            Operations::northbound([update_row("ACL", row, json!({ "match": matches }))])
         }),
         Change::new("group ACL delete", move |round| {
             let group = uuid(Kind::PortGroup, tenant(round));
@@ -181,7 +172,7 @@ fn of_services(network: Network) -> [Change; 6] {
         Change::new("DHCP options of a port", move |round| {
             let number = ADDED + round;
             let row = json!({ "dhcpv4_options": uuid(Kind::DhcpOptions, number) });
-            let set = columns("Logical_Switch_Port", port(round), row);
+            let set = update_row("Logical_Switch_Port", port(round), row);
             Operations::northbound([dhcp_options(number, place(network, round)), set])
         }),
         Change::new("DHCP option change", |round| {
@@ -244,7 +235,7 @@ fn of_functions(network: Network) -> [Change; 3] {
         }),
         Change::new("network function gone", |round| {
             let row = uuid(Kind::NetworkFunctionGroup, round);
-            Operations::northbound([columns(
+            Operations::northbound([update_row(
                 "Network_Function_Group",
                 row,
                 json!({ "network_function": ["set", []] }),
@@ -265,10 +256,14 @@ fn of_packets(network: Network) -> [Change; 7] {
         }),
         Change::new("QoS rate change", |round| {
             let row = json!({ "bandwidth": ["map", [["rate", 2000 + round]]] });
-            Operations::northbound([columns("QoS", uuid(Kind::Qos, round), row)])
+            Operations::northbound([update_row("QoS", uuid(Kind::Qos, round), row)])
         }),
         Change::new("CoPP taken off a switch", move |round| {
-            Operations::northbound([columns("Logical_Switch", switch(round), json!({ "copp": ["set", []] }))])
+            Operations::northbound([update_row(
+                "Logical_Switch",
+                switch(round),
+                json!({ "copp": ["set", []] }),
+            )])
         }),
         Change::new("snooping turned on", move |round| {
             // A switch that does not snoop yet, whatever the round.
