@@ -5,7 +5,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cluster::change::{of_nodes, of_pods, pod_add, pod_bound, pod_delete};
+use crate::cluster::change::{changes, pod_add, pod_bound, pod_delete};
 use crate::cluster::namespace::{Place, address_set};
 use crate::cluster::network::{Cluster, SERVICES, load_balancer, pod_ip, vip};
 use crate::row::{Kind, delete, map, mutate, set, update_row, uuid};
@@ -36,7 +36,7 @@ impl Shape {
                 density.cluster.northbound(load_balancers.collect(), rows.collect())
             }),
             southbound: workload::southbound(nodes),
-            changes: density.changes(),
+            changes: changes(density.cluster, density.of_namespaces()),
         }
     }
 }
@@ -72,18 +72,9 @@ impl Density {
 
     /// The pods of a namespace that comes in this round: those that stay, and those that build.
     fn new_pods(self, round: usize) -> (Vec<Place>, Vec<Place>) {
-        let first = self.cluster.most() * self.cluster.nodes + round * (PODS + BUILD_PODS);
-        let place = |pod| self.cluster.place(pod);
-        let build = first + PODS..first + PODS + BUILD_PODS;
-        ((first..first + PODS).map(place).collect(), build.map(place).collect())
-    }
-
-    fn changes(self) -> Vec<Change> {
-        let mut all = vec![Change::nb_cfg_only()];
-        all.extend(of_pods(self.cluster));
-        all.extend(self.of_namespaces());
-        all.extend(of_nodes(self.cluster));
-        all
+        let mut stay = self.cluster.new_pods(round, PODS + BUILD_PODS);
+        let build = stay.split_off(PODS);
+        (stay, build)
     }
 
     /// A namespace comes as it does on such a platform, and goes.

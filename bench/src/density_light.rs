@@ -4,7 +4,7 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::cluster::change::{of_nodes, of_pods, pod_add, pod_delete};
+use crate::cluster::change::{changes, pod_add, pod_delete};
 use crate::cluster::namespace::{Place, address_set, port_group};
 use crate::cluster::network::{Cluster, pod_ip};
 use crate::row::{Kind, mutate, uuid};
@@ -36,30 +36,28 @@ impl Shape {
                 cluster.northbound(Vec::new(), vec![rows.collect()])
             }),
             southbound: workload::southbound(nodes),
-            changes: changes(cluster),
+            changes: changes(cluster, of_namespace(cluster)),
         }
     }
 }
 
-fn changes(cluster: Cluster) -> Vec<Change> {
+fn of_namespace(cluster: Cluster) -> [Change; 2] {
     // Where no other change puts one.
     let place = move |round: usize| (spread(round, cluster.nodes), cluster.most() + 1000 + round);
     let address = |(node, at), mutator| {
         let row = uuid(Kind::AddressSet, NAMESPACE);
         mutate("Address_Set", row, "addresses", mutator, json!(pod_ip(node, at)))
     };
-    let mut all = vec![Change::nb_cfg_only()];
-    all.extend(of_pods(cluster));
-    all.push(Change::new("pod of a namespace add", move |round| {
-        let pod = place(round);
-        Operations::northbound(pod_add(pod).into_iter().chain([address(pod, "insert")]))
-    }));
-    all.push(Change::new("pod of a namespace delete", move |round| {
-        let pod = place(round);
-        Operations::northbound([address(pod, "delete"), pod_delete(pod)])
-    }));
-    all.extend(of_nodes(cluster));
-    all
+    [
+        Change::new("pod of a namespace add", move |round| {
+            let pod = place(round);
+            Operations::northbound(pod_add(pod).into_iter().chain([address(pod, "insert")]))
+        }),
+        Change::new("pod of a namespace delete", move |round| {
+            let pod = place(round);
+            Operations::northbound([address(pod, "delete"), pod_delete(pod)])
+        }),
+    ]
 }
 
 #[cfg(test)]

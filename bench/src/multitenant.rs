@@ -5,7 +5,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cluster::change::{of_nodes, of_pods, pod_add, pod_bound, pod_delete};
+use crate::cluster::change::{changes, pod_add, pod_bound, pod_delete};
 use crate::cluster::namespace::{Place, acl, address_set, port_group};
 use crate::cluster::network::{Cluster, pod, pod_ip};
 use crate::row::{ADDED, Kind, delete, mutate, set, update_row, uuid};
@@ -48,7 +48,7 @@ impl Shape {
                 tenants.cluster.northbound(Vec::new(), namespaces.collect())
             }),
             southbound: workload::southbound(nodes),
-            changes: tenants.changes(),
+            changes: changes(tenants.cluster, tenants.of_namespaces()),
         }
     }
 }
@@ -112,17 +112,8 @@ struct Tenants {
 impl Tenants {
     /// The pods of a namespace that comes in this round, and one that an old namespace gets.
     fn new_pods(self, round: usize) -> (Vec<Place>, Place) {
-        let first = self.cluster.most() * self.cluster.nodes + round * (NEW_PODS + 1);
-        let pods = first..first + NEW_PODS;
-        (pods.map(|pod| self.cluster.place(pod)).collect(), self.cluster.place(first + NEW_PODS))
-    }
-
-    fn changes(self) -> Vec<Change> {
-        let mut all = vec![Change::nb_cfg_only()];
-        all.extend(of_pods(self.cluster));
-        all.extend(self.of_namespaces());
-        all.extend(of_nodes(self.cluster));
-        all
+        let pods = self.cluster.new_pods(round, NEW_PODS + 1);
+        (pods[..NEW_PODS].to_vec(), pods[NEW_PODS])
     }
 
     fn of_namespaces(self) -> [Change; 8] {

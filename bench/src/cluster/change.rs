@@ -13,6 +13,12 @@ use crate::workload::{self, Change, Operations, bound, spread};
 /// Pods of a node that is added.
 const NEW_PODS: usize = 2;
 
+/// All kinds, in the order of a run: those that any cluster may see, and between them `own`.
+pub fn changes(cluster: Cluster, own: impl IntoIterator<Item = Change>) -> Vec<Change> {
+    let first = [Change::nb_cfg_only()].into_iter().chain(of_pods(cluster));
+    first.chain(own).chain(of_nodes(cluster)).collect()
+}
+
 /// The operations by which a pod comes.
 pub fn pod_add((node, at): (usize, usize)) -> [Value; 2] {
     let switch = uuid(Kind::Switch, node_switch(node));
@@ -31,7 +37,7 @@ pub fn pod_bound((node, at): (usize, usize)) -> Value {
 }
 
 /// A pod comes, is bound, and goes.
-pub fn of_pods(cluster: Cluster) -> [Change; 3] {
+fn of_pods(cluster: Cluster) -> [Change; 3] {
     let place = move |round: usize| (spread(round, cluster.nodes), cluster.most() + round);
     [
         Change::new("port add", move |round| Operations::northbound(pod_add(place(round)))),
@@ -77,7 +83,7 @@ pub fn of_routing(cluster: Cluster) -> [Change; 4] {
 }
 
 /// Switches, chassis, gateways, whole nodes, global options.
-pub fn of_nodes(cluster: Cluster) -> [Change; 7] {
+fn of_nodes(cluster: Cluster) -> [Change; 7] {
     let added = move |round: usize| cluster.nodes + round;
     [
         Change::new("switch add", |round| {

@@ -131,6 +131,12 @@ impl Cluster {
         (n % self.nodes, n / self.nodes)
     }
 
+    /// Where so many pods are that come in a round, as many as in every other.
+    pub fn new_pods(self, round: usize, count: usize) -> Vec<(usize, usize)> {
+        let first = self.most() * self.nodes + round * count;
+        (first..first + count).map(|pod| self.place(pod)).collect()
+    }
+
     /// How many pods the fullest node has.
     pub fn most(self) -> usize {
         self.pods.div_ceil(self.nodes)

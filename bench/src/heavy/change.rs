@@ -3,20 +3,15 @@
 use serde_json::json;
 
 use super::{Heavy, service};
-use crate::cluster::change::{of_nodes, of_pods, of_routing};
+use crate::cluster::change::{self, of_routing};
 use crate::cluster::network::{SERVICES, node_switch, pod, pod_ip, vip};
 use crate::row::{ADDED, Kind, delete, insert, map, mutate, update_row, uuid};
 use crate::workload::{Change, Operations, spread};
 
 /// All kinds, in the order of a run.
 pub(super) fn changes(heavy: Heavy) -> Vec<Change> {
-    let mut all = vec![Change::nb_cfg_only()];
-    all.extend(of_pods(heavy.cluster));
-    all.extend(of_services(heavy));
-    all.extend(of_policy(heavy));
-    all.extend(of_routing(heavy.cluster));
-    all.extend(of_nodes(heavy.cluster));
-    all
+    let own = of_services(heavy).into_iter().chain(of_policy(heavy)).chain(of_routing(heavy.cluster));
+    change::changes(heavy.cluster, own)
 }
 
 fn of_services(heavy: Heavy) -> [Change; 4] {
