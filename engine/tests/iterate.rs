@@ -1,18 +1,20 @@
 //! Recursion against plain loops, under random insertions and deletions of edges, for 1, 2 and 4
 //! workers and for two processes.
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
 
 use northflow_engine::differential::differential_dataflow::AsCollection;
 use northflow_engine::iterate::{components, reach};
-use northflow_engine::{Builder, Cluster, Config, Engine, Rec, Transaction, Weight, follow};
+use northflow_engine::{Builder, Engine, Rec, Transaction, Weight};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config as Cases, TestRunner};
+use proptest::test_runner::TestRunner;
+
+use self::common::{Bag, Held, runner, with_cluster, workers};
 
 type Edge = (u8, u8);
-type Held = BTreeMap<&'static str, BTreeMap<String, Weight>>;
 
 const NODES: u8 = 12;
 
@@ -62,11 +64,11 @@ fn hop(edges: &BTreeSet<Edge>, from: impl IntoIterator<Item = u8>) -> BTreeSet<u
     }
 }
 
-fn model(edges: &BTreeSet<Edge>, roots: &BTreeSet<u8>) -> Held {
-    fn set<T: std::fmt::Debug>(rows: impl IntoIterator<Item = T>) -> BTreeMap<String, Weight> {
+fn model(edges: &BTreeSet<Edge>, roots: &BTreeSet<u8>) -> BTreeMap<&'static str, Bag<String>> {
+    fn set<T: std::fmt::Debug>(rows: impl IntoIterator<Item = T>) -> Bag<String> {
         rows.into_iter().map(|row| (format!("{row:?}"), 1)).collect()
     }
-    let mut out = Held::new();
+    let mut out = BTreeMap::new();
     let reached = hop(edges, roots.iter().copied());
     let both: BTreeSet<Edge> = edges.iter().flat_map(|(a, b)| [(*a, *b), (*b, *a)]).collect();
     let labels: Vec<Edge> = (0..NODES)
@@ -91,7 +93,7 @@ fn model(edges: &BTreeSet<Edge>, roots: &BTreeSet<u8>) -> Held {
         }
     }
     out.insert("distances", set(distances));
-    let mut degrees: BTreeMap<String, Weight> = BTreeMap::new();
+    let mut degrees = Bag::new();
     edges.iter().for_each(|edge| *degrees.entry(format!("{:?}", edge.0)).or_default() += 1);
     out.insert("doubled", degrees);
     out
@@ -116,8 +118,7 @@ fn toggle<T: Ord + Copy>(set: &mut BTreeSet<T>, row: T) -> Weight {
 
 fn check(engine: &mut Engine, steps: &[Step]) -> Result<(), TestCaseError> {
     let (mut edges, mut roots) = (BTreeSet::new(), BTreeSet::new());
-    let names = engine.output_names().to_vec();
-    let mut held = Held::new();
+    let mut held = Held::default();
     for (at, (toggled_edges, toggled_roots)) in steps.iter().enumerate() {
         let mut transaction = Transaction::new();
         for edge in toggled_edges {
@@ -127,25 +128,14 @@ fn check(engine: &mut Engine, steps: &[Step]) -> Result<(), TestCaseError> {
             transaction.change("roots", Rec::new(*root), toggle(&mut roots, *root));
         }
         let result = engine.step(transaction).unwrap();
-        for (output, rows) in result.changed() {
-            let bag = held.entry(names[output]).or_default();
-            for (rec, weight) in rows {
-                *bag.entry(format!("{rec:?}")).or_insert(0) += weight;
-            }
-            bag.retain(|_, weight| *weight != 0);
-        }
-        let empty = BTreeMap::new();
-        for (name, expected) in model(&edges, &roots) {
-            prop_assert_eq!(held.get(name).unwrap_or(&empty), &expected, "output {} at step {}", name, at);
-        }
+        held.take(engine, &result);
+        held.agrees(model(&edges, &roots), at)?;
     }
     Ok(())
 }
 
-fn random(cases: u32, workers: usize) {
-    let mut runner = TestRunner::new(Cases { cases, failure_persistence: None, ..Cases::default() });
-    let start = || Engine::start(Config { workers, cluster: None }, program).unwrap();
-    runner.run(&steps(), |steps| check(&mut start(), &steps)).unwrap();
+fn random(cases: u32, count: usize) {
+    runner(cases).run(&steps(), |steps| check(&mut workers(count, program), &steps)).unwrap();
 }
 
 #[test]
@@ -165,28 +155,16 @@ fn four_workers_agree_with_the_model() {
 
 #[test]
 fn two_processes_agree_with_the_model() {
-    let ports: Vec<TcpListener> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    let addresses: Vec<String> = ports.iter().map(|port| port.local_addr().unwrap().to_string()).collect();
-    drop(ports);
-    let config =
-        |process| Config { workers: 1, cluster: Some(Cluster { process, addresses: addresses.clone() }) };
-    let follower = std::thread::spawn({
-        let config = config(1);
-        move || follow(config, program)
-    });
-    let mut engine = Engine::start(config(0), program).unwrap();
     let mut runner = TestRunner::deterministic();
     let steps: Vec<Step> = (0..6).flat_map(|_| steps().new_tree(&mut runner).unwrap().current()).collect();
-    check(&mut engine, &steps).unwrap();
-    drop(engine);
-    follower.join().unwrap().unwrap();
+    with_cluster(program, |engine| check(engine, &steps).unwrap());
 }
 
 /// Many epochs in flight at once: a chain is cut and joined again, and each result is its own.
 #[test]
 fn epochs_in_flight_stay_apart() {
-    for workers in [1, 2] {
-        let mut engine = Engine::start(Config { workers, cluster: None }, program).unwrap();
+    for count in [1, 2] {
+        let mut engine = workers(count, program);
         let reached = engine.output_number("reached").unwrap();
         let mut load = Transaction::new();
         (0..NODES - 1).for_each(|node| load.insert("edges", (node, node + 1)));

@@ -4,17 +4,19 @@
 //! loops compute from the accumulated inputs: whatever the history, however many transactions an
 //! epoch takes together, for 1, 2 and 4 workers, and for two processes.
 
-use std::collections::BTreeMap;
-use std::net::TcpListener;
+mod common;
 
-use northflow_engine::{Allocator, Builder, Cluster, Config, Engine, Rec, Transaction, Weight, follow};
+use std::collections::BTreeMap;
+
+use northflow_engine::{Allocator, Builder, Config, Engine, Rec, Transaction, Weight};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config as Cases, TestRunner};
+use proptest::test_runner::TestRunner;
+
+use self::common::{Bag, Held, runner, with_cluster, workers};
 
 /// A row of both inputs: a key and a value.
 type Row = (u8, u8);
-type Bag<T> = BTreeMap<T, Weight>;
 
 /// Gives each request its own value if free, else the lowest free number of its space; keeps it.
 #[derive(Default)]
@@ -177,8 +179,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// Runs `steps` and checks every epoch against the model; gives the allocations at the end.
 fn check(engine: &mut Engine, steps: &[Step]) -> Result<Bag<String>, TestCaseError> {
     let (mut a, mut b) = (Bag::new(), Bag::new());
-    let mut outputs: BTreeMap<&'static str, Bag<String>> = BTreeMap::new();
-    let names = engine.output_names().to_vec();
+    let mut held = Held::default();
     let mut transaction = Transaction::new();
     for (at, (edits, shares)) in steps.iter().enumerate() {
         for (left, row, count) in edits {
@@ -197,64 +198,33 @@ fn check(engine: &mut Engine, steps: &[Step]) -> Result<Bag<String>, TestCaseErr
             continue;
         }
         let result = engine.step(std::mem::take(&mut transaction)).unwrap();
-        for (output, rows) in result.changed() {
-            let bag = outputs.entry(names[output]).or_default();
-            for (rec, weight) in rows {
-                *bag.entry(format!("{rec:?}")).or_insert(0) += weight;
-            }
-            bag.retain(|_, weight| *weight != 0);
-        }
-        let empty = Bag::new();
-        for (name, expected) in model(&a, &b) {
-            prop_assert_eq!(outputs.get(name).unwrap_or(&empty), &expected, "output {} at step {}", name, at);
-        }
-        let allocated = outputs.get("allocate").unwrap_or(&empty);
+        held.take(engine, &result);
+        held.agrees(model(&a, &b), at)?;
+        let allocated = held.rows("allocate");
         prop_assert_eq!(allocated.len(), a.len());
         prop_assert!(allocated.values().all(|weight| *weight == 1));
     }
-    Ok(outputs.remove("allocate").unwrap_or_default())
+    Ok(held.rows("allocate"))
 }
 
-fn random(cases: u32, start: impl Fn() -> Engine) {
-    let mut runner = TestRunner::new(Cases { cases, failure_persistence: None, ..Cases::default() });
-    runner.run(&steps(), |steps| check(&mut start(), &steps).map(drop)).unwrap();
-}
-
-fn workers(workers: usize) -> Engine {
-    Engine::start(Config { workers, cluster: None }, program).unwrap()
+fn random(cases: u32, count: usize) {
+    let start = || workers(count, program);
+    runner(cases).run(&steps(), |steps| check(&mut start(), &steps).map(drop)).unwrap();
 }
 
 #[test]
 fn one_worker_agrees_with_the_model() {
-    random(256, || workers(1));
+    random(256, 1);
 }
 
 #[test]
 fn two_workers_agree_with_the_model() {
-    random(48, || workers(2));
+    random(48, 2);
 }
 
 #[test]
 fn four_workers_agree_with_the_model() {
-    random(24, || workers(4));
-}
-
-/// Two ends of a timely cluster over loopback, so that every row between them is serialised.
-fn with_cluster<R>(test: impl FnOnce(&mut Engine) -> R) -> R {
-    let ports: Vec<TcpListener> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    let addresses: Vec<String> = ports.iter().map(|port| port.local_addr().unwrap().to_string()).collect();
-    drop(ports);
-    let config =
-        |process| Config { workers: 1, cluster: Some(Cluster { process, addresses: addresses.clone() }) };
-    let follower = std::thread::spawn({
-        let config = config(1);
-        move || follow(config, program)
-    });
-    let mut engine = Engine::start(config(0), program).unwrap();
-    let result = test(&mut engine);
-    drop(engine);
-    follower.join().unwrap().unwrap();
-    result
+    random(24, 4);
 }
 
 #[test]
@@ -262,8 +232,8 @@ fn two_processes_agree_with_the_model_and_with_one() {
     let mut runner = TestRunner::deterministic();
     for _ in 0..4 {
         let steps = steps().new_tree(&mut runner).unwrap().current();
-        let together = with_cluster(|engine| check(engine, &steps).unwrap());
-        let alone = check(&mut workers(1), &steps).unwrap();
+        let together = with_cluster(program, |engine| check(engine, &steps).unwrap());
+        let alone = check(&mut workers(1, program), &steps).unwrap();
         assert_eq!(together, alone);
     }
 }
@@ -273,8 +243,8 @@ fn allocations_do_not_depend_on_the_number_of_workers() {
     let mut runner = TestRunner::deterministic();
     for _ in 0..16 {
         let steps = steps().new_tree(&mut runner).unwrap().current();
-        let one = check(&mut workers(1), &steps).unwrap();
-        assert_eq!(one, check(&mut workers(2), &steps).unwrap());
+        let one = check(&mut workers(1, program), &steps).unwrap();
+        assert_eq!(one, check(&mut workers(2, program), &steps).unwrap());
     }
 }
 
@@ -282,7 +252,7 @@ fn allocations_do_not_depend_on_the_number_of_workers() {
 #[test]
 fn epochs_in_flight_stay_apart() {
     for count in [1, 2, 4] {
-        let mut engine = workers(count);
+        let mut engine = workers(count, program);
         let join = engine.output_number("join").unwrap();
         let reader = std::thread::spawn({
             let results = engine.results().clone();
@@ -316,7 +286,7 @@ fn epochs_in_flight_stay_apart() {
 
 #[test]
 fn an_unknown_input_is_an_error() {
-    let mut engine = workers(1);
+    let mut engine = workers(1, program);
     let mut transaction = Transaction::new();
     transaction.insert("nowhere", 1u8);
     let error = engine.commit(transaction).unwrap_err();
