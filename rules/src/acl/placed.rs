@@ -19,7 +19,7 @@ use super::rule::{Extra, Rule};
 use super::sample::{Collecting, Collector, Sampling};
 use super::{AclStage, GroupSet, Settings, View, entry, eval, fixed_flows, log, persist, sample};
 use crate::flow::On;
-use crate::flow::row::{Placed, SetMember};
+use crate::flow::row::{Placed, SetMember, place_on};
 use crate::global::chassis::ChassisFeatures;
 use crate::global::single;
 use crate::northd::{Northbound, Southbound};
@@ -137,10 +137,7 @@ pub fn acls(nb: &Northbound, sb: &Southbound, inputs: &Inputs) -> Acls {
         })
         .distinct();
     let collecting = sampled.map(|(_, shared)| *shared).distinct();
-    let shared = collecting.flat_map(|shared| {
-        let on = On::Sampling(*shared);
-        shared.flows().into_iter().map(move |flow| Placed { on, flow })
-    });
+    let shared = collecting.flat_map(|shared| place_on(On::Sampling(*shared), shared.flows()));
     let fixed = inputs.settings.flat_map(|settings| {
         fixed_flows(*settings).into_iter().map(|(set, flow)| Placed { on: On::Switches(set), flow })
     });
@@ -162,7 +159,7 @@ fn flows(rule: &Rule, variant: &Variant) -> Vec<Placed> {
     flows.extend(entry::stateless(rule, view));
     flows.extend(log::related(rule, view));
     flows.extend(sample::rule(rule, view));
-    flows.into_iter().map(|flow| Placed { on: variant.place(), flow }).collect()
+    place_on(variant.place(), flows).collect()
 }
 
 /// The variants of all holders, and the switches of those of groups.

@@ -39,6 +39,16 @@ pub struct Placed {
     pub flow: Flow,
 }
 
+/// Flows of one datapath, by its northbound row.
+pub fn place(datapath: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
+    place_on(On::Datapath(datapath), flows)
+}
+
+/// Flows that are at the same place.
+pub fn place_on(on: On, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
+    flows.into_iter().map(move |flow| Placed { on, flow })
+}
+
 /// A datapath of a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SetMember {

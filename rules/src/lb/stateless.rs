@@ -10,7 +10,7 @@ use northflow_engine::Relation;
 use super::Service;
 use super::switch::{destination, remember};
 use crate::flow::register::{ACL_STATELESS, CONNTRACK_NAT};
-use crate::flow::row::{Placed, SetMember};
+use crate::flow::row::{Placed, SetMember, place_on};
 use crate::flow::{Flow, On, Stage};
 use crate::ovsdb::Uuid;
 use crate::schema::{Link, nb};
@@ -65,8 +65,7 @@ pub fn placed(
     let lbs = on.map(|link| link.member).distinct();
     let own =
         services.index_by(|service| service.lb.row).join_flat(&lbs.index_by(|lb| *lb), |service, lb| {
-            let on = On::BalancedStateless(*lb);
-            flows(service).into_iter().map(move |flow| Placed { on, flow })
+            place_on(On::BalancedStateless(*lb), flows(service))
         });
     let members = on.map(|link| SetMember { set: On::BalancedStateless(link.member), datapath: link.owner });
     let class = on

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::learned::{Group, Receiver};
 use super::static_flood::FixedMember;
 use crate::flow::drop::DropConfig;
-use crate::flow::row::{Placed, SetMember};
+use crate::flow::row::{Placed, SetMember, place, place_on};
 use crate::flow::{Flow, On, Stage};
 use crate::ovsdb::Uuid;
 use crate::router::RouterSet;
@@ -145,17 +145,14 @@ pub fn flows(
         let drop = *drop;
         [false, true].into_iter().flat_map(move |flood| {
             let on = On::Routers(RouterSet::RelayingMulticast { flood });
-            others(flood, drop).into_iter().map(move |flow| Placed { on, flow })
+            place_on(on, others(flood, drop))
         })
     });
     let flooded = relays.filter(|row| row.flood).map(|row| row.router);
     let own = group_ports(ports)
         .index_by(|port| port.router)
         .semijoin(&flooded.index_by(|router| *router))
-        .flat_map(|port| {
-            let on = On::Datapath(port.router);
-            own_reports(port.mac, port.drop).into_iter().map(move |flow| Placed { on, flow })
-        });
+        .flat_map(|port| place(port.router, own_reports(port.mac, port.drop)));
     learned.concat(&others).concat(&own)
 }
 

@@ -11,14 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::static_flood::Flooding;
 use crate::flow::drop::DropConfig;
-use crate::flow::row::{Placed, SetMember};
+use crate::flow::row::{Placed, SetMember, place};
 use crate::flow::{Flow, On, Stage};
 use crate::meter::copp::Punt;
 use crate::ovsdb::Uuid;
 use crate::schema::nb;
 use crate::switch::SwitchSet;
 use crate::switch::flood_group::Group;
-use crate::switch::placed::place;
 use crate::switch::port::{Port, PortKind};
 use crate::topology::switch_port::SwitchPort;
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{Function, Group};
 use crate::acl::filtering::{self, Holder};
 use crate::flow::register::*;
-use crate::flow::row::Placed;
+use crate::flow::row::{Placed, place};
 use crate::flow::text::quote;
 use crate::flow::{Flow, On, Stage};
 use crate::northd::Northbound;
@@ -109,10 +109,7 @@ pub fn redirects(
         .join_optional(&known, |route, known| {
             Some(Route { outport: known.map(|known| known.port.clone()), ..route.clone() })
         });
-    let placed = routes.flat_map(|route| {
-        let on = On::Datapath(route.wanted.switch);
-        flows(route).into_iter().map(move |flow| Placed { on, flow })
-    });
+    let placed = routes.flat_map(|route| place(route.wanted.switch, flows(route)));
     let astray = routes
         .filter(|route| route.inport.is_none() || route.outport.is_none())
         .map(|route| Problem::new(format!("Ports not found for network_function {}", route.function.name)));

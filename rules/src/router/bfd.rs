@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use northflow_engine::{Allocator, Relation, Weight, key_hash};
 use serde::{Deserialize, Serialize};
 
-use crate::flow::row::Placed;
+use crate::flow::row::{Placed, place};
 use crate::flow::text::ip6;
-use crate::flow::{Flow, On, Stage};
+use crate::flow::{Flow, Stage};
 use crate::meter::copp::Punt;
 use crate::northd::{Northbound, Southbound};
 use crate::ovsdb::{Text, Uuid};
@@ -211,10 +211,7 @@ pub fn bfd(
         });
     let watching = nb.bfd.map(|row| row.logical_port.clone()).distinct();
     let placed = ports.index_by(|port| port.port.name.clone()).semijoin(&watching.index_by(Text::clone));
-    let placed = placed.flat_map(|port| {
-        let on = On::Datapath(port.router.row);
-        flows(port).into_iter().map(move |flow| Placed { on, flow })
-    });
+    let placed = placed.flat_map(|port| place(port.router.row, flows(port)));
     Bfd { rows, switched, status, placed }
 }
 

@@ -46,7 +46,7 @@ use serde::{Deserialize, Serialize};
 use super::RouterSet;
 use super::own_address::Shared;
 use super::port::PortContext;
-use crate::flow::row::{Placed, SetMember};
+use crate::flow::row::{Placed, SetMember, place};
 use crate::flow::{Flow, On};
 use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
@@ -170,10 +170,6 @@ pub fn flows(nb: &Northbound, inputs: Inputs<'_>) -> Translated {
     ];
     let members = members(nats, homes, balanced, &committing);
     Translated { placed: homes.builder().union(&parts), members }
-}
-
-fn place(router: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
-    flows.into_iter().map(move |flow| Placed { on: On::Datapath(router), flow })
 }
 
 /// The flows that sit on classes of routers.

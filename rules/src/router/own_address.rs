@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::nat::home::forces_router_ip;
 use super::port::PortContext;
-use crate::flow::row::Placed;
-use crate::flow::{Flow, On, Stage};
+use crate::flow::row::{Placed, place};
+use crate::flow::{Flow, Stage};
 use crate::ovsdb::{Text, Uuid};
 
 /// An address that a router translates to or has a service at, as it is printed.
@@ -50,9 +50,8 @@ pub fn flows(ports: &Relation<PortContext>, shared: &Relation<Shared>) -> Relati
     ports.index_by(|port| port.config.port.row).join_optional(
         &shared.index_by(|shared| shared.port),
         |context, shared| {
-            let on = On::Datapath(context.config.router.row);
             let shared = shared.map_or(&[][..], |shared| &shared.addresses);
-            port(context, shared).into_iter().map(move |flow| Placed { on, flow }).collect::<Vec<_>>()
+            place(context.config.router.row, port(context, shared))
         },
     )
 }

@@ -10,7 +10,7 @@ use super::port::PortContext;
 use super::surroundings;
 use super::{aging, fixed_flows, port_flows, port_problems, request, resolve};
 use crate::flow::drop::DropConfig;
-use crate::flow::row::{Placed, SetMember};
+use crate::flow::row::{Placed, SetMember, place};
 use crate::flow::text::quote;
 use crate::flow::{Flow, On};
 use crate::global::chassis::ChassisFeatures;
@@ -95,10 +95,6 @@ pub fn pipeline(nb: &Northbound, sb: &Southbound, inputs: Inputs<'_>) -> Pipelin
         .concat(&dhcp_relay::problems(&nb.dhcp_relay))
         .concat(&aging::problems(&nb.router));
     Pipeline { contexts, placed, members, problems }
-}
-
-fn place(router: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
-    flows.into_iter().map(move |flow| Placed { on: On::Datapath(router), flow })
 }
 
 /// A port with a limit for the length of packets.

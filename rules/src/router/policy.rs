@@ -13,8 +13,8 @@ use crate::flow::register::{
     ECMP_GROUP, ECMP_MEMBER, NEXT_HOP_IP4, NEXT_HOP_IP6, NEXT_HOP_IS_IP4, POLICY_CHAIN, SOURCE_IP4,
     SOURCE_IP6,
 };
-use crate::flow::row::Placed;
-use crate::flow::{Flow, On, Stage};
+use crate::flow::row::{Placed, place};
+use crate::flow::{Flow, Stage};
 use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
@@ -378,11 +378,9 @@ pub fn policies(nb: &Northbound, inputs: Inputs<'_>) -> Policies {
             (group > 0 || !resolved.policy.spreads()).then(|| Resolved { group, ..resolved.clone() })
         });
     let drop = inputs.drop.map(|drop| drop.explicit());
-    let placed = resolved.index_by(|_| ()).join_flat(&drop.index_by(|_| ()), |resolved, drop| {
-        let on = On::Datapath(resolved.router);
-        let flows = resolved.flows(drop).into_iter().map(move |flow| Placed { on, flow });
-        flows.collect::<Vec<_>>()
-    });
+    let placed = resolved
+        .index_by(|_| ())
+        .join_flat(&drop.index_by(|_| ()), |resolved, drop| place(resolved.router, resolved.flows(drop)));
     let mixed = resolved.flat_map(|resolved| {
         let hop = resolved.stranger().filter(|_| resolved.policy.spreads())?;
         Some(Problem::new(format!(

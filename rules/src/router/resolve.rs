@@ -14,8 +14,8 @@ use super::port::{PortContext, any_of};
 use crate::flow::drop::DropConfig;
 use crate::flow::priority::DEFAULT;
 use crate::flow::register::{NEXT_HOP_IP4, NEXT_HOP_IP6, NEXT_HOP_IS_IP4};
-use crate::flow::row::Placed;
-use crate::flow::{Flow, On, Stage};
+use crate::flow::row::{Placed, place};
+use crate::flow::{Flow, Stage};
 use crate::ovsdb::Uuid;
 use crate::switch::port::{Port, PortKind};
 use crate::topology::peer::{Peer, Peers};
@@ -72,9 +72,7 @@ fn router_port(out: &Port, hint: &Port, equals: &str, addresses: &RouterAddresse
 pub fn peer_flows(ports: &Relation<PortContext>) -> Relation<Placed> {
     ports.flat_map(|port| {
         let Some(Peer::Router { port: out, router }) = &port.config.peer else { return Vec::new() };
-        let flows = router_port(out, &port.config.port, "==", &port.config.addresses);
-        let on = On::Datapath(*router);
-        flows.into_iter().map(|flow| Placed { on, flow }).collect()
+        place(*router, router_port(out, &port.config.port, "==", &port.config.addresses)).collect()
     })
 }
 
@@ -154,10 +152,6 @@ pub fn switch_flows(
         place(seeker.router, flows)
     });
     found.concat(&neighbours)
-}
-
-fn place(router: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
-    flows.into_iter().map(move |flow| Placed { on: On::Datapath(router), flow })
 }
 
 /// How a router port finds those addresses of a host that are in its networks.

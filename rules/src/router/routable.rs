@@ -15,8 +15,8 @@ use super::nat::outside::{By, Outside};
 use super::port::PortContext;
 use super::route::connected;
 use crate::flow::register::NEXT_HOP_IP4;
-use crate::flow::row::Placed;
-use crate::flow::{Flow, On, Stage};
+use crate::flow::row::{Placed, place};
+use crate::flow::{Flow, Stage};
 use crate::ovsdb::{Text, Uuid};
 use crate::switch::port::Port;
 use crate::topology::peer::{Peer, Peers};
@@ -200,10 +200,6 @@ pub fn flows(inputs: Inputs<'_>) -> Relation<Placed> {
         place(to.router, flows)
     });
     routed.concat(&found)
-}
-
-fn place(router: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
-    flows.into_iter().map(move |flow| Placed { on: On::Datapath(router), flow })
 }
 
 /// The route of a router to an address beyond its port.

@@ -26,8 +26,7 @@ use self::static_route::{Route, Spec};
 use self::table::Table;
 use super::bfd::Session;
 use crate::flow::drop::DropConfig;
-use crate::flow::row::Placed;
-use crate::flow::{Flow, On};
+use crate::flow::row::{Placed, place};
 use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
@@ -175,15 +174,9 @@ fn connected_flows(sessions: &Relation<Session>, ports: &Relation<RouterPortConf
     ports.index_by(|port| port.port.name.clone()).named("route.connected").join_optional(
         &watched.index_by(Text::clone),
         |port, watched| {
-            let on = On::Datapath(port.router.row);
-            let flows = connected::flows(&port.port, &port.addresses, watched.is_some());
-            flows.into_iter().map(move |flow| Placed { on, flow })
+            place(port.router.row, connected::flows(&port.port, &port.addresses, watched.is_some()))
         },
     )
-}
-
-fn place(router: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
-    flows.into_iter().map(move |flow| Placed { on: On::Datapath(router), flow })
 }
 
 /// What `rows` have to be written with: the number of their table, and how to drop.
@@ -214,7 +207,7 @@ fn alone_flows(routes: &Relation<Route>, tables: &Relation<Table>, inputs: Input
             |(route, table, drop), watched| {
                 // A port that is asked for may be another router's.
                 let router = route.out.as_ref().map_or(route.to.router, |out| out.router);
-                place(router, route.flows(*table, watched.is_some(), drop)).collect::<Vec<_>>()
+                place(router, route.flows(*table, watched.is_some(), drop))
             },
         )
 }
@@ -224,6 +217,6 @@ fn group_flows(groups: &Relation<Group>, tables: &Relation<Table>, inputs: Input
     complete(groups, |group| group.to.table.clone(), tables, inputs.drop)
         .index_by(|(group, ..): &(Group, u32, Text)| group.to.router)
         .join_flat(&routers.index_by(|(router, _)| *router), |(group, table, drop), (router, on_chassis)| {
-            place(*router, group.flows(*table, *on_chassis, drop)).collect::<Vec<_>>()
+            place(*router, group.flows(*table, *on_chassis, drop))
         })
 }

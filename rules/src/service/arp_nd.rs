@@ -4,13 +4,12 @@
 use northflow_engine::{Index, Relation};
 use serde::{Deserialize, Serialize};
 
-use crate::flow::row::Placed;
+use crate::flow::row::{Placed, place};
 use crate::flow::text::{ip6, solicited_node};
 use crate::flow::{Flow, Stage};
 use crate::meter::copp::Punt;
 use crate::ovsdb::Uuid;
 use crate::schema::nb;
-use crate::switch::placed::place;
 use crate::switch::port::{Port, PortKind};
 use crate::topology::switch_port::PortConfig;
 use crate::value::addresses::Addresses;

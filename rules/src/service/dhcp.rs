@@ -13,12 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{dhcpv4, dhcpv6};
 use crate::flow::Flow;
-use crate::flow::row::Placed;
+use crate::flow::row::{Placed, place};
 use crate::flow::text::quote;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::nb;
-use crate::switch::placed::place;
 use crate::switch::port::{Port, PortKind};
 use crate::topology::switch_port::PortConfig;
 use crate::value::addresses::Addresses;

@@ -9,7 +9,7 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use crate::flow::register::{DHCP_RELAY_DESTINATION, DHCP_RELAY_REQUEST, DHCP_RELAY_RESPONSE};
-use crate::flow::row::Placed;
+use crate::flow::row::{Placed, place};
 use crate::flow::{Flow, On, Stage};
 use crate::lb::vip;
 use crate::meter::copp::Punt;
@@ -85,8 +85,7 @@ pub fn flows(
         .index_by(|relay: &Relay| relay.switch)
         .semijoin(&relayed.index_by(|relayed| relayed.switch))
         .flat_map(|relay| {
-            let on = On::Datapath(relay.router_port.config.router.row);
-            router_side(&relay.router_port, &relay.server).into_iter().map(move |flow| Placed { on, flow })
+            place(relay.router_port.config.router.row, router_side(&relay.router_port, &relay.server))
         });
     let targets = relayed
         .index_by(|relayed| relayed.switch)

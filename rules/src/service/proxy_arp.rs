@@ -4,13 +4,12 @@
 use northflow_engine::Relation;
 
 use crate::flow::register::FROM_ROUTER_PORT;
-use crate::flow::row::Placed;
+use crate::flow::row::{Placed, place};
 use crate::flow::text::{Mac, ip6, solicited_node};
 use crate::flow::{Flow, Stage};
 use crate::ovsdb::Uuid;
 use crate::problem::Problem;
 use crate::schema::nb;
-use crate::switch::placed::place;
 use crate::switch::port::Port;
 use crate::topology::switch_port::PortConfig;
 use crate::value::addresses::{Addresses, scan_ips};

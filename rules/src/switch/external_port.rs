@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::port::{Port, PortKind};
 use crate::flow::drop::DropConfig;
-use crate::flow::row::Placed;
+use crate::flow::row::{Placed, place};
 use crate::flow::text::{ip6, solicited_node};
-use crate::flow::{Flow, On, Stage};
+use crate::flow::{Flow, Stage};
 use crate::ovsdb::Uuid;
 use crate::topology::switch_port::PortConfig;
 use crate::value::addresses::Addresses;
@@ -41,13 +41,11 @@ pub fn drops(ports: &Relation<PortConfig>) -> Relation<Placed> {
         |entrance, (_, localnet)| Entrance { localnet: localnet.clone(), ..entrance.clone() },
     );
     let owned = ports.filter(|port| port.facing.is_some()).map(|port| (port.switch, port.addresses.clone()));
-    entrances.index_by(|entrance| entrance.switch).join_flat(
-        &owned.index_by(|(switch, _)| *switch),
-        |entrance, (switch, owned)| {
-            let on = On::Datapath(*switch);
-            flows(entrance, owned).into_iter().map(move |flow| Placed { on, flow }).collect::<Vec<_>>()
-        },
-    )
+    entrances
+        .index_by(|entrance| entrance.switch)
+        .join_flat(&owned.index_by(|(switch, _)| *switch), |entrance, (switch, owned)| {
+            place(*switch, flows(entrance, owned))
+        })
 }
 
 /// What of an external port is dropped at one localnet port on its way to one router port, where the

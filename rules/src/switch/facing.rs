@@ -3,10 +3,9 @@
 
 use northflow_engine::Relation;
 
-use super::placed::place;
 use super::port::PortKind;
 use super::{l2_lookup, localnet, path_mtu, router_arp, vtep};
-use crate::flow::row::Placed;
+use crate::flow::row::{Placed, place};
 use crate::flow::{Flow, On};
 use crate::ovsdb::Uuid;
 use crate::service::proxy_arp;

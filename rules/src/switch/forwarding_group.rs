@@ -4,8 +4,8 @@
 use northflow_engine::Relation;
 
 use crate::flow::priority::UNICAST;
-use crate::flow::row::Placed;
-use crate::flow::{Flow, On, Stage};
+use crate::flow::row::{Placed, place};
+use crate::flow::{Flow, Stage};
 use crate::schema::{Link, nb};
 
 const SOURCE: &str = "switch/forwarding_group.rs";
@@ -17,10 +17,9 @@ pub fn forwarding_groups(
     listed: &Relation<Link>,
     groups: &Relation<nb::ForwardingGroup>,
 ) -> Relation<Placed> {
-    listed.index_by(Link::member).join_flat(&groups.index_by(|group| group.uuid), |link, group| {
-        let on = On::Datapath(link.owner);
-        flows(group).into_iter().map(move |flow| Placed { on, flow }).collect::<Vec<_>>()
-    })
+    listed
+        .index_by(Link::member)
+        .join_flat(&groups.index_by(|group| group.uuid), |link, group| place(link.owner, flows(group)))
 }
 
 /// The flows of one group; none without ports. Its addresses and the names of its ports stand as they

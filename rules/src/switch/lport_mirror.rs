@@ -9,10 +9,10 @@ use super::flood_group::Group;
 use super::placed::membership;
 use super::port::Port;
 use crate::flow::priority::HIGHEST;
-use crate::flow::row::Placed;
+use crate::flow::row::{Placed, place};
 use crate::flow::stage::DatapathType;
 use crate::flow::text::quote;
-use crate::flow::{Flow, On, Stage};
+use crate::flow::{Flow, Stage};
 use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
 use crate::schema::{Map, Table, key_uuid, nb, sb};
@@ -190,22 +190,17 @@ impl Mirrors {
     ///
     /// Cost: a mirrored port costs its flows; a rule, one or two for each port that it is for.
     pub fn flows(&self, rules: &Relation<nb::MirrorRule>) -> Relation<Placed> {
-        let own = self.taps.flat_map(|tap| {
-            let on = On::Datapath(tap.switch);
-            whole(tap).into_iter().map(move |flow| Placed { on, flow })
-        });
+        let own = self.taps.flat_map(|tap| place(tap.switch, whole(tap)));
         let wanted = self.taps.flat_map(|tap| {
             let rules = tap.rules.clone();
             let tap = Tap { rules: Vec::new(), ..tap.clone() };
             rules.into_iter().map(move |rule| (rule, tap.clone())).collect::<Vec<_>>()
         });
-        let ruled = wanted.index_by(|(rule, _)| *rule).join_flat(
-            &rules.index_by(|rule| rule.uuid),
-            |(_, tap), rule| {
-                let on = On::Datapath(tap.switch);
-                selected(tap, rule).into_iter().map(move |flow| Placed { on, flow })
-            },
-        );
+        let ruled = wanted
+            .index_by(|(rule, _)| *rule)
+            .join_flat(&rules.index_by(|rule| rule.uuid), |(_, tap), rule| {
+                place(tap.switch, selected(tap, rule))
+            });
         own.concat(&ruled)
     }
 }

@@ -10,7 +10,7 @@ use super::{
     port_security,
 };
 use crate::acl::filtering::Filtering;
-use crate::flow::row::{Placed, SetMember};
+use crate::flow::row::{Placed, SetMember, place};
 use crate::flow::{Flow, On};
 use crate::ovsdb::Uuid;
 use crate::schema::nb;
@@ -49,11 +49,6 @@ pub fn flows(
         });
     let builder = ports.builder();
     builder.union(&[fixed, own, delivered, bypass, facing::flows(ports), queues(ports)])
-}
-
-/// Flows of one switch.
-pub(crate) fn place(switch: Uuid, flows: Vec<Flow>) -> impl Iterator<Item = Placed> {
-    flows.into_iter().map(move |flow| Placed { on: On::Datapath(switch), flow })
 }
 
 /// Flows that depend on the port alone.

@@ -6,9 +6,9 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use crate::flow::register::PORT_SECURITY_DROP;
-use crate::flow::row::Placed;
+use crate::flow::row::{Placed, place};
 use crate::flow::text::{ip6, quote};
-use crate::flow::{Flow, On, Stage};
+use crate::flow::{Flow, Stage};
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::topology::peer::Peer;
@@ -92,13 +92,11 @@ pub fn redirects(
         });
     let working =
         found.filter(|(handover, switch)| *switch == Some(handover.datapath) && handover.protocols.any());
-    let placed = working.index_by(|(handover, _)| handover.router_port.clone()).join_optional(
-        &watched.distinct().index_by(Text::clone),
-        |(handover, _), watched| {
-            let on = On::Datapath(handover.datapath);
-            flows(handover, watched.is_some()).into_iter().map(move |flow| Placed { on, flow })
-        },
-    );
+    let placed = working
+        .index_by(|(handover, _)| handover.router_port.clone())
+        .join_optional(&watched.distinct().index_by(Text::clone), |(handover, _), watched| {
+            place(handover.datapath, flows(handover, watched.is_some()))
+        });
     let unknown = ports.flat_map(|port| {
         let named = port.options.routing_protocol_redirect.is_some() && port.peer.is_some();
         let text = port.options.routing_protocols.as_deref().filter(|_| named).unwrap_or_default();

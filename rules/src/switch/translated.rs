@@ -5,10 +5,9 @@ use std::net::IpAddr;
 
 use northflow_engine::Relation;
 
-use super::placed::place;
 use super::{facing, localnet, router_arp};
 use crate::flow::On;
-use crate::flow::row::Placed;
+use crate::flow::row::{Placed, place};
 use crate::ovsdb::{Text, Uuid};
 use crate::router::nat::first::first;
 use crate::router::nat::outside::Place;

@@ -21,7 +21,7 @@ use northflow_engine::{Index, Record, Relation};
 use serde::{Deserialize, Serialize};
 
 use crate::flow::register::INPORT_ETH_ADDR;
-use crate::flow::row::Placed;
+use crate::flow::row::{Placed, place};
 use crate::flow::{On, Stage};
 use crate::global::address_set::{NamedMember, NamedSet, Origin, Sets};
 use crate::lb::attach::{Attachment, Held, Holder, Referred};
@@ -241,7 +241,7 @@ pub fn requests(vips: &Vips, facing: &Relation<Facing>) -> Relation<Placed> {
                 true => crate::switch::router_arp::requests(facing, text, *family == Family::Ip4),
                 false => Vec::new(),
             };
-            crate::switch::placed::place(facing.switch, flows)
+            place(facing.switch, flows)
         },
     )
 }

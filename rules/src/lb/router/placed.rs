@@ -17,7 +17,7 @@ use northflow_engine::Relation;
 use serde::{Deserialize, Serialize};
 
 use super::{Source, balancing, everywhere, gateway, keeping, skipping, translated_too};
-use crate::flow::row::{Placed, SetMember};
+use crate::flow::row::{Placed, SetMember, place};
 use crate::flow::{Flow, On};
 use crate::lb::Service;
 use crate::lb::attach::{Attachment, Held, Holder, Referred};
@@ -182,9 +182,7 @@ fn at_gateways(inputs: Inputs<'_>, alike: &Relation<(Referred, Manner)>) -> Rela
                 common_zone: gate.common_zone,
                 several: gate.several,
             };
-            let on = On::Datapath(gate.router);
-            let flows = gateway::flows(service, router, &gate.port);
-            flows.into_iter().map(|flow| Placed { on, flow }).collect::<Vec<_>>()
+            place(gate.router, gateway::flows(service, router, &gate.port))
         },
     )
 }
