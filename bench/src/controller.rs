@@ -2,6 +2,7 @@
 //! world of its own that the same operations fill and the same northd follows.
 
 mod lab;
+mod large_set;
 
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ pub struct Options {
     nodes: u16,
     #[command(flatten)]
     shape: heavy::Shape,
+    /// Elements of a large address set that an ACL of the chassis names; 0: there is none.
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(..=100_000))]
+    set: u32,
     #[command(flatten)]
     comparison: Comparison,
 }
@@ -57,6 +61,9 @@ pub fn run(options: &Options) -> Result<bool, Failure> {
     let reference = Reference::get()?;
     let nodes = usize::from(options.nodes);
     let mut workload = options.shape.workload(nodes);
+    if options.set > 0 {
+        large_set::add(&mut workload, options.set as usize);
+    }
     workload.keep_only(only);
     let sides: &[Side] = if *alone { &[Side::Northflow] } else { &[Side::Northflow, Side::Reference] };
     let mut labs = Vec::new();
