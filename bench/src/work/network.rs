@@ -226,6 +226,9 @@ fn mutated(old: Option<Datum>, mutator: &str, value: Datum) -> Option<Datum> {
         (None, "delete", _) => Datum::none(),
         // A key that is there keeps its value.
         (Some(Datum::Map(old)), "insert", Datum::Map(more)) => Datum::map(more.into_iter().chain(old)),
+        (Some(Datum::Map(old)), "delete", Datum::Set(keys)) => {
+            Datum::map(old.into_iter().filter(|(key, _)| !keys.contains(key)))
+        }
         _ => return None,
     })
 }
@@ -294,4 +297,17 @@ fn strong(table: &str, row: &Row) -> Vec<Uuid> {
 
 fn uuid(atom: &Atom) -> Option<Uuid> {
     if let Atom::Uuid(uuid) = atom { Some(*uuid) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_deleted_from_a_map_is_said_by_keys() {
+        let text = |text: &str| Atom::text(text);
+        let map = Datum::map([(text("a"), text("1")), (text("b"), text("2"))]);
+        let left = mutated(Some(map), "delete", Datum::set([text("a"), text("c")]));
+        assert_eq!(left, Some(Datum::map([(text("b"), text("2"))])));
+    }
 }
