@@ -13,7 +13,7 @@ use crate::stats::ratio;
 use crate::workload::Workload;
 use network::Network;
 
-/// Operators that are named of a change that grows.
+/// Operators that are named of a change.
 const NAMED: usize = 8;
 
 /// A change grows where it makes the operators handle more than so many times the rows, for as much that is written.
@@ -73,7 +73,7 @@ pub fn of_changes(workload: &Workload, rounds: usize) -> Result<Vec<Vec<Work>>, 
 }
 
 /// Counts in workloads of one kind, smallest first, and prints; false if a change grows, and then the operators are
-/// named that grow most.
+/// named that grow most. Of a single workload those are named that have to do with most.
 ///
 /// # Errors
 /// As [`Network::new`].
@@ -87,7 +87,7 @@ pub fn run(workloads: impl IntoIterator<Item = Workload>, rounds: usize) -> Resu
     }
     println!("| rows of operators, rows written | {} | growth |", sizes.join(" | "));
     println!("|---{}|---|", "|---".repeat(sizes.len()));
-    let mut growing = Vec::new();
+    let (mut growing, mut most) = (Vec::new(), Vec::new());
     for (at, name) in names.iter().enumerate() {
         let of = |size: usize| &counted[size][at];
         let (first, last) = (of(0), of(sizes.len() - 1));
@@ -105,6 +105,15 @@ pub fn run(workloads: impl IntoIterator<Item = Workload>, rounds: usize) -> Resu
         if growth > GROWTH {
             growing.push((name, first, last));
         }
+        if sizes.len() == 1 {
+            most.push((name, last));
+        }
+    }
+    for (name, work) in most {
+        println!("\n{name}, rows in runs:");
+        for operator in busiest(work) {
+            println!("  {} in {}: {}", rows(operator), operator.runs, place(operator));
+        }
     }
     for (name, first, last) in &growing {
         println!("\n{name} grows:");
@@ -113,6 +122,14 @@ pub fn run(workloads: impl IntoIterator<Item = Workload>, rounds: usize) -> Resu
         }
     }
     Ok(growing.is_empty())
+}
+
+/// The operators that had to do with most rows.
+fn busiest(work: &Work) -> Vec<&NodeMetrics> {
+    let mut all: Vec<_> = work.operators.iter().collect();
+    all.sort_by_key(|operator| std::cmp::Reverse(rows(operator)));
+    all.truncate(NAMED);
+    all
 }
 
 /// The operators whose rows grow most, with their rows in each.
