@@ -6,6 +6,7 @@
 mod bridge;
 mod claims;
 mod commands;
+mod conjunctions;
 mod connection;
 mod core;
 mod flows;

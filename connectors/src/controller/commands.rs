@@ -56,6 +56,7 @@ pub(super) fn register(program: &str, requests: &Sender<Request>) -> Commands {
         ("debug/dump-peer-ports", "", 0..=0),
         ("debug/dump-local-template-vars", "", 0..=0),
         ("debug/dump-mac-bindings", "", 0..=0),
+        ("debug/dump-lflow-conj-ids", "", 0..=0),
         ("debug/delay-nb-cfg-report", "SECONDS", 1..=1),
     ] {
         commands.forward(name, usage, arity, requests);
@@ -110,6 +111,7 @@ pub(super) fn answer(request: Request, core: &mut Core, inspector: &mut Inspecto
         "debug/dump-peer-ports" => peer_ports(core),
         "debug/dump-local-template-vars" => template_variables(core),
         "debug/dump-mac-bindings" => mac_bindings(core),
+        "debug/dump-lflow-conj-ids" => conjunctions(core),
         "debug/delay-nb-cfg-report" => match request.args[0].parse::<u32>() {
             Ok(seconds) => {
                 core.report_delay = Duration::from_secs(seconds.into());
@@ -252,6 +254,14 @@ fn mac_bindings(core: &Core) -> String {
         core.southbound.mirror.program().rows::<seen::MacBinding>().filter_map(line).collect();
     lines.sort();
     format!("Local MAC bindings:\n{}", lines.concat())
+}
+
+/// Numbers of conjunctive matches.
+fn conjunctions(core: &Core) -> String {
+    let flows = core.southbound.mirror.program().rows::<seen::LogicalFlow>().map(|flow| flow.uuid);
+    let datapaths = core.southbound.mirror.own().rows::<own::Datapath>();
+    let datapaths = datapaths.map(|datapath| (datapath.tunnel_key as u32, datapath.uuid));
+    core.flows.conjunctions.dump(flows, datapaths)
 }
 
 impl Core {

@@ -8,6 +8,7 @@ use northflow_engine::{Rec, Weight};
 use northflow_language::expression::Match;
 use northflow_language::openflow::{self as language, Field};
 
+use super::conjunctions::Conjunctions;
 use super::numbers::{Binder, Numbers};
 use crate::openflow::{
     Band, Bucket, Delta, Flow, FlowKey, Group as SwitchGroup, GroupKind, Malformed, Meter as SwitchMeter,
@@ -21,11 +22,12 @@ static UNUSABLE: RateLimit = RateLimit::new(5, 60);
 /// The parameter of a datapath's hash that is alike in both directions.
 const SYMMETRIC: u64 = 1 << 32;
 
-/// Numbers of groups and meters in use.
+/// Numbers of groups, meters and conjunctive matches in use.
 #[derive(Debug, Default)]
 pub(super) struct Flows {
     pub groups: Numbers<Group>,
     pub meters: Numbers<Meter>,
+    pub conjunctions: Conjunctions,
 }
 
 /// What a named meter is; `None` if there is none of that name.
@@ -52,6 +54,7 @@ impl Flows {
         let mut placed = HashSet::new();
         for row in &come {
             self.hold(&row.actions);
+            self.conjunctions.follow(row, 1);
             match self.flow(row) {
                 Ok((key, flow)) => {
                     placed.insert(key.clone());
@@ -62,6 +65,7 @@ impl Flows {
         }
         for row in &gone {
             self.release(&row.actions);
+            self.conjunctions.follow(row, -1);
             if let Ok(key) = key(row)
                 && !placed.contains(&key)
             {

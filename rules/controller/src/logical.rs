@@ -31,6 +31,8 @@ use crate::row::{Actions, Flow, Row};
 use crate::shared::Shared;
 use crate::template::{Use, values};
 
+pub use self::translate::first_conjunction;
+
 /// A logical flow that cannot be read, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Problem {

@@ -93,6 +93,14 @@ impl Host {
         self.switch.ofctl(&["dump-flows"], "br-int", &[])
     }
 
+    /// The numbers of conjunctive matches, in order.
+    fn conjunctions(&self) -> Result<Vec<String>, String> {
+        let text = self.appctl(&["debug/dump-lflow-conj-ids"])?;
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        Ok(lines)
+    }
+
     fn zones(&self) -> Result<String, String> {
         self.switch.vsctl(&["get", "Bridge", "br-int", "external_ids"])
     }
@@ -246,6 +254,7 @@ pub fn handed_over(reference: &'static Reference) -> Result<(), Failed> {
     }
     databases.nbctl(&["--timeout=30", "--wait=hv", "sync"])?;
     let ours = hosts.iter().map(Host::look).collect::<Result<Vec<_>, _>>()?;
+    let numbers = hosts.iter().map(Host::conjunctions).collect::<Result<Vec<_>, _>>()?;
     for host in &mut hosts {
         host.hand_over()?;
     }
@@ -262,6 +271,10 @@ pub fn handed_over(reference: &'static Reference) -> Result<(), Failed> {
         faults.extend(difference(&compared(&theirs.flows), &compared(&ours.flows)));
         faults.extend(difference(&theirs.groups, &ours.groups));
         faults.extend(difference(&theirs.meters, &ours.meters));
+    }
+    for (host, ours) in hosts.iter().zip(&numbers) {
+        assert!(ours.iter().any(|line| line.starts_with("lflow: ")), "{ours:?}");
+        faults.extend(difference(&host.conjunctions()?, ours));
     }
     northflow_tests::trial::no_faults(faults)
 }

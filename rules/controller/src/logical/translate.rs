@@ -326,7 +326,7 @@ impl<'a> Making<'a> {
             table: says.pipeline().first() + says.table,
             port: if says.ingress { register::INPORT } else { register::OUTPORT },
             wanted_at,
-            first: conjunction_base(says.version.flow, place.datapath),
+            first: first_conjunction(says.version.flow, place.datapath) - 1,
         })
     }
 
@@ -376,14 +376,22 @@ fn effect(says: &Says, parsed: &Parsed, place: &Place, world: &World<'_>) -> Opt
     Some(Effect::Act(Shared::new(collected)))
 }
 
-/// What is added to the numbers of a flow's conjunctive matches in a datapath: a hash, so that it needs no
-/// memory. Rows of one table and datapath have different numbers unless 32 bits happen to be equal.
-fn conjunction_base(flow: Uuid, datapath: Uuid) -> u32 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in flow.0.to_be_bytes().into_iter().chain(datapath.0.to_be_bytes()) {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    }
-    (hash ^ hash >> 32) as u32
+/// The number of a flow's first conjunctive match in a datapath; the others follow. It is a hash of the first words of
+/// the two identifiers, so that it needs no memory: the one (MurmurHash3) with which ovn-controller begins to look for
+/// free numbers, where that is built without the instructions of a special processor. Flows of one datapath have
+/// different first numbers unless their first words are the same.
+pub fn first_conjunction(flow: Uuid, datapath: Uuid) -> u32 {
+    let word = |uuid: Uuid| (uuid.0 >> 96) as u32;
+    let mix = |hash: u32, data: u32| {
+        let data = data.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);
+        (hash ^ data).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64)
+    };
+    // The length that is hashed, in bytes.
+    let hash = mix(mix(word(flow), 0), word(datapath)) ^ 8;
+    let hash = (hash ^ hash >> 16).wrapping_mul(0x85eb_ca6b);
+    let hash = (hash ^ hash >> 13).wrapping_mul(0xc2b2_ae35);
+    // 0 is no number.
+    (hash ^ hash >> 16).max(1)
 }
 
 /// The contender whose row is there, of those with one key: a mark, else one that acts, else one that drops, else all
