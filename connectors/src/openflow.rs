@@ -6,6 +6,8 @@
 //! every loss it reads back what the switch holds, and again sends only the difference: a switch that
 //! kept its flows is not disturbed, and flows of others are deleted.
 //!
+//! A packet of the user (`PacketOut`) goes when all is there that was wanted before it.
+//!
 //! What it does not do: it computes no flows, reads no packets, and writes no log.
 //!
 //! Sources: the OpenFlow 1.5.1 specification; ovs-fields(7), ovs-actions(7), ovs-ofctl(8); the
@@ -21,6 +23,7 @@ mod group;
 mod message;
 mod meter;
 mod oxm;
+mod packet;
 mod session;
 mod state;
 #[cfg(test)]
@@ -39,6 +42,7 @@ pub use self::event::{Event, Features, Refusal, SessionError, Subject};
 pub use self::flow::{Flow, FlowKey};
 pub use self::group::{Bucket, Group, GroupKind, Selection};
 pub use self::meter::{Band, Meter, MeterUnit};
+pub use self::packet::PacketOut;
 use self::session::Session;
 pub use self::tunnel::TunnelOption;
 pub use self::wire::Malformed;
@@ -85,6 +89,9 @@ pub struct Delta {
 pub enum Command {
     /// Changes what is wanted. While changes are under way others are collected.
     Apply(Delta),
+    /// Has the switch handle a packet, once it holds all that is wanted by now. It is lost if the connection is, or if
+    /// there is none.
+    Send(PacketOut),
     /// Changes [`Config::probe_interval`].
     SetProbeInterval(Option<Duration>),
     /// Closes the connection and makes a new one.
@@ -162,6 +169,10 @@ impl Protocol for Session {
         match command {
             Command::Apply(delta) => {
                 self.apply(delta);
+                Order::Nothing
+            }
+            Command::Send(packet) => {
+                self.send(packet);
                 Order::Nothing
             }
             Command::SetProbeInterval(interval) => Order::Probe(interval),

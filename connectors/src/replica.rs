@@ -303,6 +303,23 @@ impl Replica {
         part.rows.get(&uuid)?.try_get()
     }
 
+    /// What a row holds in a column that is an input of its own: elements of a set in order, or keys of a map with
+    /// their values.
+    pub fn elements(
+        &self,
+        database: Database,
+        table: &str,
+        column: &str,
+        row: Uuid,
+    ) -> impl Iterator<Item = (&Atom, Option<&Atom>)> {
+        let split = self.find(database, table).and_then(|at| {
+            let table = &self.tables[at];
+            let place = table.columns.iter().position(|name| *name == column)?;
+            table.split.get(place.checked_sub(table.own())?)
+        });
+        split.into_iter().flat_map(move |split| split.of(row))
+    }
+
     /// The identifiers of a table's rows.
     pub fn uuids(&self, table: usize) -> Vec<Uuid> {
         let table = &self.tables[table];

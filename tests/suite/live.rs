@@ -6,6 +6,7 @@ mod controller;
 mod dropin;
 mod fatal;
 mod faults;
+mod inject;
 mod local;
 mod registration;
 mod several;
@@ -51,6 +52,7 @@ pub fn trials() -> Vec<Trial> {
         ("controller_exit", controller::exit),
         ("controller_settings", controller::settings),
         ("controller_monitor", controller::monitor),
+        ("controller_inject", inject::injected),
         ("verify", tools::verified),
         ("record", tools::recorded),
         ("dump", tools::dumped),

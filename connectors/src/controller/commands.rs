@@ -43,6 +43,7 @@ pub(super) fn register(program: &str, requests: &Sender<Request>) -> Commands {
         ("ct-zone-list", "", 0..=0),
         ("group-table-list", "", 0..=0),
         ("meter-table-list", "", 0..=0),
+        ("inject-pkt", "MICROFLOW", 1..=1),
         ("recompute", "[deprecated]", 0..=0),
         ("lflow-cache/flush", "", 0..=0),
         ("flush-lflow-cache", "[deprecated]", 0..=0),
@@ -84,6 +85,11 @@ pub(super) fn answer(request: Request, core: &mut Core, inspector: &mut Inspecto
         "ct-zone-list" => core.zones.iter().map(|(name, number)| format!("{name} {number}\n")).collect(),
         "group-table-list" => group_list(&core.flows.groups),
         "meter-table-list" => meter_list(&core.flows.meters),
+        "inject-pkt" => {
+            let done = core.inject(&request.args[0]);
+            request.finish(done.map(|()| nothing));
+            return Then::GoOn;
+        }
         // Nothing is ever computed anew; what this is good for is to put right what others have changed.
         "recompute" | "inc-engine/recompute" => {
             core.compare();

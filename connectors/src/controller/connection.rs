@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, never};
 
 use crate::net::Remote;
-use crate::openflow::{self, Command, Config, Delta, Event, Features, Handle, TunnelOption};
+use crate::openflow::{self, Command, Config, Delta, Event, Features, Handle, PacketOut, TunnelOption};
 use crate::process::vlog::RateLimit;
 use crate::process::vlog::modules::OFCTRL;
 
@@ -71,6 +71,16 @@ impl Connection {
             // A connection that has stopped does so only at the end of the program.
             let _ = handle.send(command);
         }
+    }
+
+    /// Whether there is a session.
+    pub fn is_connected(&self) -> bool {
+        self.link.as_ref().is_some_and(|(handle, _)| handle.status().connected)
+    }
+
+    /// Has the switch handle a packet, after all that it has been told of.
+    pub fn packet(&self, packet: PacketOut) {
+        self.send(Command::Send(packet));
     }
 
     /// Has the switch read back and put right.

@@ -114,7 +114,8 @@ pub(super) fn put_flow(key: &FlowKey, old: Option<&Flow>, new: Option<&Flow>, xi
     });
 }
 
-fn put_match(matches: &[u8], out: &mut Vec<u8>) {
+/// Writes a match with its header and padding.
+pub(super) fn put_match(matches: &[u8], out: &mut Vec<u8>) {
     let length = 4 + matches.len();
     out.u16(OXM_MATCH);
     out.u16(length.min(0xffff) as u16);

@@ -23,6 +23,7 @@ pub(super) mod kind {
     pub(in super::super) const EXPERIMENTER: u8 = 4;
     pub(in super::super) const FEATURES_REQUEST: u8 = 5;
     pub(in super::super) const FEATURES_REPLY: u8 = 6;
+    pub(in super::super) const PACKET_OUT: u8 = 13;
     pub(in super::super) const FLOW_MOD: u8 = 14;
     pub(in super::super) const GROUP_MOD: u8 = 15;
     pub(in super::super) const MULTIPART_REQUEST: u8 = 18;

@@ -12,6 +12,7 @@ use super::batch::{Batch, Outcome, Tables};
 use super::error::SwitchError;
 use super::event::{Event, Features, SessionError};
 use super::message::{self, Framer, Message, VERSION, kind, part, put};
+use super::packet::PacketOut;
 use super::tunnel::{self, TunnelOption, TunnelTable};
 use super::wire::Malformed;
 use super::{Delta, flow, group, meter};
@@ -72,6 +73,8 @@ pub(super) struct Session {
     questions: HashMap<u32, Question>,
     tables: Tables,
     zones: BTreeSet<u16>,
+    /// Packets to send, each after an epoch.
+    packets: VecDeque<(Option<u64>, PacketOut)>,
     /// The last epoch wanted, and the last one told to be there.
     wanted: Option<u64>,
     acknowledged: Option<u64>,
@@ -96,6 +99,7 @@ impl Session {
             questions: HashMap::new(),
             tables: Tables::default(),
             zones: BTreeSet::new(),
+            packets: VecDeque::new(),
             wanted: None,
             acknowledged: None,
             batch: None,
@@ -136,6 +140,7 @@ impl Session {
         self.phase = Phase::Greeting;
         self.out = Vec::new();
         self.questions.clear();
+        self.packets.clear();
         // Its zones are still to be flushed; all else is seen when the switch is read again.
         if let Some(batch) = self.batch.take() {
             self.zones.extend(batch.zones());
@@ -166,8 +171,29 @@ impl Session {
         }
     }
 
+    /// Whether the switch has all that was wanted up to an epoch, as far as it can be told.
+    fn has(&self, epoch: Option<u64>) -> bool {
+        // What is being put right in a new session was acknowledged in an old one.
+        let is_under_way = self.batch.as_ref().is_some_and(|batch| Some(batch.epoch) <= epoch);
+        matches!(self.phase, Phase::Ready | Phase::Following) && epoch <= self.acknowledged && !is_under_way
+    }
+
+    /// Sends a packet when all that is wanted by now is there.
+    pub(super) fn send(&mut self, packet: PacketOut) {
+        if self.is_ready() {
+            self.packets.push_back((self.wanted, packet));
+        }
+    }
+
     /// Writes what there is room for.
     pub(super) fn write_batch(&mut self) {
+        while let Some((epoch, _)) = self.packets.front()
+            && self.has(*epoch)
+            && let Some((_, packet)) = self.packets.pop_front()
+        {
+            let xid = self.xid();
+            packet.put(xid, &mut self.out);
+        }
         if let Some(batch) = &mut self.batch {
             let events = &mut self.events;
             batch.write(&mut self.out, ROOM, |subject, reason| {

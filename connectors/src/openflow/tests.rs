@@ -47,6 +47,8 @@ struct Switch {
     changes: usize,
     barriers: usize,
     flushed: Vec<u16>,
+    /// How many flows there were when each packet arrived.
+    packets: Vec<usize>,
     out: Vec<u8>,
 }
 
@@ -142,6 +144,7 @@ impl Switch {
                 self.barriers += 1;
                 put(kind::BARRIER_REPLY, xid, &mut self.out, |_| {});
             }
+            kind::PACKET_OUT => self.packets.push(self.contents.flows.len()),
             kind::FLOW_MOD | kind::GROUP_MOD | kind::METER_MOD => self.change(xid, message),
             other => panic!("message type {other}"),
         }
@@ -301,6 +304,39 @@ fn the_first_delta_decides_what_stays() {
     let left: Vec<&FlowKey> = world.switch.contents.flows.keys().collect();
     assert_eq!(left, [&key(0, 1), &key(0, 3), &key(LEARNED, 1)]);
     assert_eq!(world.switch.changes, 2);
+}
+
+#[test]
+fn packets_follow_what_was_wanted_before_them() {
+    let packet = || PacketOut::new(1, &[], vec![0; 14]).unwrap();
+    let mut world = World::new();
+    // Nobody is there.
+    world.session.send(packet());
+    world.connect();
+    world.settle();
+    world.session.send(packet());
+    world.settle();
+    assert_eq!(world.switch.packets, [0]);
+    world.session.apply(flows(1, vec![(key(0, 1), Some(flow(1)))]));
+    world.session.send(packet());
+    world.settle();
+    // One change is under way, and another waits for it.
+    world.session.apply(flows(2, vec![(key(0, 2), Some(flow(1)))]));
+    world.session.write_batch();
+    world.session.apply(flows(3, vec![(key(0, 3), Some(flow(1)))]));
+    world.session.send(packet());
+    world.settle();
+    assert_eq!(world.switch.packets, [0, 1, 3]);
+    // A switch that comes back without flows is given them first.
+    world.disconnect();
+    world.switch.contents.flows.clear();
+    world.connect();
+    while !world.session.is_ready() {
+        world.carry(usize::MAX);
+    }
+    world.session.send(packet());
+    world.settle();
+    assert_eq!(world.switch.packets, [0, 1, 3, 3]);
 }
 
 #[test]

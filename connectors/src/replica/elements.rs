@@ -33,6 +33,11 @@ impl Elements {
         self.rows.get(&row).is_some_and(|held| held.contains_key(atom))
     }
 
+    /// What the column of `row` holds.
+    pub fn of(&self, row: Uuid) -> impl Iterator<Item = (&Atom, Option<&Atom>)> {
+        self.rows.get(&row).into_iter().flatten().map(|(key, value)| (key, value.as_ref()))
+    }
+
     /// The column of `row` holds `datum` now.
     pub fn set(&mut self, row: Uuid, datum: &Datum, transaction: &mut Transaction) {
         let now: Held = pairs(datum).map(|(key, value)| (key.clone(), value.cloned())).collect();

@@ -11,6 +11,7 @@ mod compare;
 mod crush;
 mod format;
 mod matcher;
+mod microflow;
 mod normalize;
 mod parse;
 mod resolve;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 pub use compare::{Among, Item};
 pub use matcher::{Chassis, Matcher, prerequisites};
+pub use microflow::microflow;
 pub use normalize::NormalizeError;
 pub use parse::parse;
 pub use resolve::{Sets, set_element};
