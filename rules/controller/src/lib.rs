@@ -19,6 +19,7 @@
 //! A run computes the chassis of [`local::Chassis`], be it one or all.
 #![deny(missing_docs)]
 
+mod balancer;
 pub mod inputs;
 pub mod local;
 pub mod locality;
@@ -44,7 +45,8 @@ pub fn program(program: &Builder) {
     let locality = locality::locality(&sb, &local);
     let (flows, problems) = logical::flows(program, &sb, &local, &locality);
     let physical = physical::flows(program, &sb, &local, &locality);
-    let looked_up = lookup::flows(program, &sb, &local, &locality);
+    let balancers = balancer::balancers(program, &sb, &locality);
+    let looked_up = lookup::flows(program, &sb, &local, &locality, &balancers);
     program.output(FLOWS, &program.union(&[flows, physical, looked_up]));
     program.output(LOCAL_DATAPATHS, &locality.reach);
     program.output(RELATED_PORTS, &locality.related);

@@ -14,6 +14,7 @@ use northflow_rules::ovsdb::Uuid;
 use northflow_rules::value::mac::Mac;
 use serde::{Deserialize, Serialize};
 
+use crate::balancer::Balancers;
 use crate::inputs::{Local, Southbound};
 use crate::locality::Locality;
 use crate::row::{Flow, Row};
@@ -43,9 +44,15 @@ fn key(row: &Row) -> Key {
 }
 
 /// The rows of the tables that are looked up.
-pub fn flows(program: &Builder, sb: &Southbound, local: &Local, locality: &Locality) -> Relation<Flow> {
+pub(crate) fn flows(
+    program: &Builder,
+    sb: &Southbound,
+    local: &Local,
+    locality: &Locality,
+    balancers: &Balancers,
+) -> Relation<Flow> {
     let shared = neighbor::offers(sb).concat(&fdb::offers(sb));
-    let (hairpin, contested) = hairpin::rows(program, sb, locality);
+    let (hairpin, contested) = hairpin::rows(program, sb, balancers);
     let own = contested.concat(&fdb::behind_localnet(sb, locality));
     let rows = [placed(&shared, locality), hairpin, settled(&own), port_security::flows(sb, local)];
     program.union(&rows)

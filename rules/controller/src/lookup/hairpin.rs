@@ -3,27 +3,25 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use northflow_engine::{Builder, Group, Index, Relation};
+use northflow_engine::{Builder, Group, Relation};
 use northflow_language::expression::Match;
 use northflow_language::openflow::{
     Action, Conntrack, Field, Learn, LearnSpec, Nat, NatKind, NatRange, Subfield, Zone,
 };
 use northflow_language::register::{AFFINITY_IPV4, AFFINITY_IPV6, AFFINITY_PORT, Flag, SNAT_ZONE};
 use northflow_language::table::{CT_SNAT_HAIRPIN, LB_HAIRPIN, LB_HAIRPIN_REPLY};
-use northflow_language::template::variables;
 use northflow_rules::lb::vip::{Endpoint, Family, Vip};
 use northflow_rules::ovsdb::Uuid;
-use northflow_rules::schema::{MapEntry, seen};
+use northflow_rules::schema::seen;
 use northflow_rules::value::addresses::scan_ips;
 use serde::{Deserialize, Serialize};
 
 use super::{IP4, IP6, OfferOn, address, key, packet};
+use crate::balancer::{Balancers, Keyed, Place, Protocol, Service};
 use crate::inputs::Southbound;
-use crate::locality::Locality;
 use crate::physical::build::{Fields, row, set_flag};
 use crate::row::{Flow, Row};
 use crate::shared::Shared;
-use crate::template::{Use, values};
 
 /// The mark of connections that were load balanced.
 const NATTED: u8 = 2;
@@ -40,40 +38,6 @@ struct Balancer {
     snat6: Option<Ipv6Addr>,
     /// Where northd leaves the address that a connection was for.
     address: Field,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-enum Protocol {
-    Tcp,
-    Udp,
-    Sctp,
-}
-
-impl Protocol {
-    fn of(name: Option<&str>) -> Protocol {
-        match name {
-            Some("udp") => Protocol::Udp,
-            Some("sctp") => Protocol::Sctp,
-            _ => Protocol::Tcp,
-        }
-    }
-
-    fn number(self) -> u8 {
-        match self {
-            Protocol::Tcp => 6,
-            Protocol::Udp => 17,
-            Protocol::Sctp => 132,
-        }
-    }
-
-    /// The fields of its ports: source and destination.
-    fn ports(self) -> (Field, Field) {
-        match self {
-            Protocol::Tcp => (packet::TCP_SRC, packet::TCP_DST),
-            Protocol::Udp => (packet::UDP_SRC, packet::UDP_DST),
-            Protocol::Sctp => (packet::SCTP_SRC, packet::SCTP_DST),
-        }
-    }
 }
 
 impl Balancer {
@@ -101,13 +65,6 @@ impl Balancer {
     }
 }
 
-/// A VIP and its backends; with template variables it is the version of one chassis.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Service {
-    entry: MapEntry,
-    only: Option<Uuid>,
-}
-
 /// Rows of one VIP: on chassis that have any datapath of the load balancer, and those for one datapath.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Wanted {
@@ -128,7 +85,7 @@ struct Wanted {
 pub(super) fn rows(
     program: &Builder,
     sb: &Southbound,
-    locality: &Locality,
+    Balancers { places, services }: &Balancers,
 ) -> (Relation<Flow>, Relation<OfferOn>) {
     let consolidated =
         sb.global.map(|global| global.options.get_bool("register_consolidation", false)).index_by(|_| ());
@@ -136,14 +93,12 @@ pub(super) fn rows(
         .load_balancer
         .index_by(|_| ())
         .join(&consolidated, |row, consolidated| Balancer::new(row, *consolidated));
-    let places = places(program, sb, locality);
     let balancers = balancers
         .index_by(|balancer| balancer.uuid)
         .join(&places.of_balancers, |balancer, (_, place)| (balancer.clone(), place.clone()));
-    let wanted = balancers.index_by(|(balancer, _)| balancer.uuid).join_flat(
-        &services(sb, &places).index_by(|service| service.entry.row),
-        |(balancer, place), service| wanted(balancer, place, service),
-    );
+    let wanted = balancers
+        .index_by(|(balancer, _)| balancer.uuid)
+        .join_flat(services, |(balancer, place), service| wanted(balancer, place, service));
 
     // Few rows are asked for by several: only these are looked at on each chassis.
     let plain = wanted.filter(|wanted| !wanted.each_switch).index_by(|wanted| key(&wanted.row));
@@ -183,120 +138,6 @@ fn on_switch(wanted: &Wanted, at: &Keyed) -> OfferOn {
     OfferOn { chassis: at.chassis, owner: wanted.owner, row }
 }
 
-/// A datapath that has a load balancer, or a group of them that has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Holder {
-    /// The datapath or the group.
-    at: Uuid,
-    /// Whether these are switches.
-    is_switch: bool,
-}
-
-/// All that has a load balancer. There are few of these: services of a network are often in the same places.
-type Place = Shared<Vec<Holder>>;
-
-/// A switch of a place on a chassis that has it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Keyed {
-    place: Place,
-    chassis: Uuid,
-    key: u32,
-}
-
-/// Where load balancers are that some chassis has.
-struct Places {
-    /// The place of each: (load balancer, place).
-    of_balancers: Index<Uuid, (Uuid, Place)>,
-    /// The chassis that have any datapath of a place.
-    chassis: Index<Place, (Place, Uuid)>,
-    switches: Relation<Keyed>,
-}
-
-/// The places of load balancers.
-///
-/// Cost: a datapath that joins a group costs the places with the group.
-fn places(program: &Builder, sb: &Southbound, locality: &Locality) -> Places {
-    let of_group = |group: fn(&seen::LoadBalancer) -> Option<Uuid>, is_switch| {
-        sb.load_balancer.flat_map(move |row| group(row).map(|at| (row.uuid, Holder { at, is_switch })))
-    };
-    let direct =
-        sb.load_balancer_datapaths.map(|link| (link.owner, Holder { at: link.member, is_switch: true }));
-    let holders = [
-        direct,
-        of_group(|row| row.datapath_group, true),
-        of_group(|row| row.ls_datapath_group, true),
-        of_group(|row| row.lr_datapath_group, false),
-    ];
-    let of_balancers = program.union(&holders).index_by(|(balancer, _)| *balancer).reduce(|group| {
-        let mut holders: Vec<Holder> = group.rows().map(|(_, holder)| *holder).collect();
-        holders.sort();
-        Some((group.any().0, Shared::new(holders)))
-    });
-
-    // The datapaths of groups that chassis have, and these by themselves.
-    let of_groups = sb
-        .dp_group_datapaths
-        .index_by(|link| link.member)
-        .join(&locality.by_datapath, |link, reach| (link.owner, *reach));
-    let reached = of_groups.concat(&locality.reach.map(|reach| (reach.datapath, *reach)));
-    let on = of_balancers
-        .map(|(_, place)| place.clone())
-        .distinct()
-        .flat_map(|place: &Place| {
-            let place = place.clone();
-            let holders = place.to_vec();
-            holders.into_iter().map(move |holder| (place.clone(), holder))
-        })
-        .index_by(|(_, holder)| holder.at)
-        .join(&reached.index_by(|(at, _)| *at), |(place, holder), (_, reach)| {
-            (place.clone(), holder.is_switch, *reach)
-        });
-    let chassis = on.map(|(place, _, reach)| (place.clone(), reach.chassis)).distinct();
-    let chassis = chassis.index_by(|(place, _)| place.clone());
-    let keys = sb
-        .datapath
-        .flat_map(|datapath| Some((datapath.uuid, u32::try_from(datapath.tunnel_key).ok()?)))
-        .index_by(|(uuid, _)| *uuid);
-    let switches = on
-        .flat_map(|(place, is_switch, reach)| is_switch.then(|| (place.clone(), *reach)))
-        .distinct()
-        .index_by(|(_, reach)| reach.datapath)
-        .join(&keys, |(place, reach), (_, key)| Keyed {
-            place: place.clone(),
-            chassis: reach.chassis,
-            key: *key,
-        });
-    let of_balancers = of_balancers.index_by(|(_, place)| place.clone()).semijoin(&chassis);
-    Places { of_balancers: of_balancers.index_by(|(balancer, _)| *balancer), chassis, switches }
-}
-
-/// The VIPs of all chassis, and of each chassis those that have template variables.
-///
-/// Cost: a variable costs the VIPs with it on its chassis.
-fn services(sb: &Southbound, places: &Places) -> Relation<Service> {
-    let has_variables =
-        |entry: &MapEntry| !(variables(&entry.key).is_empty() && variables(&entry.value).is_empty());
-    let uses = sb
-        .vips
-        .filter(has_variables)
-        .index_by(|entry| entry.row)
-        .join(&places.of_balancers, |entry, (_, place)| (entry.clone(), place.clone()))
-        .index_by(|(_, place)| place.clone())
-        .join_flat(&places.chassis, |(entry, _), (_, chassis)| {
-            let (by, chassis) = (entry.clone(), *chassis);
-            let mut names = variables(&entry.key);
-            names.extend(variables(&entry.value));
-            names.into_iter().map(move |name| Use { by: by.clone(), chassis, variable: name.into() })
-        });
-    let own = values(sb, &uses).flat_map(|values| {
-        let MapEntry { row, key, value } = &values.of;
-        let entry = MapEntry { row: *row, key: values.expand(key)?, value: values.expand(value)? };
-        Some(Service { entry, only: Some(values.chassis) })
-    });
-    let shared = sb.vips.filter(move |entry| !has_variables(entry));
-    shared.map(|entry| Service { entry: entry.clone(), only: None }).concat(&own)
-}
-
 fn wanted(balancer: &Balancer, place: &Place, service: &Service) -> Vec<Wanted> {
     let Ok(vip) = Vip::read(&service.entry.key, &service.entry.value, None) else { return Vec::new() };
     let Some(front) = vip.front.address else { return Vec::new() };
@@ -332,6 +173,15 @@ fn port_was(fields: Fields, port: u16) -> Fields {
     fields.bits(AFFINITY_PORT, port, 0xffff)
 }
 
+/// The fields of a protocol's ports: source and destination.
+fn ports(protocol: Protocol) -> (Field, Field) {
+    match protocol {
+        Protocol::Tcp => (packet::TCP_SRC, packet::TCP_DST),
+        Protocol::Udp => (packet::UDP_SRC, packet::UDP_DST),
+        Protocol::Sctp => (packet::SCTP_SRC, packet::SCTP_DST),
+    }
+}
+
 /// A packet from a backend that the load balancer has sent to the same one. Its replies are recognised from then on.
 fn recognised(balancer: &Balancer, vip: &Vip, front: IpAddr, backend: &Endpoint, ip: IpAddr) -> Option<Row> {
     let (source, destination) = match ip {
@@ -354,7 +204,7 @@ fn recognised(balancer: &Balancer, vip: &Vip, front: IpAddr, backend: &Endpoint,
     if backend.number == 0 {
         specs.push(LearnSpec::same(Field::IP_PROTO));
     } else {
-        let (from, to) = balancer.protocol.ports();
+        let (from, to) = ports(balancer.protocol);
         fields = fields.is(Field::IP_PROTO, balancer.protocol.number()).is(to, backend.number);
         fields = port_was(fields, vip.front.number);
         specs.push(LearnSpec::equals(Field::IP_PROTO, balancer.protocol.number().into()));
