@@ -15,6 +15,7 @@
 
 mod action;
 mod batch;
+mod connection;
 mod contents;
 mod error;
 mod event;
@@ -36,6 +37,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
+pub use self::connection::Connections;
 pub use self::contents::Contents;
 pub use self::error::SwitchError;
 pub use self::event::{Event, Features, Refusal, SessionError, Subject};
@@ -82,6 +84,9 @@ pub struct Delta {
     pub meters: Vec<(u32, Option<Meter>)>,
     /// Connection zones that are to be emptied, once, before the flows change.
     pub flush_zones: Vec<u16>,
+    /// Connections that are to be forgotten, once, after the flows have changed; with `false`, those that are not, if
+    /// there is still time.
+    pub flush_connections: Vec<(Connections, bool)>,
 }
 
 /// What the user can tell the connection.

@@ -1,6 +1,7 @@
 //! The daemon on real servers, in the place of ovn-northd.
 
 mod aging;
+mod balance;
 mod chassis;
 mod controller;
 mod dropin;
@@ -53,6 +54,7 @@ pub fn trials() -> Vec<Trial> {
         ("controller_settings", controller::settings),
         ("controller_monitor", controller::monitor),
         ("controller_inject", inject::injected),
+        ("controller_balance", balance::forgotten),
         ("verify", tools::verified),
         ("record", tools::recorded),
         ("dump", tools::dumped),

@@ -101,6 +101,7 @@ impl Connection {
         gathered.groups.extend(delta.groups);
         gathered.meters.extend(delta.meters);
         gathered.flush_zones.extend(delta.flush_zones);
+        gathered.flush_connections.extend(delta.flush_connections);
         if self.told && !more {
             self.tell_gathered();
         }

@@ -11,10 +11,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use northflow_controller::balanced::{self, Balanced};
 use northflow_controller::locality::{Reach, Related};
 use northflow_controller::logical::Problem;
-use northflow_controller::{FLOWS, LOCAL_DATAPATHS, PROBLEMS, RELATED_PORTS, ZONES};
-use northflow_engine::{Engine, EngineError, EpochResult, Transaction};
+use northflow_controller::{BALANCED, FLOWS, LOCAL_DATAPATHS, PROBLEMS, RELATED_PORTS, ZONES};
+use northflow_engine::{Engine, EngineError, EpochResult, Rec, Transaction, Weight};
 use northflow_rules::chassis::registration::Registration;
 use northflow_rules::ovsdb::{Text, Uuid};
 use northflow_rules::schema::{Database, Map};
@@ -23,7 +24,7 @@ use super::claims::Claims;
 use super::connection::Connection;
 use super::flows::Flows;
 use super::index::Index;
-use super::local::Plug;
+use super::local::{Local, Plug};
 use super::mirror::Mirror;
 use super::settle::Waiting;
 use super::side::{News, Side};
@@ -32,7 +33,7 @@ use super::told::Told;
 use super::tunnels::Tunnels;
 use super::zones::{Changes, Zones};
 use crate::net::tls::{self, Tls};
-use crate::openflow;
+use crate::openflow::{self, Connections};
 use crate::ovsdb::client::Event;
 use crate::process::trimmer::Trimmer;
 use crate::process::vlog::RateLimit;
@@ -250,10 +251,35 @@ impl Core {
         let index = &self.index;
         let mut delta = self.flows.absorb(output(FLOWS), &|name| index.meter(rows, name));
         delta.epoch = result.epoch;
+        delta.flush_connections = self.forgotten(output(BALANCED));
         let changes = self.zones.assign(names, self.range);
         delta.flush_zones = self.follow_zones(&changes);
         // Flows that show a zone without its number are not for the switch: those with it follow.
         self.connection.apply(delta, !changes.come.is_empty());
+    }
+
+    /// Connections that the switch is to forget because load balancers make them no more; with `false`, those that some
+    /// load balancer makes anew.
+    fn forgotten(&self, changes: &[(Rec, Weight)]) -> Vec<(Connections, bool)> {
+        if changes.is_empty() {
+            return Vec::new();
+        }
+        let local = Local::new(self.switch.mirror.own(), self.name.as_deref());
+        let capabilities = local.as_ref().and_then(Local::capabilities);
+        if !capabilities.is_some_and(|all| all.get_bool("ct_flush", false)) {
+            return Vec::new();
+        }
+        let mut flush = BTreeMap::new();
+        for (rec, weight) in changes {
+            let Balanced { connections, .. } = rec.get();
+            *flush.entry(connections).or_insert(true) &= *weight < 0;
+        }
+        let connections = |of: &balanced::Connections| Connections {
+            protocol: of.protocol,
+            destination: (of.vip, of.port).into(),
+            answers_from: (of.backend, of.backend_port).into(),
+        };
+        flush.into_iter().map(|(of, flush)| (connections(of), flush)).collect()
     }
 
     /// Tells the program of zones that have other numbers; gives the numbers whose connections are to be

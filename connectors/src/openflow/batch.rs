@@ -1,9 +1,13 @@
 //! Changes on their way to the switch: in which order, in which messages, and what came of each.
 //!
-//! Connections are flushed and meters made first, then come the messages of a bundle: groups, flows,
+//! Zones of connections are flushed and meters made first, then come the messages of a bundle: groups, flows,
 //! deletions of groups; meters are deleted after all is done, because a switch deletes with a group or
-//! a meter the flows that use it. The barrier's answer ends a batch.
+//! a meter the flows that use it. Last are connections flushed that the flows make no more. The barrier's answer ends a
+//! batch.
 
+use std::collections::BTreeSet;
+
+use super::connection::{self, Connections};
 use super::error::SwitchError;
 use super::event::{Refusal, Subject};
 use super::flow::{self, Flow, FlowKey};
@@ -12,12 +16,13 @@ use super::message::{self, IN_BUNDLE, LONGEST, bundle, kind, put};
 use super::meter::{self, Meter};
 use super::state::{Change, Table};
 
-/// All that a switch is to hold, and holds.
+/// All that a switch is to hold, and holds; and connections that it is to forget.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     pub(super) flows: Table<FlowKey, Flow>,
     pub(super) groups: Table<u32, Group>,
     pub(super) meters: Table<u32, Meter>,
+    pub(super) connections: BTreeSet<Connections>,
 }
 
 /// One change.
@@ -27,6 +32,7 @@ enum Item {
     Flow(Change<FlowKey, Flow>),
     Group(Change<u32, Group>),
     Meter(Change<u32, Meter>),
+    Connections(Connections),
 }
 
 impl Item {
@@ -36,12 +42,13 @@ impl Item {
             Item::Flow(change) => Subject::Flow(change.key.clone()),
             Item::Group(change) => Subject::Group(change.key),
             Item::Meter(change) => Subject::Meter(change.key),
+            Item::Connections(connections) => Subject::Connections(connections.clone()),
         }
     }
 
     fn is_deletion(&self) -> bool {
         match self {
-            Item::Zone(_) => false,
+            Item::Zone(_) | Item::Connections(_) => false,
             Item::Flow(change) => change.new.is_none(),
             Item::Group(change) => change.new.is_none(),
             Item::Meter(change) => change.new.is_none(),
@@ -57,6 +64,7 @@ impl Item {
             (Item::Flow(_), _) => 3,
             (Item::Group(_), true) => 4,
             (Item::Meter(_), true) => LAST,
+            (Item::Connections(_), _) => LAST + 1,
         }
     }
 
@@ -68,7 +76,7 @@ impl Item {
     fn too_long(&self) -> Option<usize> {
         match self {
             Item::Group(change) => change.new.as_ref().and_then(Group::too_long),
-            Item::Zone(_) | Item::Flow(_) | Item::Meter(_) => None,
+            Item::Zone(_) | Item::Flow(_) | Item::Meter(_) | Item::Connections(_) => None,
         }
     }
 
@@ -86,6 +94,7 @@ impl Item {
             Item::Meter(change) => {
                 meter::put_meter(change.key, change.old.exists(), change.new.as_ref(), xid, out);
             }
+            Item::Connections(connections) => connection::put_flush(connections, xid, out),
         }
     }
 }
@@ -131,7 +140,7 @@ enum Bundle {
 pub(super) enum Outcome {
     /// All of it is done, refusals aside.
     Done,
-    /// All but deletions of meters, which are the next batch.
+    /// All but what comes last, which is the next batch.
     Next,
     /// The switch did not take the bundle. Whether a message was refused that will not be tried
     /// again.
@@ -154,6 +163,7 @@ impl Batch {
         items.extend(tables.meters.changes().into_iter().map(Item::Meter));
         items.extend(tables.groups.changes().into_iter().map(Item::Group));
         items.extend(tables.flows.changes().into_iter().map(Item::Flow));
+        items.extend(std::mem::take(&mut tables.connections).into_iter().map(Item::Connections));
         items.sort_by_key(Item::rank);
         (!items.is_empty()).then(|| Batch::of(items, bundled, epoch, first))
     }
@@ -195,7 +205,15 @@ impl Batch {
 
     /// How many flows, groups and meters it changes.
     pub(super) fn len(&self) -> usize {
-        self.items.len() + self.later.len() - self.zones().count()
+        self.items.len() + self.later.len() - self.zones().count() - self.connections().count()
+    }
+
+    /// The connections that it flushes.
+    pub(super) fn connections(&self) -> impl Iterator<Item = &Connections> {
+        self.items.iter().chain(&self.later).filter_map(|item| match item {
+            Item::Connections(connections) => Some(connections),
+            _ => None,
+        })
     }
 
     /// The zones that it flushes.
@@ -299,7 +317,7 @@ impl Batch {
             let undone = rolled_back && item.is_bundled();
             culprit |= undone && refused;
             match item {
-                Item::Zone(_) => {}
+                Item::Zone(_) | Item::Connections(_) => {}
                 _ if refused => {}
                 Item::Flow(change) if undone => tables.flows.again(&change),
                 Item::Group(change) if undone => tables.groups.again(&change),
@@ -310,8 +328,10 @@ impl Batch {
         }
         if rolled_back {
             for item in self.later {
-                if let Item::Meter(change) = item {
-                    tables.meters.again(&change);
+                match item {
+                    Item::Meter(change) => tables.meters.again(&change),
+                    Item::Connections(connections) => drop(tables.connections.insert(connections)),
+                    _ => {}
                 }
             }
             return (Outcome::RolledBack { culprit }, None);

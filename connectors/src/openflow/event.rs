@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::connection::Connections;
 use super::error::SwitchError;
 use super::flow::FlowKey;
 use crate::net::{Lost, Remote};
@@ -76,6 +77,8 @@ pub enum Subject {
     Meter(u32),
     /// To flush a zone of connections.
     Zone(u16),
+    /// To forget connections.
+    Connections(Connections),
 }
 
 impl fmt::Display for Subject {
@@ -85,6 +88,7 @@ impl fmt::Display for Subject {
             Subject::Group(id) => write!(f, "group {id}"),
             Subject::Meter(id) => write!(f, "meter {id}"),
             Subject::Zone(zone) => write!(f, "connection zone {zone}"),
+            Subject::Connections(connections) => write!(f, "connections {connections}"),
         }
     }
 }

@@ -50,6 +50,7 @@ pub(super) mod nicira {
     pub(in super::super) const TLV_TABLE_REQUEST: u32 = 25;
     pub(in super::super) const TLV_TABLE_REPLY: u32 = 26;
     pub(in super::super) const FLUSH_ZONE: u32 = 29;
+    pub(in super::super) const FLUSH_CONNECTIONS: u32 = 32;
 }
 
 /// Types of bundle control messages.

@@ -141,9 +141,10 @@ impl Session {
         self.out = Vec::new();
         self.questions.clear();
         self.packets.clear();
-        // Its zones are still to be flushed; all else is seen when the switch is read again.
+        // Its zones and connections are still to be flushed; all else is seen when the switch is read again.
         if let Some(batch) = self.batch.take() {
             self.zones.extend(batch.zones());
+            self.tables.connections.extend(batch.connections().cloned());
         }
         if let Some(remote) = self.remote.take() {
             self.events.push_back(Event::Disconnected { remote, reason });
@@ -158,11 +159,17 @@ impl Session {
 
     /// Changes what is wanted.
     pub(super) fn apply(&mut self, delta: Delta) {
-        let Delta { epoch, flows, groups, meters, flush_zones } = delta;
+        let Delta { epoch, flows, groups, meters, flush_zones, flush_connections } = delta;
         flows.into_iter().for_each(|(key, flow)| self.tables.flows.want(key, flow));
         groups.into_iter().for_each(|(id, group)| self.tables.groups.want(id, group));
         meters.into_iter().for_each(|(id, meter)| self.tables.meters.want(id, meter));
         self.zones.extend(flush_zones);
+        for (connections, flush) in flush_connections {
+            match flush {
+                true => self.tables.connections.insert(connections),
+                false => self.tables.connections.remove(&connections),
+            };
+        }
         self.wanted = self.wanted.max(Some(epoch));
         match self.phase {
             Phase::Ready => self.read_back(),
@@ -309,7 +316,7 @@ impl Session {
 
     /// Takes one part of an answer.
     fn part(&mut self, question: Question, body: &[u8]) -> Result<(), Malformed> {
-        let Tables { flows, groups, meters } = &mut self.tables;
+        let Tables { flows, groups, meters, .. } = &mut self.tables;
         match question {
             Question::GroupFeatures => self.features.select_groups = group::read_features(body)?,
             Question::MeterFeatures => self.features.meters = meter::read_features(body)?,
@@ -377,7 +384,7 @@ impl Session {
     }
 
     fn compare(&mut self) {
-        let Tables { flows, groups, meters } = &mut self.tables;
+        let Tables { flows, groups, meters, .. } = &mut self.tables;
         let right = flows.compare() + groups.compare() + meters.compare();
         self.phase = Phase::Following;
         (self.attempts, self.one_by_one) = (0, false);

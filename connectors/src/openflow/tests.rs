@@ -1,6 +1,7 @@
 //! Sessions against a switch made of maps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
 
@@ -47,8 +48,9 @@ struct Switch {
     changes: usize,
     barriers: usize,
     flushed: Vec<u16>,
-    /// How many flows there were when each packet arrived.
+    /// How many flows there were when each packet arrived, and when connections were flushed.
     packets: Vec<usize>,
+    forgotten: Vec<usize>,
     out: Vec<u8>,
 }
 
@@ -125,6 +127,7 @@ impl Switch {
                     reader.skip(6).unwrap();
                     self.flushed.push(reader.u16().unwrap());
                 }
+                (_, nicira::FLUSH_CONNECTIONS) => self.forgotten.push(self.contents.flows.len()),
                 other => panic!("{other:?}"),
             },
             kind::BUNDLE_CONTROL => match message[13] {
@@ -352,6 +355,7 @@ fn one_delta_is_one_bundle_and_one_barrier() {
         groups: vec![(1, Some(Group { kind: GroupKind::Select, selection: None, buckets: vec![] }))],
         meters: vec![(1, Some(Meter { unit: MeterUnit::Packets, bands: vec![Band { rate: 1, burst: 0 }] }))],
         flush_zones: vec![9],
+        ..Delta::default()
     });
     // What comes while it is under way is one more.
     world.session.write_batch();
@@ -371,11 +375,61 @@ fn one_delta_is_one_bundle_and_one_barrier() {
         flows: vec![(key(0, 1), None)],
         groups: vec![(1, None)],
         meters: vec![(1, None)],
-        flush_zones: vec![],
+        ..Delta::default()
     });
     world.settle();
     assert_eq!((world.acknowledged().last(), world.switch.barriers), (Some(&6), 4));
     assert_eq!(world.switch.contents, Contents::default());
+}
+
+fn connections(port: u16) -> Connections {
+    let end = |port: u16| (Ipv4Addr::LOCALHOST, port).into();
+    Connections { protocol: 6, destination: end(port), answers_from: end(80) }
+}
+
+#[test]
+fn connections_are_flushed_behind_the_flows() {
+    let mut world = World::new();
+    world.session.apply(Delta { flush_connections: vec![(connections(1), true)], ..Delta::default() });
+    world.connect();
+    world.settle();
+    assert_eq!(world.switch.forgotten, [0]);
+    // They are not acknowledged before.
+    world.session.apply(Delta {
+        flush_connections: vec![(connections(2), true), (connections(3), true)],
+        ..flows(1, vec![(key(0, 1), Some(flow(1)))])
+    });
+    world.session.apply(Delta { flush_connections: vec![(connections(3), false)], ..flows(2, vec![]) });
+    world.settle();
+    assert_eq!((world.switch.forgotten.as_slice(), world.acknowledged()), (&[0, 1, 1][..], vec![0, 1, 2]));
+    // What is still to come when the switch goes comes when it is back, once.
+    world.session.apply(Delta {
+        flush_connections: vec![(connections(4), true)],
+        ..flows(3, vec![(key(0, 2), Some(flow(1)))])
+    });
+    world.carry(2);
+    world.disconnect();
+    world.connect();
+    world.settle();
+    assert_eq!((world.switch.forgotten.len(), world.acknowledged().last()), (4, Some(&3)));
+    world.disconnect();
+    world.connect();
+    world.settle();
+    assert_eq!(world.switch.forgotten.len(), 4);
+}
+
+#[test]
+fn connections_stay_while_flows_are_not_taken() {
+    let mut world = World::new();
+    world.switch.no_bundles = true;
+    world.connect();
+    world.session.apply(Delta {
+        flush_connections: vec![(connections(1), true)],
+        ..flows(1, vec![(key(0, 1), Some(flow(1))), (key(0, 2), Some(flow(1)))])
+    });
+    world.settle();
+    // Once, when the flows have come one by one.
+    assert_eq!((world.switch.contents.flows.len(), world.switch.forgotten.as_slice()), (2, &[2][..]));
 }
 
 #[test]

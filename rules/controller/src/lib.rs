@@ -10,6 +10,7 @@
 //! - [`FLOWS`]: [`row::Flow`], all that `ovs-ofctl dump-flows` shows;
 //! - [`LOCAL_DATAPATHS`] and [`RELATED_PORTS`]: what a chassis has to do with;
 //! - [`ZONES`]: the conntrack zones that it needs numbers for;
+//! - [`BALANCED`]: connections that are to be forgotten when a backend goes;
 //! - [`PROBLEMS`]: logical flows that cannot be read.
 //!
 //! Numbers that each chassis gives out by itself are bound late, outside of the dataflow: the actions of a
@@ -19,6 +20,7 @@
 //! A run computes the chassis of [`local::Chassis`], be it one or all.
 #![deny(missing_docs)]
 
+pub mod balanced;
 mod balancer;
 pub mod inputs;
 pub mod local;
@@ -36,7 +38,7 @@ use northflow_engine::Builder;
 
 use crate::inputs::{Local, Southbound};
 
-pub use tables::{FLOWS, INPUTS, LOCAL_DATAPATHS, LOCAL_INPUTS, PROBLEMS, RELATED_PORTS, ZONES};
+pub use tables::{BALANCED, FLOWS, INPUTS, LOCAL_DATAPATHS, LOCAL_INPUTS, PROBLEMS, RELATED_PORTS, ZONES};
 
 /// Builds the whole program.
 pub fn program(program: &Builder) {
@@ -51,5 +53,6 @@ pub fn program(program: &Builder) {
     program.output(LOCAL_DATAPATHS, &locality.reach);
     program.output(RELATED_PORTS, &locality.related);
     program.output(ZONES, &zone::wanted(&sb, &locality));
+    program.output(BALANCED, &balanced::balanced(program, &sb, &balancers));
     program.output(PROBLEMS, &problems);
 }

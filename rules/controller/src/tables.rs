@@ -11,6 +11,8 @@ pub const LOCAL_DATAPATHS: &str = "local_datapaths";
 pub const RELATED_PORTS: &str = "related_ports";
 /// Output: zones that chassis need, [`Wanted`](crate::zone::Wanted).
 pub const ZONES: &str = "zones";
+/// Output: connections that are to be forgotten when they are no more, [`Balanced`](crate::balanced::Balanced).
+pub const BALANCED: &str = "balanced";
 /// Output: flows that cannot be read, [`Problem`](crate::logical::Problem).
 pub const PROBLEMS: &str = "problems";
 
