@@ -13,7 +13,7 @@ mod registration;
 mod several;
 mod takeover;
 mod tools;
-mod world;
+pub mod world;
 
 use libtest_mimic::{Failed, Trial};
 use northflow_tests::reference::Reference;

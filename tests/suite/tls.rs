@@ -3,15 +3,19 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::Command;
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
 use northflow_connectors::net::tls::{Authority, Settings, Tls};
 use northflow_connectors::ovsdb::client::{Operations, Outcome, Remote};
 use northflow_connectors::ovsdb::schema::DatabaseSchema;
 use northflow_rules::ovsdb::{Atom, Datum};
+use northflow_tests::reference::Reference;
+use northflow_tests::switch::Switch;
 use northflow_tests::trial::with_reference;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
+use crate::live::world::{binary, until};
 use crate::net::{Scratch, Server};
 use crate::ovsdb_client::{SCHEMA, T, User};
 
@@ -29,7 +33,8 @@ pub fn trials() -> Vec<Trial> {
             Ok(())
         })
     };
-    tests.into_iter().map(trial).collect()
+    let chassis = with_reference("tls::a_chassis_connects_anew".to_owned(), a_chassis_connects_anew);
+    tests.into_iter().map(trial).chain([chassis]).collect()
 }
 
 /// An authority, and who it has certified, in files.
@@ -78,6 +83,11 @@ impl<'a> Pki<'a> {
 
     /// A server certified here, and where it listens.
     fn server(&self) -> (Server, Remote) {
+        self.server_of(SCHEMA)
+    }
+
+    /// The same, of a database with this schema.
+    fn server_of(&self, schema: &str) -> (Server, Remote) {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
@@ -90,7 +100,7 @@ impl<'a> Pki<'a> {
             // Shown to clients, so that they can learn it.
             format!("--peer-ca-cert={}", self.authority().display()),
         ];
-        let server = Server::standalone_with(self.scratch, self.name, SCHEMA, options);
+        let server = Server::standalone_with(self.scratch, self.name, schema, options);
         (server, format!("ssl:127.0.0.1:{port}").parse().unwrap())
     }
 }
@@ -170,4 +180,33 @@ fn an_authority_is_learned() {
     assert!(user.lost.contains("successfully bootstrapped CA cert"), "{}", user.lost);
     let bytes = |path| fs::read_to_string(path).unwrap().replace("\r\n", "\n");
     assert_eq!(bytes(learned), bytes(pki.authority()));
+}
+
+/// A controller whose files change connects with the new ones, though the old session would do.
+fn a_chassis_connects_anew(reference: &'static Reference) -> Result<(), Failed> {
+    let scratch = Scratch::new("tls-chassis");
+    let pki = Pki::new(&scratch, "one");
+    let schema = fs::read_to_string(reference.schema("ovn-sb.ovsschema").ok_or("no ovn-sb.ovsschema")?)?;
+    let (_server, remote) = pki.server_of(&schema);
+    let switch = Switch::start(reference, &scratch.path("c1"))?;
+    let remote = format!("external_ids:ovn-remote={remote}");
+    switch.vsctl(&["set", "Open_vSwitch", ".", "external_ids:system-id=c1", &remote])?;
+    let (key, certificate) = pki.certify("c1");
+    let control = switch.path("controller.ctl");
+    let mut command = Command::new(binary()?);
+    command.arg("controller").arg(switch.database()).arg("-vconsole:off");
+    command.arg(format!("--unixctl={control}")).arg(format!("--private-key={}", key.display()));
+    command.arg(format!("--certificate={}", certificate.display()));
+    command.arg(format!("--ca-cert={}", pki.authority().display()));
+    let _controller = switch.start_program(&mut command, "controller")?;
+    let status = |wanted: &str| {
+        let ask = ["-T", "10", "-t", &control, "connection-status"];
+        until(wanted, || Ok(reference.output("ovn-appctl", &ask).is_ok_and(|status| status.trim() == wanted)))
+    };
+    status("connected")?;
+    let kept = fs::read(&key)?;
+    fs::remove_file(&key)?;
+    status("not connected")?;
+    fs::write(&key, kept)?;
+    Ok(status("connected")?)
 }

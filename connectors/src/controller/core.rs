@@ -50,6 +50,13 @@ pub(super) enum Waiter {
     NbCfg(i64),
 }
 
+/// What the switch has reached of the network's numbers, and when, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reached {
+    pub nb_cfg: i64,
+    pub at: i64,
+}
+
 /// What has to be done when there is time.
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
@@ -74,6 +81,8 @@ pub(super) struct Core {
     pub southbound: Side,
     /// How to connect with TLS, and what the command line said of that.
     pub tls: (Tls, tls::Settings),
+    /// Its files when they were last looked at, and when that was.
+    pub tls_files: Option<(Instant, tls::Files)>,
     pub connection: Connection,
     pub index: Index,
     pub told: Told,
@@ -108,7 +117,7 @@ pub(super) struct Core {
     pub cleaned: bool,
     /// What the network was last asked to reach, and what the switch has reached of that.
     pub asked: i64,
-    pub reached: Option<i64>,
+    pub reached: Option<Reached>,
     /// How long it is kept back that the switch has reached something (`debug/delay-nb-cfg-report`), and what is.
     pub report_delay: Duration,
     pub delayed: Option<(Instant, i64)>,
@@ -141,6 +150,7 @@ impl Core {
             switch: Side::new(Database::Switch.name(), switch, shared.clone()),
             southbound: Side::new(Database::Southbound.name(), southbound, shared.clone()),
             tls: (shared, tls),
+            tls_files: None,
             connection: Connection::default(),
             index: Index::default(),
             told: Told::default(),

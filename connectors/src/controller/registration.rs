@@ -9,10 +9,14 @@ use northflow_rules::schema::{key_uuid, own};
 use super::index::Index;
 use super::writes::Writes;
 use crate::process::vlog::RateLimit;
-use crate::process::vlog::modules::CHASSIS;
+use crate::process::vlog::modules::{CHASSIS, PHYSICAL};
 use crate::replica::Replica;
 
 static TAKEN: RateLimit = RateLimit::new(1, 5);
+static UNREADABLE: RateLimit = RateLimit::new(5, 60);
+
+/// The key of `Chassis.other_config` with the addresses of a chassis on physical networks.
+const ADDRESSES: &str = "ovn-chassis-mac-mappings";
 
 /// Writes what differs between what is registered and what is to be. A chassis whose tunnel ends are all those of others
 /// is not registered.
@@ -131,6 +135,33 @@ fn stamp() -> String {
     super::now().to_string()
 }
 
+/// Warns of addresses that other chassis have on physical networks and that cannot be read.
+pub(super) fn check_addresses(name: &str, index: &Index, rows: &Replica) {
+    let Some(chassis) = index.chassis.get(name).and_then(|uuid| rows.row::<own::Chassis>(*uuid)) else {
+        return;
+    };
+    let own = chassis.other_config.get(&format!("{ADDRESSES}-{name}"));
+    let text = own.or_else(|| chassis.other_config.get(ADDRESSES)).map_or("", |text| &**text);
+    for part in unreadable(text) {
+        PHYSICAL.warn_limited(
+            &UNREADABLE,
+            format_args!(
+                "Parsing of ovn-chassis-mac-mappings failed for: \"{part}\", the correct format is \"br-name1:MAC1\"."
+            ),
+        );
+    }
+}
+
+/// Parts of `NETWORK:MAC,...` in which there is no address.
+fn unreadable(text: &str) -> impl Iterator<Item = &str> {
+    let parts = text.split(',').filter(|part| !part.is_empty());
+    parts.filter_map(|part| match part.split_once(':') {
+        Some((_, address)) if !address.is_empty() => None,
+        Some((network, _)) => Some(network),
+        None => Some(part),
+    })
+}
+
 /// The tunnel ends of a chassis by address, of the best type that each has.
 pub(super) fn by_address(chassis: &own::Chassis, rows: &Replica) -> BTreeMap<Text, Uuid> {
     let mut best = BTreeMap::new();
@@ -191,6 +222,13 @@ mod tests {
         register(&wanted, &index, &rows, &mut writes);
         let text = String::from_utf8_lossy(writes.finish("").members()).into_owned();
         (text, with_own_ends(&wanted, &index, &rows).encaps.len())
+    }
+
+    #[test]
+    fn addresses_on_networks_follow_a_colon() {
+        let of = |text| unreadable(text).collect::<Vec<_>>();
+        assert_eq!(of("a,b:,c:00:00:00:00:00:01,,d"), ["a", "b", "d"]);
+        assert_eq!(of(""), Vec::<&str>::new());
     }
 
     #[test]

@@ -143,6 +143,11 @@ impl Side {
         if self.connected { "connected" } else { "not connected" }
     }
 
+    /// Whether certificates are shown to some server.
+    pub fn is_encrypted(&self) -> bool {
+        self.remotes.iter().any(|remote| matches!(remote, Remote::Ssl { .. }))
+    }
+
     pub fn is_connected(&self) -> bool {
         self.connected && self.ready
     }

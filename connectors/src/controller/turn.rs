@@ -13,7 +13,7 @@ use northflow_rules::ovsdb::{Text, Uuid};
 use northflow_rules::schema::{ovs, own};
 
 use super::claims::{Here, Seen};
-use super::core::{Core, Waiter};
+use super::core::{Core, Reached, Waiter};
 use super::local::Local;
 use super::monitor::Interest;
 use super::told::Row;
@@ -22,6 +22,7 @@ use super::writes::Writes;
 use super::{bridge, ha, installed, mirrors, options, patches, queues, registration as registered, zones};
 use crate::net::Remote;
 use crate::openflow::Delta;
+use crate::ovsdb::client::Command;
 use crate::process::heap;
 use crate::process::vlog::RateLimit;
 use crate::process::vlog::modules::{CHASSIS, MAIN};
@@ -36,6 +37,9 @@ const STARTED: &str = "ovn-startup-ts";
 /// `ovn-trim-timeout-ms` of a chassis that does not say.
 const TRIM_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How often files of certificates are looked at, if there is anything to do.
+const FILES_INTERVAL: Duration = Duration::from_millis(500);
+
 /// The first releases of the switch whose samples take numbers from registers.
 const SAMPLES_WITH_REGISTERS: (u32, u32) = (3, 4);
 
@@ -47,6 +51,7 @@ impl Core {
         }
         self.follow_chassis();
         self.follow_switch();
+        self.follow_files();
         self.follow_southbound();
         self.follow_interest();
         self.write_southbound();
@@ -69,6 +74,18 @@ impl Core {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
+    /// Files that the southbound connection goes by may have changed: one that was made with others is made anew.
+    fn follow_files(&mut self) {
+        if self.tls_files.as_ref().is_some_and(|(at, _)| at.elapsed() < FILES_INTERVAL) {
+            return;
+        }
+        let files = self.tls.0.settings().files();
+        let before = self.tls_files.replace((Instant::now(), files.clone()));
+        if before.is_some_and(|(_, before)| before != files) && self.southbound.is_encrypted() {
+            self.southbound.tell(Command::Reconnect);
+        }
+    }
+
     /// Chassis have come, gone or changed.
     fn follow_chassis(&mut self) {
         if self.index.dirty.chassis.is_empty() {
@@ -78,6 +95,9 @@ impl Core {
         let local = Local::new(self.switch.mirror.own(), self.name.as_deref());
         if let (Some(local), Some(own)) = (local, &self.registration) {
             let rows = self.southbound.mirror.own();
+            for name in names.iter().filter(|name| **name != own.name) {
+                registered::check_addresses(name, &self.index, rows);
+            }
             if names.contains(&own.name) {
                 // All tunnels begin at its ends.
                 names.extend(self.index.chassis.keys().cloned());
@@ -386,11 +406,11 @@ impl Core {
                 }
             };
             keep(STARTED, self.started.to_string());
-            if let Some(reached) = self.reached.filter(|reached| *reached != 0) {
-                if bridge.external_ids.text(NB_CFG) != reached.to_string() {
-                    keep(NB_CFG_TIME, super::now().to_string());
+            if let Some(Reached { nb_cfg, at }) = self.reached.filter(|reached| reached.nb_cfg != 0) {
+                if bridge.external_ids.text(NB_CFG) != nb_cfg.to_string() {
+                    keep(NB_CFG_TIME, at.to_string());
                 }
-                keep(NB_CFG, reached.to_string());
+                keep(NB_CFG, nb_cfg.to_string());
             }
             let gone = if self.cleaned { gone } else { Vec::new() };
             writes.change_keys::<ovs::Bridge>(bridge.uuid, "external_ids", &put, &gone);
@@ -449,7 +469,7 @@ impl Core {
             }
         }
         if let Some((_, nb_cfg)) = self.delayed.take_if(|(at, _)| *at <= Instant::now()) {
-            self.reached = Some(nb_cfg);
+            self.reached = Some(Reached { nb_cfg, at: super::now() });
             self.dirty.southbound = true;
             self.dirty.switch = true;
         }
@@ -476,7 +496,7 @@ impl Core {
 
 /// Says how far the chassis has followed, unless the network does not want to know.
 fn report(
-    reached: Option<i64>,
+    reached: Option<Reached>,
     name: &str,
     index: &super::index::Index,
     rows: &crate::replica::Replica,
@@ -487,11 +507,11 @@ fn report(
         return;
     }
     let private = index.private.get(name).and_then(|row| rows.row::<own::ChassisPrivate>(*row));
-    if let (Some(reached), Some(private)) = (reached.filter(|reached| *reached != 0), private)
-        && private.nb_cfg != reached
+    if let (Some(Reached { nb_cfg, at }), Some(private)) = (reached.filter(|it| it.nb_cfg != 0), private)
+        && private.nb_cfg != nb_cfg
     {
-        southbound.set::<own::ChassisPrivate>(private.uuid, "nb_cfg", &reached);
-        southbound.set::<own::ChassisPrivate>(private.uuid, "nb_cfg_timestamp", &super::now());
+        southbound.set::<own::ChassisPrivate>(private.uuid, "nb_cfg", &nb_cfg);
+        southbound.set::<own::ChassisPrivate>(private.uuid, "nb_cfg_timestamp", &at);
     }
 }
 

@@ -8,6 +8,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use mio::net::TcpStream;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -56,6 +57,22 @@ pub struct Settings {
     pub ciphers: Ciphers,
     /// The name to ask the server for, in place of its host name.
     pub server_name: Option<String>,
+}
+
+/// Files, and when each was last changed; `None` if there is none.
+pub type Files = Vec<(PathBuf, Option<SystemTime>)>;
+
+impl Settings {
+    /// The files that say who we are and whom we trust, as they are now.
+    pub fn files(&self) -> Files {
+        let authority = match &self.authority {
+            Authority::File(path) | Authority::Bootstrap(path) => Some(path),
+            Authority::Unknown | Authority::Anyone => None,
+        };
+        let files = [self.private_key.as_ref(), self.certificate.as_ref(), authority];
+        let changed = |path: &PathBuf| path.metadata().and_then(|known| known.modified()).ok();
+        files.into_iter().flatten().map(|path| (path.clone(), changed(path))).collect()
+    }
 }
 
 /// Settings that connections share and that may change; they count from the next attempt to connect.
@@ -301,5 +318,22 @@ impl Write for TlsStream {
             self.session.write_tls(&mut self.socket)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_come_and_go_are_seen() {
+        let path = std::env::temp_dir().join(format!("northflow-tls-files-{}", std::process::id()));
+        let settings = Settings { certificate: Some(path.clone()), ..Settings::default() };
+        assert_eq!(settings.files(), [(path.clone(), None)]);
+        std::fs::write(&path, "a certificate").unwrap();
+        assert!(settings.files()[0].1.is_some());
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(settings.files(), [(path, None)]);
+        assert_eq!(Settings::default().files(), []);
     }
 }

@@ -136,6 +136,11 @@ pub fn alone(reference: &'static Reference) -> Result<(), Failed> {
         assert_eq!(host.appctl(&["connection-status"])?.trim(), "connected");
         assert!(host.zones()?.contains("ct-zone-s_dnat"));
     }
+    // Both databases know since when.
+    let since =
+        || databases.sbctl(&["--bare", "--columns=nb_cfg_timestamp", "list", "Chassis_Private", "c1"]);
+    let kept = || first.switch.vsctl(&["get", "Bridge", "br-int", "external_ids:ovn-nb-cfg-ts"]);
+    until("one time", || Ok(kept()?.trim().trim_matches('"') == since()?.trim()))?;
     let installed = first.switch.vsctl(&["get", "Interface", "v1", "external_ids:ovn-installed"])?;
     assert_eq!(installed.trim(), "\"true\"");
     assert!(first.appctl(&["ct-zone-list"])?.contains("p1 "));

@@ -111,7 +111,7 @@ impl Ciphers {
             "COMPLEMENTOFDEFAULT",
         ];
         let group = |word: &str| word.split('+').any(|part| GROUPS.contains(&part));
-        if !list.split([':', ',', ' ']).any(group) {
+        if !words(list).any(group) {
             self.tls12 = Some(named(list, &TLS12_SUITES)?);
         }
         Ok(())
@@ -141,10 +141,15 @@ impl Ciphers {
     }
 }
 
+/// The words of a list, without commands, such as `@SECLEVEL=2`: all suites are of that level.
+fn words(list: &str) -> impl Iterator<Item = &str> {
+    list.split([':', ',', ' ']).map(|word| word.split_once('@').map_or(word, |(word, _)| word))
+}
+
 /// The suites of a list that are in `known`, in the order of the list.
 fn named(list: &str, known: &[(&str, CipherSuite)]) -> Result<Vec<CipherSuite>, Unrecognized> {
     let suite = |word: &str| known.iter().find(|(name, _)| *name == word).map(|(_, suite)| *suite);
-    let found: Vec<CipherSuite> = list.split([':', ',', ' ']).filter_map(suite).collect();
+    let found: Vec<CipherSuite> = words(list).filter_map(suite).collect();
     if found.is_empty() { Err(Unrecognized(list.to_owned())) } else { Ok(found) }
 }
 
@@ -174,6 +179,7 @@ mod tests {
         let all = ciphers.suites().len();
         assert_eq!(all, ring::ALL_CIPHER_SUITES.len());
         ciphers.restrict_tls12("DEFAULT:@SECLEVEL=2").unwrap();
+        ciphers.restrict_tls12("DEFAULT@SECLEVEL=2").unwrap();
         ciphers.restrict_tls12("HIGH:!aNULL:!MD5").unwrap();
         assert_eq!(ciphers.suites().len(), all);
         ciphers.restrict_tls12("ECDHE-RSA-AES256-GCM-SHA384:AES128-SHA").unwrap();

@@ -69,6 +69,8 @@ modules! {
     OVSDB_IDL = "ovsdb_idl";
     /// Ports to physical networks.
     PATCH = "patch";
+    /// Rows between the logical and the physical network.
+    PHYSICAL = "physical";
     /// Waiting for events.
     POLL_LOOP = "poll_loop";
     /// Connection attempts and probes.
