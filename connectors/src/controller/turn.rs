@@ -540,8 +540,14 @@ fn connection(local: &Local<'_>, run: &std::path::Path) -> Option<Endpoint<Remot
         Some(text) => options::remotes(text, run).ok()?.into_iter().next()?,
         None => Remote::Unix(run.join(format!("{}.mgmt", bridge.name))),
     };
-    let probe = local.settings.get("ovn-openflow-probe-interval").and_then(|text| text.parse().ok());
-    Some(Endpoint { at, probe: probe.map(Duration::from_secs) })
+    let probe = local.settings.get("ovn-bridge-remote-probe-interval");
+    Some(Endpoint { at, probe: Some(switch_probe(probe.map(|text| &**text))) })
+}
+
+/// After how long a silence the switch is probed, of a setting in milliseconds: in whole seconds; zero is never.
+fn switch_probe(text: Option<&str>) -> Duration {
+    let milliseconds: u64 = text.and_then(|text| text.parse().ok()).unwrap_or(0);
+    Duration::from_secs(milliseconds / 1000)
 }
 
 /// The release of the switch; the first one there is if it does not say.
@@ -549,4 +555,15 @@ fn release(row: &ovs::OpenVswitch) -> (u32, u32) {
     let text = row.ovs_version.as_deref().unwrap_or("");
     let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_switch_is_probed_after_whole_seconds() {
+        let of = |text| switch_probe(text).as_secs();
+        assert_eq!((of(None), of(Some("x")), of(Some("999")), of(Some("5500"))), (0, 0, 0, 5));
+    }
 }
