@@ -28,6 +28,7 @@ use crate::network_function::{self, active, probe, redirect};
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::router::bfd::Session;
+use crate::router::forwarding::{self, Forwarding};
 use crate::router::{self, aging, bfd, dynamic, nat, policy, routable, route};
 use crate::schema::{SetElement, nb, sb};
 use crate::service;
@@ -438,22 +439,25 @@ fn routes(
     sessions: &Relation<Session>,
     parts: &mut Parts,
 ) {
+    let routers = &network.routed.routers;
     let exits = route::hop::exits(&network.router_ports, &network.port_keys);
-    let held = nb.router.builder().input(HELD);
+    let forwarding = Forwarding {
+        routers,
+        names: &forwarding::names(nb, routers),
+        exits: &exits,
+        exit_names: &forwarding::exit_names(&exits),
+        sessions,
+        drop: &global.drop,
+        held: &nb.router.builder().input(HELD),
+    };
     let learned = dynamic::learned::learned(nb, sb, &network.routed);
-    let routes = route::routes(
-        nb,
-        route::Inputs {
-            routers: &network.routed.routers,
-            ports: &network.router_ports,
-            keys: &network.port_keys,
-            exits: &exits,
-            sessions,
-            drop: &global.drop,
-            held: &held,
-            learned: &learned.routes,
-        },
-    );
+    let inputs = route::Inputs {
+        forwarding,
+        ports: &network.router_ports,
+        keys: &network.port_keys,
+        learned: &learned.routes,
+    };
+    let routes = route::routes(nb, inputs);
     let advertised = dynamic::advertised(
         nb,
         sb,
@@ -467,16 +471,7 @@ fn routes(
             balancers: &balanced.on_routers,
         },
     );
-    let policies = policy::policies(
-        nb,
-        policy::Inputs {
-            routers: &network.routed.routers,
-            exits: &exits,
-            sessions,
-            drop: &global.drop,
-            held: &held,
-        },
-    );
+    let policies = policy::policies(nb, forwarding);
     let watched = routes.watched.concat(&policies.watched);
     let bfd = bfd::bfd(nb, sb, &network.router_ports, &watched);
     let program = nb.bfd.builder();

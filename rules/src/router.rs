@@ -43,6 +43,7 @@ pub mod class;
 pub mod defaults;
 pub mod delivery;
 pub mod dynamic;
+pub mod forwarding;
 pub mod ip_input;
 pub mod nat;
 pub mod neighbor;

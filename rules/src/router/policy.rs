@@ -5,10 +5,10 @@ use northflow_engine::{Relation, key_hash};
 use serde::{Deserialize, Serialize};
 
 use super::bfd::Session;
-use super::route::held::{self, Held, Kind, Sign};
-use super::route::hop::{Exit, Hop, Out, Query, hops};
+use super::forwarding::Forwarding;
+use super::route::held::{self, Kind, Sign};
+use super::route::hop::{Hop, Out, Query, hops};
 use super::route::number::{Numbered, Wanted, numbers};
-use crate::flow::drop::DropConfig;
 use crate::flow::register::{
     ECMP_GROUP, ECMP_MEMBER, NEXT_HOP_IP4, NEXT_HOP_IP6, NEXT_HOP_IS_IP4, POLICY_CHAIN, SOURCE_IP4,
     SOURCE_IP6,
@@ -19,7 +19,6 @@ use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::{Link, nb};
-use crate::topology::router::Router;
 
 const STAGE: Stage = Stage::LrInPolicy;
 
@@ -204,21 +203,6 @@ impl Resolved {
     }
 }
 
-/// What policies are made of, beside the northbound rows.
-#[derive(Clone, Copy, Debug)]
-pub struct Inputs<'a> {
-    /// Routers.
-    pub routers: &'a Relation<Router>,
-    /// Ports by which packets may leave.
-    pub exits: &'a Relation<Exit>,
-    /// Sessions that watch neighbours.
-    pub sessions: &'a Relation<Session>,
-    /// Whether dropped packets are sampled.
-    pub drop: &'a Relation<DropConfig>,
-    /// Numbers that flows hold.
-    pub held: &'a Relation<Held>,
-}
-
 /// What policies contribute.
 #[derive(Clone, Debug)]
 pub struct Policies {
@@ -240,18 +224,13 @@ type Sought = (Uuid, Policy, Query);
 ///
 /// Cost: a policy costs its own flows, and a lookup for each of its next hops; the first chain of a
 /// router, the router's policies.
-pub fn policies(nb: &Northbound, inputs: Inputs<'_>) -> Policies {
+pub fn policies(nb: &Northbound, forwarding: Forwarding<'_>) -> Policies {
+    let Forwarding { names, exits, exit_names, sessions, drop, held, .. } = forwarding;
     let builder = nb.policy.builder();
-    let names = nb
-        .router
-        .map(|row| (row.uuid, row.name.clone()))
-        .index_by(|(router, _): &(Uuid, Text)| *router)
-        .semijoin(&inputs.routers.map(|router| router.row).index_by(|router| *router));
-    let names = names.index_by(|(router, _)| *router);
     let listed: Relation<Listed> = nb
         .router_policies
         .index_by(Link::owner)
-        .semijoin(&names)
+        .semijoin(names)
         .index_by(Link::member)
         .join(&nb.policy.map(Policy::read).index_by(|policy| policy.row), |link, policy| {
             (link.owner, policy.clone())
@@ -262,7 +241,7 @@ pub fn policies(nb: &Northbound, inputs: Inputs<'_>) -> Policies {
     let signs = in_chains
         .map(move |(router, policy)| (chain(*router, &policy.chain), policy.sign(*router, Kind::Chain)));
     let chains = in_chains.map(move |(router, policy)| chain(*router, &policy.chain)).distinct();
-    let chains = numbers(&chains, &held::claims(&signs, inputs.held));
+    let chains = numbers(&chains, &held::claims(&signs, held));
     let chained = chains.map(|given| given.wanted.space).distinct();
     let by_chain = chains.index_by(|given: &Numbered| given.wanted);
     // Each policy with the number of its chain, of its target, and whether there are chains at all.
@@ -288,7 +267,7 @@ pub fn policies(nb: &Northbound, inputs: Inputs<'_>) -> Policies {
             })
         });
     let checked =
-        numbered.index_by(|resolved: &Resolved| resolved.router).join(&names, |resolved, (_, name)| {
+        numbered.index_by(|resolved: &Resolved| resolved.router).join(names, |resolved, (_, name)| {
             let wrong = resolved.policy.complaint(name, resolved.target > 0).map(Text::from);
             (resolved.clone(), wrong)
         });
@@ -311,19 +290,18 @@ pub fn policies(nb: &Northbound, inputs: Inputs<'_>) -> Policies {
             hops.map(|hop| (resolved.router, resolved.policy.clone(), query(hop))).collect::<Vec<_>>()
         });
     let by_query = sought.index_by(|(.., query): &Sought| query.clone()).named("policy.query");
-    let found = hops(&sought.map(|(.., query)| query.clone()), inputs.exits);
+    let found = hops(&sought.map(|(.., query)| query.clone()), exits);
     let found = found.index_by(|hop: &Hop| hop.query.clone());
     let reached = by_query.join(&found, |(router, policy, _), hop| (*router, policy.clone(), hop.clone()));
-    let exit_names = inputs.exits.map(|exit| exit.port.name.clone()).index_by(Text::clone);
     let unreached = by_query
         .antijoin(&found)
         .index_by(|(.., query): &Sought| query.port.clone().unwrap_or_default())
-        .join_optional(&exit_names, |(router, policy, query), known| {
+        .join_optional(exit_names, |(router, policy, query), known| {
             let bad = query.port.clone().filter(|_| known.is_none());
             Some((*router, policy.clone(), query.next_hop.clone(), bad))
         })
         .index_by(|(router, ..): &(Uuid, Policy, Text, Option<Text>)| *router)
-        .join(&names, |(_, policy, hop, bad), (_, name)| {
+        .join(names, |(_, policy, hop, bad), (_, name)| {
             Problem::new(match bad {
                 Some(port) => format!("Bad out port {port} for policy {}", policy.matches),
                 None => {
@@ -338,7 +316,7 @@ pub fn policies(nb: &Northbound, inputs: Inputs<'_>) -> Policies {
         sessions.collect::<Vec<(Uuid, Uuid, Uuid, Hop)>>()
     });
     let watching = pairs.index_by(|(session, ..)| *session).join_flat(
-        &inputs.sessions.index_by(|session| session.row),
+        &sessions.index_by(|session| session.row),
         |(_, router, policy, hop), session| {
             let ours = session.dst_ip == hop.query.next_hop && session.logical_port == hop.out.port.name;
             ours.then(|| ((*router, *policy, hop.clone()), session.clone()))
@@ -365,7 +343,7 @@ pub fn policies(nb: &Northbound, inputs: Inputs<'_>) -> Policies {
     };
     let spreading = right.filter(|row| row.policy.spreads());
     let signs = spreading.map(move |row| (member(row), row.policy.sign(row.router, Kind::Policy)));
-    let groups = numbers(&spreading.map(member), &held::claims(&signs, inputs.held));
+    let groups = numbers(&spreading.map(member), &held::claims(&signs, held));
     let resolved = right
         .index_by(|resolved: &Resolved| (resolved.router, resolved.policy.row))
         .join_optional(&usable.index_by(|(router, policy, _)| (*router, *policy)), |resolved, usable| {
@@ -377,7 +355,7 @@ pub fn policies(nb: &Northbound, inputs: Inputs<'_>) -> Policies {
             let group = given.map_or(0, |given| given.number);
             (group > 0 || !resolved.policy.spreads()).then(|| Resolved { group, ..resolved.clone() })
         });
-    let drop = inputs.drop.map(|drop| drop.explicit());
+    let drop = drop.map(|drop| drop.explicit());
     let placed = resolved
         .index_by(|_| ())
         .join_flat(&drop.index_by(|_| ()), |resolved, drop| place(resolved.router, resolved.flows(drop)));

@@ -20,38 +20,29 @@ pub mod table;
 use northflow_engine::{Relation, key_hash};
 
 use self::ecmp::Group;
-use self::held::Held;
-use self::hop::{Exit, Hop, Query};
+use self::hop::{Hop, Query};
 use self::static_route::{Route, Spec};
 use self::table::Table;
 use super::bfd::Session;
+use super::forwarding::Forwarding;
 use crate::flow::drop::DropConfig;
 use crate::flow::row::{Placed, place};
 use crate::northd::Northbound;
 use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::schema::Link;
-use crate::topology::router::Router;
 use crate::topology::router_port::RouterPortConfig;
 use crate::topology::tunnel_key::Assigned;
 
 /// What routes are made of, beside the northbound rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'a> {
-    /// Routers.
-    pub routers: &'a Relation<Router>,
-    /// Their ports.
+    /// What policies are made of too.
+    pub forwarding: Forwarding<'a>,
+    /// Ports of routers.
     pub ports: &'a Relation<RouterPortConfig>,
     /// The keys of these.
     pub keys: &'a Relation<Assigned>,
-    /// Ports by which packets may leave.
-    pub exits: &'a Relation<Exit>,
-    /// Sessions that watch neighbours.
-    pub sessions: &'a Relation<Session>,
-    /// Whether dropped packets are sampled.
-    pub drop: &'a Relation<DropConfig>,
-    /// Numbers that flows hold.
-    pub held: &'a Relation<Held>,
     /// Routes that routers have learned.
     pub learned: &'a Relation<(Uuid, Spec)>,
 }
@@ -79,7 +70,8 @@ type Listed = (Uuid, Spec);
 /// Cost: a route costs its own flows, and those of the group that it is in; a port, the routes by it; the
 /// first session that watches a neighbour of a port, the port's routes.
 pub fn routes(nb: &Northbound, inputs: Inputs<'_>) -> Routes {
-    let Inputs { ports, keys, exits, sessions, .. } = inputs;
+    let Inputs { forwarding, ports, keys, learned } = inputs;
+    let Forwarding { names, exits, exit_names, sessions, held, .. } = forwarding;
     let read = nb.static_route.map(|row| {
         let (spec, wrong) = match Spec::read(row) {
             Ok(spec) => (Some(spec), None),
@@ -87,38 +79,26 @@ pub fn routes(nb: &Northbound, inputs: Inputs<'_>) -> Routes {
         };
         (row.uuid, spec, wrong)
     });
-    let names = nb
-        .router
-        .map(|row| (row.uuid, row.name.clone()))
-        .index_by(|(router, _): &(Uuid, Text)| *router)
-        .semijoin(&inputs.routers.map(|router| router.row).index_by(|router| *router));
-    let links = nb
-        .router_static_routes
-        .index_by(Link::owner)
-        .semijoin(&names.index_by(|(router, _)| *router))
-        .index_by(Link::member);
+    let links = nb.router_static_routes.index_by(Link::owner).semijoin(names).index_by(Link::member);
     let joined = links.join(
         &read.index_by(|(row, ..): &(Uuid, Option<Spec>, Option<Text>)| *row),
         |link, (_, spec, wrong)| (link.owner, spec.clone(), wrong.clone()),
     );
     let unreadable = joined.flat_map(|(_, _, wrong)| wrong.clone().map(Problem::new));
     let listed: Relation<Listed> = joined.flat_map(|(router, spec, _)| Some((*router, spec.clone()?)));
-    let listed = listed.concat(inputs.learned);
+    let listed = listed.concat(learned);
 
     let hops = hop::hops(&listed.flat_map(|(router, spec)| spec.query(*router)), exits);
     let sought = listed.flat_map(|(router, spec)| Some((*router, spec.clone(), spec.query(*router)?)));
     let by_query = sought.index_by(|(.., query): &(Uuid, Spec, Query)| query.clone()).named("route.query");
     let hops = hops.index_by(|hop: &Hop| hop.query.clone()).named("route.hop");
     let reached = by_query.join(&hops, |(router, spec, _), hop| (*router, spec.clone(), hop.out.clone()));
-    let exit_names = exits.map(|exit| exit.port.name.clone()).index_by(Text::clone);
     let unreached = by_query
         .antijoin(&hops)
         .index_by(|(_, spec, _): &(Uuid, Spec, Query)| spec.output_port.clone().unwrap_or_default())
-        .join_optional(&exit_names, |(router, spec, _), known| Some((*router, spec.clone(), known.is_some())))
+        .join_optional(exit_names, |(router, spec, _), known| Some((*router, spec.clone(), known.is_some())))
         .index_by(|(router, ..): &(Uuid, Spec, bool)| *router)
-        .join(&names.index_by(|(router, _)| *router), |(_, spec, known), (_, name)| {
-            Problem::new(spec.complaint(name, *known))
-        });
+        .join(names, |(_, spec, known), (_, name)| Problem::new(spec.complaint(name, *known)));
 
     let by_session = reached.index_by(|(_, spec, _)| spec.bfd.unwrap_or(Uuid::ZERO)).join_optional(
         &sessions.index_by(|session| session.row),
@@ -139,8 +119,8 @@ pub fn routes(nb: &Northbound, inputs: Inputs<'_>) -> Routes {
         let to = || spec.route(*router, None).to;
         (!spec.table.is_empty()).then(|| (spec.table.clone(), to().sign_of_table()))
     });
-    let tables = table::tables(&asked, &named, inputs.held);
-    let grouped = ecmp::group(&alive.concat(&discarded), &tables, inputs.held);
+    let tables = table::tables(&asked, &named, held);
+    let grouped = ecmp::group(&alive.concat(&discarded), &tables, held);
     let mixed = grouped.groups.filter(Group::drops).map(|group| {
         Problem::new(format!(
             "The ECMP route \"{}\" contains \"discard\" route, the whole group will drop traffic.",
@@ -151,8 +131,8 @@ pub fn routes(nb: &Northbound, inputs: Inputs<'_>) -> Routes {
         connected_flows(sessions, ports),
         symmetric_reply::remember(ports, keys),
         table::flows(&asked, &tables),
-        alone_flows(&grouped.alone, &tables, inputs),
-        group_flows(&grouped.groups, &tables, inputs),
+        alone_flows(&grouped.alone, &tables, forwarding),
+        group_flows(&grouped.groups, &tables, forwarding),
     ];
     let builder = nb.static_route.builder();
     Routes {
@@ -198,12 +178,16 @@ fn complete<T: northflow_engine::Record + Clone>(
         .join(&drop.index_by(|_| ()), |(row, number), drop| (row.clone(), *number, drop.clone()))
 }
 
-fn alone_flows(routes: &Relation<Route>, tables: &Relation<Table>, inputs: Inputs<'_>) -> Relation<Placed> {
+fn alone_flows(
+    routes: &Relation<Route>,
+    tables: &Relation<Table>,
+    forwarding: Forwarding<'_>,
+) -> Relation<Placed> {
     let leaves_by = |route: &Route| route.out.as_ref().map(|out| out.port.name.clone()).unwrap_or_default();
-    complete(routes, |route| route.to.table.clone(), tables, inputs.drop)
+    complete(routes, |route| route.to.table.clone(), tables, forwarding.drop)
         .index_by(move |(route, ..): &(Route, u32, Text)| leaves_by(route))
         .join_optional(
-            &watched_ports(inputs.sessions).index_by(Text::clone),
+            &watched_ports(forwarding.sessions).index_by(Text::clone),
             |(route, table, drop), watched| {
                 // A port that is asked for may be another router's.
                 let router = route.out.as_ref().map_or(route.to.router, |out| out.router);
@@ -212,9 +196,13 @@ fn alone_flows(routes: &Relation<Route>, tables: &Relation<Table>, inputs: Input
         )
 }
 
-fn group_flows(groups: &Relation<Group>, tables: &Relation<Table>, inputs: Inputs<'_>) -> Relation<Placed> {
-    let routers = inputs.routers.map(|router| (router.row, router.options.chassis.is_some()));
-    complete(groups, |group| group.to.table.clone(), tables, inputs.drop)
+fn group_flows(
+    groups: &Relation<Group>,
+    tables: &Relation<Table>,
+    forwarding: Forwarding<'_>,
+) -> Relation<Placed> {
+    let routers = forwarding.routers.map(|router| (router.row, router.options.chassis.is_some()));
+    complete(groups, |group| group.to.table.clone(), tables, forwarding.drop)
         .index_by(|(group, ..): &(Group, u32, Text)| group.to.router)
         .join_flat(&routers.index_by(|(router, _)| *router), |(group, table, drop), (router, on_chassis)| {
             place(*router, group.flows(*table, *on_chassis, drop))
