@@ -238,6 +238,17 @@ fn topology(
     }
 }
 
+/// What the parts that make flows build upon.
+#[derive(Clone, Copy, Debug)]
+struct Base<'a> {
+    program: &'a Builder,
+    nb: &'a Northbound,
+    sb: &'a Southbound,
+    global: &'a Global,
+    network: &'a Network,
+    balanced: &'a Balanced,
+}
+
 /// Meters, and which of them limit what datapaths send to controllers.
 fn meters(program: &Builder, nb: &Northbound) -> Relation<DatapathMeter> {
     let rows = meter::row::rows(&nb.meter, &nb.meter_band, &nb.acl);
@@ -247,15 +258,8 @@ fn meters(program: &Builder, nb: &Northbound) -> Relation<DatapathMeter> {
 }
 
 /// ACLs: their flows, and what each switch does with packets.
-fn acls(
-    program: &Builder,
-    nb: &Northbound,
-    sb: &Southbound,
-    global: &Global,
-    reach: &Relation<Reach>,
-    balanced: &Balanced,
-    parts: &mut Parts,
-) -> Relation<Filtering> {
+fn acls(base: Base<'_>, reach: &Relation<Reach>, parts: &mut Parts) -> Relation<Filtering> {
+    let Base { program, nb, sb, global, balanced, .. } = base;
     let inputs = acl::placed::Inputs {
         reach: reach.clone(),
         balanced: balanced.switches.clone(),
@@ -271,15 +275,8 @@ fn acls(
 }
 
 /// Which network functions are in use, and the ways through them.
-fn network_functions(
-    program: &Builder,
-    nb: &Northbound,
-    global: &Global,
-    network: &Network,
-    reach: &Relation<Reach>,
-    balanced: &Balanced,
-    parts: &mut Parts,
-) {
+fn network_functions(base: Base<'_>, reach: &Relation<Reach>, parts: &mut Parts) {
+    let Base { program, nb, global, network, balanced, .. } = base;
     let address = probe::addresses(&global.options).flat_map(|addresses| addresses.destination.clone());
     let active = active::active(nb, &network.functions, &balanced.health, &address);
     program.output("nb.Network_Function_Group.network_function_active", &active.changed);
@@ -304,16 +301,12 @@ fn port_configs(nb: &Northbound, global: &Global, network: &Network) -> Relation
 
 /// Flows of switches, and the multicast groups that they name.
 fn switches(
-    program: &Builder,
-    nb: &Northbound,
-    sb: &Southbound,
-    global: &Global,
-    network: &Network,
-    balanced: &Balanced,
+    base: Base<'_>,
     filtering: &Relation<Filtering>,
     ports: &Relation<PortConfig>,
     parts: &mut Parts,
 ) {
+    let Base { program, nb, sb, global, network, balanced } = base;
     let by_switch = ports.index_by(PortConfig::switch).named("switch.port");
     parts.placed.push(placed::flows(ports, &by_switch, filtering, &global.flow_config));
     parts.members.push(placed::members(&nb.switch, ports));
@@ -360,15 +353,8 @@ fn switches(
 }
 
 /// Flows of routers.
-fn routers(
-    nb: &Northbound,
-    sb: &Southbound,
-    global: &Global,
-    network: &Network,
-    balanced: &Balanced,
-    switch_configs: &Relation<PortConfig>,
-    parts: &mut Parts,
-) {
+fn routers(base: Base<'_>, switch_configs: &Relation<PortConfig>, parts: &mut Parts) {
+    let Base { nb, sb, global, network, balanced, .. } = base;
     let settings = nat::home::settings(&global.options, &global.features, &global.drop);
     let homes = nat::home::homes(&network.routed.routers, &settings);
     let inputs = router::placed::Inputs {
@@ -421,7 +407,7 @@ fn routers(
         routables: &routables,
         sessions: &sessions,
     }));
-    routes(nb, sb, global, network, balanced, switch_configs, &sessions, parts);
+    routes(base, switch_configs, &sessions, parts);
     let watched = nb.bfd.map(|row| row.logical_port.clone());
     let (placed, problems) = protocol_redirect::redirects(&network.router_ports, &network.ports, &watched);
     parts.placed.push(placed);
@@ -430,15 +416,12 @@ fn routers(
 
 /// Routes, policies, and the sessions that they depend on.
 fn routes(
-    nb: &Northbound,
-    sb: &Southbound,
-    global: &Global,
-    network: &Network,
-    balanced: &Balanced,
+    base: Base<'_>,
     switch_configs: &Relation<PortConfig>,
     sessions: &Relation<Session>,
     parts: &mut Parts,
 ) {
+    let Base { program, nb, sb, global, network, balanced } = base;
     let routers = &network.routed.routers;
     let exits = route::hop::exits(&network.router_ports, &network.port_keys);
     let forwarding = Forwarding {
@@ -448,7 +431,7 @@ fn routes(
         exit_names: &forwarding::exit_names(&exits),
         sessions,
         drop: &global.drop,
-        held: &nb.router.builder().input(HELD),
+        held: &program.input(HELD),
     };
     let learned = dynamic::learned::learned(nb, sb, &network.routed);
     let inputs = route::Inputs {
@@ -474,7 +457,6 @@ fn routes(
     let policies = policy::policies(nb, forwarding);
     let watched = routes.watched.concat(&policies.watched);
     let bfd = bfd::bfd(nb, sb, &network.router_ports, &watched);
-    let program = nb.bfd.builder();
     program.output("sb.BFD", &bfd.rows);
     program.output("sb.BFD.status", &bfd.switched);
     let watched =
@@ -490,15 +472,8 @@ fn routes(
 }
 
 /// Port groups and address sets, which matches refer to by name.
-fn groups(
-    program: &Builder,
-    nb: &Northbound,
-    global: &Global,
-    network: &Network,
-    balanced: &Balanced,
-    members: &Relation<PlacedMember>,
-    parts: &mut Parts,
-) {
+fn groups(base: Base<'_>, members: &Relation<PlacedMember>, parts: &mut Parts) {
+    let Base { program, nb, global, network, balanced, .. } = base;
     let members = port_group::members(&nb.port_group, members);
     let (groups, ports) = port_group::port_groups(&members, &network.datapaths.keys);
     program.output("sb.Port_Group", &groups);
@@ -522,7 +497,8 @@ fn groups(
 }
 
 /// Learned rows whose port or datapath is gone, or whose time is over.
-fn stale(program: &Builder, nb: &Northbound, sb: &Southbound, global: &Global, network: &Network) {
+fn stale(base: Base<'_>) {
+    let Base { program, nb, sb, global, network, .. } = base;
     let due = aging::mac_bindings(&sb.mac_binding, &nb.router, &sb.datapath, &global.features)
         .concat(&aging::fdb(&sb.fdb, &nb.switch, &network.datapaths.keys, &global.features));
     program.output(EXPIRIES, &due);

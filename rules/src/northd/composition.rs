@@ -3,7 +3,7 @@
 use northflow_engine::{Builder, Relation};
 
 use super::balancing;
-use super::{Balanced, Global, Network, Northbound, Parts, Southbound};
+use super::{Balanced, Base, Global, Network, Northbound, Parts, Southbound};
 use crate::acl::filtering::Filtering;
 use crate::flow::row::{Placed, SetMember};
 use crate::problem::Problem;
@@ -99,22 +99,20 @@ impl Northd {
             balancing::balanced(builder, &nb, &sb, &global, &network, &balancers, &switch_ports, &mut parts);
         let members = port_group::placed(&nb.port_group_ports, &network.ports);
         let reach = port_group::reach(&members);
-        let filtering = super::acls(builder, &nb, &sb, &global, &reach, &balanced, &mut parts);
-        super::network_functions(builder, &nb, &global, &network, &reach, &balanced, &mut parts);
-        super::switches(
-            builder,
-            &nb,
-            &sb,
-            &global,
-            &network,
-            &balanced,
-            &filtering,
-            &switch_ports,
-            &mut parts,
-        );
-        super::routers(&nb, &sb, &global, &network, &balanced, &switch_ports, &mut parts);
-        super::groups(builder, &nb, &global, &network, &balanced, &members, &mut parts);
-        super::stale(builder, &nb, &sb, &global, &network);
+        let base = Base {
+            program: builder,
+            nb: &nb,
+            sb: &sb,
+            global: &global,
+            network: &network,
+            balanced: &balanced,
+        };
+        let filtering = super::acls(base, &reach, &mut parts);
+        super::network_functions(base, &reach, &mut parts);
+        super::switches(base, &filtering, &switch_ports, &mut parts);
+        super::routers(base, &switch_ports, &mut parts);
+        super::groups(base, &members, &mut parts);
+        super::stale(base);
         name(&global, &network, &balanced, &filtering, &switch_ports);
         Northd {
             northbound: nb,
