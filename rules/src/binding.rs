@@ -140,29 +140,40 @@ impl OutputTable {
         role: Role,
         natural_key: &'static [&'static str],
     ) -> OutputTable {
-        OutputTable {
+        let table = OutputTable::plain(
             name,
-            info: TableInfo::of::<T>(),
+            TableInfo::of::<T>(),
             role,
-            natural_key,
-            known_by_uuid: false,
-            at_insert: &[],
-            kept_if_found: &[],
-            shared: false,
-            spared: None,
-            repeated: false,
-            uuid: |rec| rec.get::<T>().uuid(),
-            encode: |rec| rec.get::<T>().encode(),
-        }
+            |rec| rec.get::<T>().uuid(),
+            |rec| rec.get::<T>().encode(),
+        );
+        OutputTable { natural_key, ..table }
     }
 
     /// The output `name`, whose rows are elements of `column` of the rows of type `T`.
     pub const fn elements<T: Table>(name: &'static str, column: &'static [&'static str; 1]) -> OutputTable {
         let info = TableInfo { columns: column, ..TableInfo::of::<T>() };
+        OutputTable::plain(
+            name,
+            info,
+            Role::Elements,
+            |rec| rec.get::<SetElement>().row,
+            |rec| vec![("", Datum::scalar(rec.get::<SetElement>().element.clone()))],
+        )
+    }
+
+    /// An output of which nothing else is to be said.
+    const fn plain(
+        name: &'static str,
+        info: TableInfo,
+        role: Role,
+        uuid: fn(&Rec) -> Uuid,
+        encode: fn(&Rec) -> Vec<(&'static str, Datum)>,
+    ) -> OutputTable {
         OutputTable {
             name,
             info,
-            role: Role::Elements,
+            role,
             natural_key: &[],
             known_by_uuid: false,
             at_insert: &[],
@@ -170,8 +181,8 @@ impl OutputTable {
             shared: false,
             spared: None,
             repeated: false,
-            uuid: |rec| rec.get::<SetElement>().row,
-            encode: |rec| vec![("", Datum::scalar(rec.get::<SetElement>().element.clone()))],
+            uuid,
+            encode,
         }
     }
 
