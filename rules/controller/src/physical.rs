@@ -43,11 +43,19 @@ pub fn flows(program: &Builder, sb: &Southbound, local: &Local, locality: &Local
     let bundles = gateway::bundles(sb);
     let stands = gateway::stands(sb, local, &ports, &bundles);
     let pairs = peer::pairs(&ports);
+    let remote = remote::Inputs {
+        ports: &ports,
+        seats: &seats,
+        sites: &sites,
+        ways: &ways,
+        bundles: &bundles,
+        stands: &stands,
+    };
     program.union(&[
         constant::flows(local, &settings),
         tunnel::flows(local, &ports),
         seat::flows(&ports, &seats),
-        remote::flows(&ports, &seats, &sites, &ways, &bundles, &stands),
+        remote::flows(remote),
         gateway::flows(&ports, &sites, &zones, &stands),
         peer::flows(&pairs, &sites, &zones),
         multicast::flows(sb, &ports, &seats, &sites, &ways, &zones, &stands),

@@ -21,6 +21,23 @@ use super::site::{Exit, Sites};
 use super::tunnel::{Tunnel, Ways};
 use crate::row::{Flow, Row};
 
+/// What these rows are made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inputs<'a> {
+    /// Ports.
+    pub ports: &'a Relation<Arc<Port>>,
+    /// Those that are reached through a port of a switch.
+    pub seats: &'a Relation<Arc<Seat>>,
+    /// Datapaths on chassis.
+    pub sites: &'a Sites,
+    /// Tunnels, by the chassis at both ends.
+    pub ways: &'a Index<(Uuid, Uuid), Arc<Ways>>,
+    /// Groups of chassis, by the groups' rows.
+    pub bundles: &'a Index<Option<Uuid>, Arc<Bundle>>,
+    /// Where a port stands for another one.
+    pub stands: &'a Relation<Stand>,
+}
+
 /// From a chassis that has a datapath there are tunnels to a chassis that has ports in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Link {
@@ -46,14 +63,8 @@ fn is_single(port: &Port) -> bool {
 /// Rows of ports that are elsewhere.
 ///
 /// Cost: a port costs its row on the chassis that have its datapath.
-pub(super) fn flows(
-    ports: &Relation<Arc<Port>>,
-    seats: &Relation<Arc<Seat>>,
-    sites: &Sites,
-    ways: &Index<(Uuid, Uuid), Arc<Ways>>,
-    bundles: &Index<Option<Uuid>, Arc<Bundle>>,
-    stands: &Relation<Stand>,
-) -> Relation<Flow> {
+pub(super) fn flows(inputs: Inputs<'_>) -> Relation<Flow> {
+    let Inputs { ports, sites, ways, .. } = inputs;
     let single = ports.filter(|port| is_single(port));
     let hosts = single.flat_map(|port| port.chassis.map(|chassis| (port.datapath, chassis))).distinct();
     let links = hosts
@@ -78,7 +89,7 @@ pub(super) fn flows(
             let far = !is_there(port, exit.chassis);
             far.then(|| network_row(port, exit)).flatten().map(|row| Flow { chassis: exit.chassis, row })
         });
-    over_tunnels.concat(&over_networks).concat(&several(ports, seats, sites, ways, bundles, stands))
+    over_tunnels.concat(&over_networks).concat(&several(inputs))
 }
 
 /// Whether its row does not say whether a chassis has it.
@@ -94,14 +105,8 @@ fn is_there(port: &Port, chassis: Uuid) -> bool {
 /// Ports that may be in several places.
 ///
 /// Cost: such a port costs the chassis that have its datapath.
-fn several(
-    ports: &Relation<Arc<Port>>,
-    seats: &Relation<Arc<Seat>>,
-    sites: &Sites,
-    ways: &Index<(Uuid, Uuid), Arc<Ways>>,
-    bundles: &Index<Option<Uuid>, Arc<Bundle>>,
-    stands: &Relation<Stand>,
-) -> Relation<Flow> {
+fn several(inputs: Inputs<'_>) -> Relation<Flow> {
+    let Inputs { ports, seats, sites, ways, bundles, stands } = inputs;
     let scattered = ports.filter(|port| port.kind != Kind::Patch && (!is_single(port) || is_anywhere(port)));
     let seen = scattered
         .index_by(|port| port.datapath)
