@@ -1,5 +1,8 @@
 //! Southbound rows that a chassis' own process writes, or goes by when it does (ovn-sb(5)).
 
+// Of these a chassis' own process reads what northd writes, or what the rules for its flows read.
+pub use super::sb::{ChassisTemplateVar as TemplateVariables, Meter, MeterBand, Mirror};
+pub use super::seen::{Datapath, Encap};
 use super::{Map, table};
 use crate::ovsdb::{Text, Uuid};
 
@@ -36,28 +39,6 @@ table! {
         chassis: Option<Uuid> = "chassis",
         /// What of [`Global::nb_cfg`] its switch has reached.
         nb_cfg: i64 = "nb_cfg",
-    }
-
-    /// A tunnel end.
-    pub struct Encap in Southbound "Encap" {
-        /// `geneve` or `vxlan`.
-        type_: Text = "type",
-        /// Its address.
-        ip: Text = "ip",
-        /// Settings.
-        options: Map = "options",
-        /// The name of its chassis.
-        chassis_name: Text = "chassis_name",
-    }
-
-    /// A logical switch or router.
-    pub struct Datapath in Southbound "Datapath_Binding" {
-        /// The number that packets of it carry.
-        tunnel_key: i64 = "tunnel_key",
-        /// `logical-switch` or `logical-router`.
-        type_: Option<Text> = "type",
-        /// Its names.
-        external_ids: Map = "external_ids",
     }
 
     /// A port, as far as it is decided by it who binds it.
@@ -113,48 +94,6 @@ table! {
         /// The one with the highest that is alive is the one.
         priority: i64 = "priority",
     }
-
-    /// A mirror of packets of ports.
-    pub struct Mirror in Southbound "Mirror" {
-        /// Its name, unique.
-        name: Text = "name",
-        /// Which packets are copied: `from-lport`, `to-lport` or `both`.
-        filter: Text = "filter",
-        /// Where the copies go: a tunnel's remote address or, for type `local`, what a port calls itself.
-        sink: Text = "sink",
-        /// How the copies travel: `gre`, `erspan`, `local` or `lport`.
-        type_: Text = "type",
-        /// The tunnel's key (`gre`) or index (`erspan`).
-        index: i64 = "index",
-    }
-
-    /// What a chassis puts in the place of template variables.
-    pub struct TemplateVariables in Southbound "Chassis_Template_Var" {
-        /// The name of the chassis, unique.
-        chassis: Text = "chassis",
-        /// Values by name.
-        variables: Map = "variables",
-    }
-
-    /// A limit that flows name.
-    pub struct Meter in Southbound "Meter" {
-        /// Its name, unique.
-        name: Text = "name",
-        /// `kbps` or `pktps`.
-        unit: Text = "unit",
-        /// Its bands, rows of [`MeterBand`].
-        bands: Vec<Uuid> = "bands",
-    }
-
-    /// A rate of a meter.
-    pub struct MeterBand in Southbound "Meter_Band" {
-        /// What happens to packets above it: `drop`.
-        action: Text = "action",
-        /// The rate.
-        rate: i64 = "rate",
-        /// What may exceed it at once; 0 leaves it to the switch.
-        burst_size: i64 = "burst_size",
-    }
 }
 
 #[cfg(test)]
@@ -169,14 +108,9 @@ mod tests {
             TableInfo::of::<Global>(),
             TableInfo::of::<Chassis>(),
             TableInfo::of::<ChassisPrivate>(),
-            TableInfo::of::<Encap>(),
             TableInfo::of::<Port>(),
-            TableInfo::of::<Datapath>(),
             TableInfo::of::<HaChassisGroup>(),
             TableInfo::of::<HaChassis>(),
-            TableInfo::of::<Mirror>(),
-            TableInfo::of::<Meter>(),
-            TableInfo::of::<MeterBand>(),
         ] {
             assert_eq!(faults(info), Vec::<String>::new());
         }
