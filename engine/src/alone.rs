@@ -24,6 +24,7 @@ use timely::dataflow::operators::{Concatenate, Input, Inspect, Probe};
 use timely::dataflow::{InputHandle, ProbeHandle};
 use timely::worker::Worker;
 
+use crate::builder::Builder;
 use crate::dataflow::{Entry, Time, start_of};
 use crate::delta::{Delta, Weight};
 use crate::engine::{Epoch, EpochResult};
@@ -31,7 +32,6 @@ use crate::graph::executor::{Executor, NodeMetrics, Packet};
 use crate::graph::{NodeId, Region};
 use crate::iterate::plan;
 use crate::record::Rec;
-use crate::relation::Builder;
 use crate::worker::{Catalog, packets};
 
 /// The only worker, with its program.

@@ -11,12 +11,12 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
 use crate::alone::Alone;
+use crate::builder::Builder;
 use crate::delta::{Delta, Weight, add_up, consolidate};
 use crate::graph::NodeId;
 use crate::graph::executor::NodeMetrics;
 use crate::progress::Progress;
 use crate::record::{Rec, Record};
-use crate::relation::Builder;
 use crate::worker::{self, Catalog, Command, Outside};
 
 /// One batch of transactions; epochs are numbered from 0 and totally ordered.

@@ -23,11 +23,12 @@ use std::rc::Rc;
 
 pub use library::{components, reach};
 
+use crate::builder::Builder;
 use crate::graph::operators::{self, Emit, ErasedGroup};
 use crate::graph::{Met, Region, Source};
 use crate::iterate::plan::{Plan, Rows, Step, StepId};
 use crate::record::{Rec, Record, key_hash, register};
-use crate::relation::{Builder, Group, Relation};
+use crate::relation::{Group, Relation};
 
 /// The inside of a recursion.
 #[derive(Clone)]

@@ -28,8 +28,8 @@
 //!
 //! What it does not do: it knows nothing of OVN or OVSDB, keeps nothing on disk, and has no clock.
 //!
-//! Files: `record` (the one stored form of a row), `relation` and `indexes` (the typed face), `allocate` (stable
-//! numbers), `graph` (operators, indexes and their execution), `dataflow` (timely around it, for
+//! Files: `record` (the one stored form of a row), `builder`, `relation` and `indexes` (the typed face), `allocate`
+//! (stable numbers), `graph` (operators, indexes and their execution), `dataflow` (timely around it, for
 //! several workers), `alone` (a single one), `iterate` (recursion, on differential dataflow), `worker`, `engine`
 //! and `progress` (threads, transactions, results, what is finished).
 
@@ -37,6 +37,7 @@
 
 mod allocate;
 mod alone;
+mod builder;
 mod dataflow;
 mod delta;
 mod engine;
@@ -57,10 +58,11 @@ pub mod differential {
 }
 
 pub use allocate::Allocator;
+pub use builder::{Builder, OperatorOutline, outline};
 pub use delta::Weight;
 pub use engine::{Cluster, Config, Engine, EngineError, Epoch, EpochResult, Transaction, follow};
 pub use graph::executor::NodeMetrics;
 pub use indexes::{Indexes, Readable};
 pub use progress::Progress;
 pub use record::{Rec, Record, key_hash};
-pub use relation::{Builder, Everywhere, Group, Index, OperatorOutline, Relation, Summary, Tally, outline};
+pub use relation::{Everywhere, Group, Index, Relation, Summary, Tally};

@@ -9,6 +9,7 @@ use timely::CommunicationConfig;
 use timely::WorkerConfig;
 use timely::worker::Worker;
 
+use crate::builder::Builder;
 use crate::dataflow::{self, Running, start_of};
 use crate::delta::{Delta, Weight};
 use crate::engine::{Config, Epoch, EpochResult};
@@ -16,7 +17,6 @@ use crate::graph::executor::{Executor, NodeMetrics, Packet};
 use crate::graph::{Graph, NodeId};
 use crate::progress::Progress;
 use crate::record::Rec;
-use crate::relation::Builder;
 
 /// What a worker is asked to do.
 pub(crate) enum Command {

@@ -5,7 +5,8 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use super::{Builder, Relation};
+use super::Relation;
+use crate::builder::Builder;
 use crate::delta::Weight;
 use crate::graph::operators::{self, Emit, ErasedGroup, PairLogic};
 use crate::graph::{NodeId, Operator, SharedIndex};
