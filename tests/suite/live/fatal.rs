@@ -91,8 +91,7 @@ pub fn fatal(reference: &'static Reference) -> Result<(), Failed> {
     // What came of the last line that is still on its way.
     databases.sync()?;
     sleep(Duration::from_millis(300));
-    let fresh = world::fresh(reference, &databases)?;
-    no_faults(world::faults(&fresh, &world::southbound(reference, &databases)?))
+    no_faults(world::unlike_fresh(reference, &databases)?)
 }
 
 fn play(databases: &Databases, input: &Input) -> Result<(), String> {

@@ -37,6 +37,12 @@ fn edit(databases: &Databases, random: &mut Random) -> Result<(), String> {
     databases.nbctl(&args).map(drop)
 }
 
+/// The southbound rows of `table` that meet `condition`.
+fn rows(databases: &Databases, table: &str, condition: &str) -> Result<Vec<String>, String> {
+    let found = databases.sbctl(&["--bare", "--columns=_uuid", "find", table, condition])?;
+    Ok(found.split_whitespace().map(str::to_owned).collect())
+}
+
 /// Killed at any moment and started again, it comes to what it would have come to in one go.
 pub fn killed(reference: &'static Reference) -> Result<(), Failed> {
     let databases = world::databases(reference)?;
@@ -53,8 +59,7 @@ pub fn killed(reference: &'static Reference) -> Result<(), Failed> {
     }
     let _last = Daemon::ours(reference, &databases, "last", &[])?;
     databases.sync()?;
-    let faults =
-        world::faults(&world::fresh(reference, &databases)?, &world::southbound(reference, &databases)?);
+    let faults = world::unlike_fresh(reference, &databases)?;
     no_faults(faults.into_iter().map(|fault| format!("seed {seed}: {fault}")).collect())
 }
 
@@ -77,10 +82,7 @@ pub fn servers_restart(reference: &'static Reference) -> Result<(), Failed> {
         ours.becomes("active")?;
     }
     assert!(!ours.process.ended(), "{}", ours.log());
-    no_faults(world::faults(
-        &world::fresh(reference, &databases)?,
-        &world::southbound(reference, &databases)?,
-    ))
+    no_faults(world::unlike_fresh(reference, &databases)?)
 }
 
 /// Somebody else's rows with our keys do not stop the daemon for good.
@@ -92,14 +94,8 @@ pub fn conflicts(reference: &'static Reference) -> Result<(), Failed> {
     // The next key that ours will give out.
     databases.sbctl(&["create", "Datapath_Binding", "tunnel_key=3", "external_ids:name=foreign"])?;
     databases.nbctl(&["--wait=sb", "ls-add", "third"])?;
-    let datapath = databases.sbctl(&[
-        "--bare",
-        "--columns=_uuid",
-        "find",
-        "Datapath_Binding",
-        "external_ids:name=third",
-    ])?;
-    let datapath = format!("datapath={}", datapath.trim());
+    let datapath =
+        format!("datapath={}", rows(&databases, "Datapath_Binding", "external_ids:name=third")?.concat());
     databases.sbctl(&["create", "Port_Binding", "logical_port=same", "tunnel_key=9", &datapath])?;
     databases.nbctl(&["--wait=sb", "lsp-add", "third", "same"])?;
     databases.sbctl(&["create", "Port_Binding", "logical_port=stray", "tunnel_key=1", &datapath]).or_else(
@@ -107,23 +103,13 @@ pub fn conflicts(reference: &'static Reference) -> Result<(), Failed> {
     )?;
     databases.nbctl(&["--wait=sb", "lsp-add", "third", "other"])?;
     until("rows that nobody asked for are gone", || {
-        let stray =
-            databases.sbctl(&["--bare", "--columns=_uuid", "find", "Port_Binding", "logical_port=stray"])?;
-        let foreign = databases.sbctl(&[
-            "--bare",
-            "--columns=_uuid",
-            "find",
-            "Datapath_Binding",
-            "external_ids:name=foreign",
-        ])?;
-        Ok(stray.trim().is_empty() && foreign.trim().is_empty())
+        let stray = rows(&databases, "Port_Binding", "logical_port=stray")?;
+        let foreign = rows(&databases, "Datapath_Binding", "external_ids:name=foreign")?;
+        Ok(stray.is_empty() && foreign.is_empty())
     })?;
     databases.sync()?;
     ours.becomes("active")?;
-    no_faults(world::faults(
-        &world::fresh(reference, &databases)?,
-        &world::southbound(reference, &databases)?,
-    ))
+    no_faults(world::unlike_fresh(reference, &databases)?)
 }
 
 /// Rows that somebody deletes come back, in those tables in which the reference looks after them.
@@ -134,10 +120,6 @@ pub fn destroyed_rows(reference: &'static Reference) -> Result<(), Failed> {
     databases.nbctl(&["create", "Chassis_Template_Var", "chassis=hv1", "variables:a=b"])?;
     databases.sync()?;
     let right = world::southbound(reference, &databases)?;
-    let uuid = |table: &str, condition: &str| -> Result<String, String> {
-        let find = ["--bare", "--columns=_uuid", "find", table, condition];
-        Ok(databases.sbctl(&find)?.lines().next().unwrap_or_default().to_owned())
-    };
     for (table, condition) in [
         ("Port_Binding", "logical_port=s0p1"),
         ("Datapath_Binding", "external_ids:name=s1"),
@@ -147,52 +129,23 @@ pub fn destroyed_rows(reference: &'static Reference) -> Result<(), Failed> {
         ("DHCPv6_Options", "name=server_id"),
         ("Chassis_Template_Var", "chassis=hv1"),
     ] {
-        let row = uuid(table, condition)?;
+        let row = rows(&databases, table, condition)?.swap_remove(0);
         if table == "Datapath_Binding" {
             // Strong references to it have to go first.
-            let found = databases.sbctl(&[
-                "--bare",
-                "--columns=_uuid",
-                "find",
-                "Port_Binding",
-                &format!("datapath={row}"),
-            ])?;
-            let mut args = vec![];
-            for port in found.split_whitespace() {
-                args.extend(["--", "destroy", "Port_Binding", port]);
+            let mut words = Vec::new();
+            for (table, column) in [
+                ("Port_Binding", "datapath"),
+                ("Multicast_Group", "datapath"),
+                ("Logical_Flow", "logical_datapath"),
+                ("IP_Multicast", "datapath"),
+            ] {
+                for row in rows(&databases, table, &format!("{column}={row}"))? {
+                    words.extend(["--".to_owned(), "destroy".to_owned(), table.to_owned(), row]);
+                }
             }
-            let groups = databases.sbctl(&[
-                "--bare",
-                "--columns=_uuid",
-                "find",
-                "Multicast_Group",
-                &format!("datapath={row}"),
-            ])?;
-            for group in groups.split_whitespace() {
-                args.extend(["--", "destroy", "Multicast_Group", group]);
-            }
-            let flows = databases.sbctl(&[
-                "--bare",
-                "--columns=_uuid",
-                "find",
-                "Logical_Flow",
-                &format!("logical_datapath={row}"),
-            ])?;
-            for flow in flows.split_whitespace() {
-                args.extend(["--", "destroy", "Logical_Flow", flow]);
-            }
-            let config = databases.sbctl(&[
-                "--bare",
-                "--columns=_uuid",
-                "find",
-                "IP_Multicast",
-                &format!("datapath={row}"),
-            ])?;
-            for config in config.split_whitespace() {
-                args.extend(["--", "destroy", "IP_Multicast", config]);
-            }
+            let mut args: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
             args.extend(["--", "destroy", "Datapath_Binding", &row]);
-            databases.sbctl(&args[1..])?;
+            databases.sbctl(&args)?;
         } else {
             databases.sbctl(&["destroy", table, &row])?;
         }
@@ -331,9 +284,8 @@ pub fn malformed(reference: &'static Reference) -> Result<(), Failed> {
     // To which of two switches a port belongs is not said anywhere; it is one of them.
     let port = ours_on.nbctl(&["get", "Logical_Switch_Port", "s0p1", "_uuid"])?;
     ours_on.nbctl(&["--wait=sb", "add", "Logical_Switch", "s1", "ports", port.trim()])?;
-    let bindings =
-        ours_on.sbctl(&["--bare", "--columns=_uuid", "find", "Port_Binding", "logical_port=s0p1"])?;
-    assert_eq!(bindings.split_whitespace().count(), 1, "{bindings}");
+    let bindings = rows(&ours_on, "Port_Binding", "logical_port=s0p1")?;
+    assert_eq!(bindings.len(), 1, "{bindings:?}");
     ours_on.nbctl(&["--wait=sb", "remove", "Logical_Switch", "s1", "ports", port.trim()])?;
     faults.extend(world::faults(&right, &world::southbound(reference, &ours_on)?));
     for name in ["odd", "s0p0", "s0p1"] {

@@ -27,10 +27,7 @@ pub fn standby(reference: &'static Reference) -> Result<(), Failed> {
     assert_eq!(before.get("Logical_Flow"), after.get("Logical_Flow"));
     assert_eq!(before.get("Port_Binding"), after.get("Port_Binding"));
     databases.nbctl(&["--wait=sb", "ls-add", "later", "--", "ls-del", "s1"])?;
-    no_faults(world::faults(
-        &world::fresh(reference, &databases)?,
-        &world::southbound(reference, &databases)?,
-    ))
+    no_faults(world::unlike_fresh(reference, &databases)?)
 }
 
 /// The reference and ours stand by for each other.
@@ -45,10 +42,7 @@ pub fn standby_of_the_reference(reference: &'static Reference) -> Result<(), Fai
     drop(theirs);
     ours.becomes("active")?;
     databases.nbctl(&["--wait=sb", "ls-add", "later", "--", "ls-del", "s1"])?;
-    no_faults(world::faults(
-        &world::fresh(reference, &databases)?,
-        &world::southbound(reference, &databases)?,
-    ))?;
+    no_faults(world::unlike_fresh(reference, &databases)?)?;
     let theirs = Daemon::theirs(reference, &databases, "theirs-again")?;
     theirs.becomes("standby")?;
     drop(ours);
@@ -78,10 +72,7 @@ pub fn pause(reference: &'static Reference) -> Result<(), Failed> {
     first.appctl(&["resume"])?;
     first.becomes("active")?;
     databases.sync()?;
-    no_faults(world::faults(
-        &world::fresh(reference, &databases)?,
-        &world::southbound(reference, &databases)?,
-    ))
+    no_faults(world::unlike_fresh(reference, &databases)?)
 }
 
 /// Two workers come to what one comes to.
@@ -90,10 +81,7 @@ pub fn workers(reference: &'static Reference) -> Result<(), Failed> {
     let _ours = Daemon::ours(reference, &databases, "ours", &["--workers=2"])?;
     world::fill(&databases, 4)?;
     databases.nbctl(&["--wait=sb", "ls-del", "s1"])?;
-    no_faults(world::faults(
-        &world::fresh(reference, &databases)?,
-        &world::southbound(reference, &databases)?,
-    ))
+    no_faults(world::unlike_fresh(reference, &databases)?)
 }
 
 /// Two processes come to what one comes to.
@@ -114,8 +102,5 @@ pub fn processes(reference: &'static Reference) -> Result<(), Failed> {
     let _ours = Daemon::ours(reference, &databases, "ours", &args)?;
     world::fill(&databases, 4)?;
     databases.nbctl(&["--wait=sb", "ls-del", "s1"])?;
-    no_faults(world::faults(
-        &world::fresh(reference, &databases)?,
-        &world::southbound(reference, &databases)?,
-    ))
+    no_faults(world::unlike_fresh(reference, &databases)?)
 }

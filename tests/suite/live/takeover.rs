@@ -131,10 +131,7 @@ pub fn takeover(reference: &'static Reference) -> Result<(), Failed> {
         "as5",
         "addresses=10.9.9.9",
     ])?;
-    no_faults(world::faults(
-        &world::fresh(reference, &databases)?,
-        &world::southbound(reference, &databases)?,
-    ))?;
+    no_faults(world::unlike_fresh(reference, &databases)?)?;
     let handed = world::raw(reference, &databases)?;
     drop(ours);
 

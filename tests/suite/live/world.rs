@@ -173,8 +173,13 @@ pub fn copy_northbound(from: &Databases, to: &mut Databases) -> Result<(), Strin
     to.serve("nb")
 }
 
+/// In what the southbound contents are not as a daemon makes them that starts without any.
+pub fn unlike_fresh(reference: &'static Reference, databases: &Databases) -> Result<Vec<String>, String> {
+    Ok(faults(&fresh(reference, databases)?, &southbound(reference, databases)?))
+}
+
 /// What a daemon that starts with empty southbound contents makes of the northbound ones.
-pub fn fresh(reference: &'static Reference, databases: &Databases) -> Result<Normal, String> {
+fn fresh(reference: &'static Reference, databases: &Databases) -> Result<Normal, String> {
     let mut other = reference.databases()?;
     copy_northbound(databases, &mut other)?;
     let daemon = Daemon::ours(reference, &other, "fresh", &[])?;
