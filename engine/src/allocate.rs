@@ -6,6 +6,7 @@
 use hashbrown::HashMap;
 
 use crate::delta::{Delta, Weight};
+use crate::graph::index::follow_down;
 use crate::graph::operators::ErasedAllocator;
 use crate::record::{Rec, Record};
 
@@ -63,6 +64,7 @@ impl<A: Allocator> ErasedAllocator for Adapter<A> {
                 _ => {}
             }
         }
+        follow_down(&mut self.requests);
         // Records are sorted by hash; an order of their own makes choices readable.
         removed.sort();
         added.sort();

@@ -491,6 +491,7 @@ impl Operator for Allocate {
                 self.spaces.remove(&key);
             }
         }
+        follow_down(&mut self.spaces);
         rows(out)
     }
 }
