@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::datapath_uuid;
 use super::tunnel_key::{self, Assigned, Candidate, KeySpace, Next, Range, Unmet, Why};
 use crate::flow::stage::DatapathType;
-use crate::ovsdb::Uuid;
+use crate::ovsdb::{Text, Uuid};
 use crate::problem::Problem;
 use crate::router::aging::{MAC_BINDING_THRESHOLDS, Thresholds};
 use crate::schema::{Map, nb, sb};
@@ -146,15 +146,21 @@ fn kind_name(kind: DatapathType) -> &'static str {
     }
 }
 
+/// What external_ids say of every datapath: its row, its name and, if it is not empty, what OpenStack calls it.
+fn names(kind: DatapathType, row: Uuid, name: &Text, name2: &str) -> Map {
+    let mut ids = Map::new();
+    ids.insert(kind_name(kind), row.to_string().into());
+    ids.insert("name", name.clone());
+    if !name2.is_empty() {
+        ids.insert("name2", name2.into());
+    }
+    ids
+}
+
 fn switch(row: &nb::LogicalSwitch) -> Datapath {
     let config = &row.other_config;
-    let mut ids = Map::new();
-    ids.insert("logical-switch", row.uuid.to_string().into());
-    ids.insert("name", row.name.clone());
-    let network = row.external_ids.text("neutron:network_name");
-    if !network.is_empty() {
-        ids.insert("name2", network.into());
-    }
+    let name2 = row.external_ids.text("neutron:network_name");
+    let mut ids = names(DatapathType::Switch, row.uuid, &row.name, name2);
     positive::<i64>(&mut ids, config, "ct-zone-limit");
     if let Some(transit) = config.get("interconn-ts") {
         ids.insert("interconn-ts", transit.clone());
@@ -171,13 +177,8 @@ fn switch(row: &nb::LogicalSwitch) -> Datapath {
 
 fn router(row: &nb::LogicalRouter) -> Datapath {
     let options = &row.options;
-    let mut ids = Map::new();
-    ids.insert("logical-router", row.uuid.to_string().into());
-    ids.insert("name", row.name.clone());
-    let router = row.external_ids.text("neutron:router_name");
-    if !router.is_empty() {
-        ids.insert("name2", router.into());
-    }
+    let name2 = row.external_ids.text("neutron:router_name");
+    let mut ids = names(DatapathType::Router, row.uuid, &row.name, name2);
     positive::<i64>(&mut ids, options, "ct-zone-limit");
     if let Some(zone) = options.get_number::<i32>("snat-ct-zone").filter(|zone| *zone >= 0) {
         ids.insert("snat-ct-zone", zone.to_string().into());
