@@ -1,13 +1,18 @@
 //! A database held in memory, for runs without a server.
 
+pub(crate) mod row;
+
 use std::collections::BTreeMap;
 
 use northflow_rules::ovsdb::{Datum, Text, Uuid};
 
 use crate::change::{Edit, RowChange};
 
-/// Rows of a table, by identifier; columns that were never given are absent.
-pub type Rows = BTreeMap<Uuid, BTreeMap<Text, Datum>>;
+/// The columns of a row, by name; those that were never given are absent.
+pub type Row = BTreeMap<Text, Datum>;
+
+/// Rows of a table, by identifier.
+pub type Rows = BTreeMap<Uuid, Row>;
 
 /// The contents of a database.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,7 +27,7 @@ impl MemoryDatabase {
     }
 
     /// The rows of a table.
-    pub fn rows(&self, table: &str) -> impl Iterator<Item = (&Uuid, &BTreeMap<Text, Datum>)> {
+    pub fn rows(&self, table: &str) -> impl Iterator<Item = (&Uuid, &Row)> {
         self.tables.get(table).into_iter().flatten()
     }
 

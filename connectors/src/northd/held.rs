@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use northflow_engine::Transaction;
 use northflow_rules::northd::HELD;
-use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
+use northflow_rules::ovsdb::Uuid;
 use northflow_rules::router::route::held::{self, Held};
 
 use crate::memory::MemoryDatabase;
-
-type Row = BTreeMap<Text, Datum>;
+use crate::memory::row::{number, text, uuids};
 
 /// The southbound tables that tell of these numbers.
 pub(super) const TABLES: &[&str] = &["Datapath_Binding", "Logical_DP_Group", "Logical_Flow"];
@@ -19,23 +18,25 @@ pub(super) const TABLES: &[&str] = &["Datapath_Binding", "Logical_DP_Group", "Lo
 pub(super) fn read(contents: &MemoryDatabase) -> BTreeSet<Held> {
     let datapaths: BTreeMap<Uuid, Uuid> = contents
         .rows("Datapath_Binding")
-        .filter_map(|(uuid, row)| Some((*uuid, *uuids(row, "nb_uuid").first()?)))
+        .filter_map(|(uuid, row)| Some((*uuid, uuids(row, "nb_uuid").next()?)))
         .collect();
-    let groups: BTreeMap<Uuid, Vec<Uuid>> =
-        contents.rows("Logical_DP_Group").map(|(uuid, row)| (*uuid, uuids(row, "datapaths"))).collect();
+    let groups: BTreeMap<Uuid, Vec<Uuid>> = contents
+        .rows("Logical_DP_Group")
+        .map(|(uuid, row)| (*uuid, uuids(row, "datapaths").collect()))
+        .collect();
     let mut found = BTreeSet::new();
     for (_, row) in contents.rows("Logical_Flow") {
         if text(row, "pipeline") != "ingress" {
             continue;
         }
-        let (table, priority) = (integer(row, "table_id"), integer(row, "priority"));
+        let (table, priority) = (number(row, "table_id"), number(row, "priority"));
         let held = held::read(Uuid::ZERO, table, priority, text(row, "match"), text(row, "actions"));
         if held.is_empty() {
             continue;
         }
         let grouped = uuids(row, "logical_dp_group");
-        let grouped = grouped.iter().filter_map(|group| groups.get(group)).flatten().copied();
-        for router in uuids(row, "logical_datapath").into_iter().chain(grouped) {
+        let grouped = grouped.filter_map(|group| groups.get(&group)).flatten().copied();
+        for router in uuids(row, "logical_datapath").chain(grouped) {
             let Some(router) = datapaths.get(&router) else { continue };
             found.extend(held.iter().map(|held| {
                 let (_, kind, text) = held.sign.clone();
@@ -59,35 +60,10 @@ pub(super) fn tell(told: &mut BTreeSet<Held>, now: BTreeSet<Held>, transaction: 
     changed
 }
 
-fn atoms<'a>(row: &'a Row, column: &str) -> &'a [Atom] {
-    match row.get(column) {
-        Some(Datum::Set(atoms)) => atoms,
-        _ => &[],
-    }
-}
-
-fn uuids(row: &Row, column: &str) -> Vec<Uuid> {
-    let uuid = |atom: &Atom| if let Atom::Uuid(uuid) = atom { Some(*uuid) } else { None };
-    atoms(row, column).iter().filter_map(uuid).collect()
-}
-
-fn text<'a>(row: &'a Row, column: &str) -> &'a str {
-    match atoms(row, column) {
-        [Atom::String(text)] => text,
-        _ => "",
-    }
-}
-
-fn integer(row: &Row, column: &str) -> i64 {
-    match atoms(row, column) {
-        [Atom::Integer(number)] => *number,
-        _ => 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use northflow_rules::flow::Stage;
+    use northflow_rules::ovsdb::{Atom, Datum};
     use northflow_rules::schema::Database;
 
     use super::*;

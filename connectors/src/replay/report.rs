@@ -1,18 +1,17 @@
 //! What a replay prints.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::time::Duration;
 
-use northflow_rules::ovsdb::{Atom, Datum, Text, Uuid};
+use northflow_rules::ovsdb::Uuid;
 use serde_json::json;
 
 use super::Format;
 use super::chassis::{Fleet, FleetOutcome, Share};
 use crate::change::Edit;
+use crate::memory::Row;
+use crate::memory::row::{map_text, number, text, uuids};
 use crate::offline::{Offline, Outcome};
-
-type Row = BTreeMap<Text, Datum>;
 
 /// Prints transactions as they come, and adds them up. What it returns fails when nobody takes the output.
 #[derive(Debug)]
@@ -264,40 +263,4 @@ fn covers(network: &Offline, flow: &Row, datapath: Uuid) -> bool {
 
 fn nb_cfg(network: &Offline) -> i64 {
     network.northbound().rows("NB_Global").next().map_or(0, |(_, row)| number(row, "nb_cfg"))
-}
-
-fn atoms<'a>(row: &'a Row, column: &str) -> &'a [Atom] {
-    match row.get(column) {
-        Some(Datum::Set(atoms)) => atoms,
-        _ => &[],
-    }
-}
-
-fn text<'a>(row: &'a Row, column: &str) -> &'a str {
-    match atoms(row, column) {
-        [Atom::String(text)] => text,
-        _ => "",
-    }
-}
-
-fn number(row: &Row, column: &str) -> i64 {
-    match atoms(row, column) {
-        [Atom::Integer(number)] => *number,
-        _ => 0,
-    }
-}
-
-fn uuids(row: &Row, column: &str) -> impl Iterator<Item = Uuid> {
-    atoms(row, column).iter().filter_map(|atom| match atom {
-        Atom::Uuid(uuid) => Some(*uuid),
-        _ => None,
-    })
-}
-
-fn map_text<'a>(row: &'a Row, column: &str, key: &str) -> Option<&'a str> {
-    let Some(Datum::Map(pairs)) = row.get(column) else { return None };
-    pairs.iter().find_map(|pair| match pair {
-        (Atom::String(name), Atom::String(value)) if &**name == key => Some(&**value),
-        _ => None,
-    })
 }
