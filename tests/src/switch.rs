@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::reference::{Process, Reference};
 
 /// How long a program may take to listen.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running switch, ended when dropped; the folder stays.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl Switch {
     /// What `ovs-vsctl` said.
     pub fn add_bridge(&self, name: &str) -> Result<(), String> {
         let settings = ["--", "set", "Bridge", name, "datapath_type=dummy", "fail-mode=secure"];
-        self.vsctl(&[&["--timeout=20", "add-br", name], &settings[..]].concat())?;
+        self.vsctl(&[&["--timeout=60", "add-br", name], &settings[..]].concat())?;
         listens(&self.management(name))
     }
 

@@ -14,7 +14,7 @@ use crate::switch::Switch;
 /// The integration bridge.
 pub const BRIDGE: &str = "br-int";
 /// How long a controller may take to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running chassis.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Hypervisor {
     /// # Errors
     /// What the program said.
     pub fn vsctl(&self, args: &[&str]) -> Result<String, String> {
-        self.switch.vsctl(&[&["--timeout=20"], args].concat())
+        self.switch.vsctl(&[&["--timeout=60"], args].concat())
     }
 
     /// The flows of its bridge, one a line.
