@@ -10,6 +10,7 @@ mod conjunctions;
 mod connection;
 mod core;
 mod flows;
+mod forgotten;
 mod ha;
 mod index;
 mod inject;

@@ -84,8 +84,8 @@ pub struct Delta {
     pub meters: Vec<(u32, Option<Meter>)>,
     /// Connection zones that are to be emptied, once, before the flows change.
     pub flush_zones: Vec<u16>,
-    /// Connections that are to be forgotten, once, after the flows have changed; with `false`, those that are not, if
-    /// there is still time.
+    /// Connections that are to be forgotten, once: parts of zones before the flows change, others after that; with
+    /// `false`, those that are not, if there is still time.
     pub flush_connections: Vec<(Connections, bool)>,
 }
 

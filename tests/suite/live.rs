@@ -8,6 +8,7 @@ mod dropin;
 mod fatal;
 mod faults;
 mod inject;
+mod labels;
 mod local;
 mod registration;
 mod several;
@@ -55,6 +56,7 @@ pub fn trials() -> Vec<Trial> {
         ("controller_monitor", controller::monitor),
         ("controller_inject", inject::injected),
         ("controller_balance", balance::forgotten),
+        ("controller_next_hops", labels::next_hops),
         ("verify", tools::verified),
         ("record", tools::recorded),
         ("dump", tools::dumped),

@@ -165,11 +165,12 @@ fn write_schema(scratch: &Scratch, schema: &str) -> PathBuf {
     path
 }
 
-/// What may still pass from the server, if there is a limit, and the connections to cut.
+/// What may still pass from the server, if there is a limit, the connections to cut, and what each client has sent.
 #[derive(Default)]
 struct Wire {
     left: Option<usize>,
     open: Vec<UnixStream>,
+    sent: Vec<Vec<u8>>,
 }
 
 impl Wire {
@@ -212,6 +213,11 @@ impl Proxy {
         self.wire.lock().unwrap().cut();
     }
 
+    /// What clients have sent since this was asked for before, each by itself.
+    pub fn sent(&self) -> Vec<Vec<u8>> {
+        self.wire.lock().unwrap().sent.iter_mut().map(std::mem::take).collect()
+    }
+
     /// Cuts all connections in place of the byte after so many more from the server.
     pub fn cut_after(&self, bytes: usize) {
         self.wire.lock().unwrap().left = Some(bytes);
@@ -221,9 +227,18 @@ impl Proxy {
 fn connect(client: UnixStream, server: UnixStream, wire: &Arc<Mutex<Wire>>) {
     let copies = [&client, &client, &server, &server].map(|stream| stream.try_clone().unwrap());
     let [client_in, client_kept, server_out, server_kept] = copies;
-    wire.lock().unwrap().open.extend([client_kept, server_kept]);
+    let place = {
+        let mut wire = wire.lock().unwrap();
+        wire.open.extend([client_kept, server_kept]);
+        wire.sent.push(Vec::new());
+        wire.sent.len() - 1
+    };
+    let recorder = wire.clone();
     thread::spawn(move || {
-        pass(client_in, server_out, |_| true);
+        pass(client_in, server_out, |bytes| {
+            recorder.lock().unwrap().sent[place].extend_from_slice(bytes);
+            true
+        });
     });
     let wire = wire.clone();
     thread::spawn(move || {

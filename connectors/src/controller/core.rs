@@ -11,10 +11,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use northflow_controller::balanced::{self, Balanced};
 use northflow_controller::locality::{Reach, Related};
 use northflow_controller::logical::Problem;
-use northflow_controller::{BALANCED, FLOWS, LOCAL_DATAPATHS, PROBLEMS, RELATED_PORTS, ZONES};
+use northflow_controller::{BALANCED, FLOWS, LOCAL_DATAPATHS, NEXT_HOPS, PROBLEMS, RELATED_PORTS, ZONES};
 use northflow_engine::{Engine, EngineError, EpochResult, Rec, Transaction, Weight};
 use northflow_rules::chassis::registration::Registration;
 use northflow_rules::ovsdb::{Text, Uuid};
@@ -23,6 +22,7 @@ use northflow_rules::schema::{Database, Map};
 use super::claims::Claims;
 use super::connection::Connection;
 use super::flows::Flows;
+use super::forgotten;
 use super::index::Index;
 use super::local::{Local, Plug};
 use super::mirror::Mirror;
@@ -261,35 +261,27 @@ impl Core {
         let index = &self.index;
         let mut delta = self.flows.absorb(output(FLOWS), &|name| index.meter(rows, name));
         delta.epoch = result.epoch;
-        delta.flush_connections = self.forgotten(output(BALANCED));
+        delta.flush_connections = self.forgotten(output(BALANCED), output(NEXT_HOPS));
         let changes = self.zones.assign(names, self.range);
         delta.flush_zones = self.follow_zones(&changes);
         // Flows that show a zone without its number are not for the switch: those with it follow.
         self.connection.apply(delta, !changes.come.is_empty());
     }
 
-    /// Connections that the switch is to forget because load balancers make them no more; with `false`, those that some
-    /// load balancer makes anew.
-    fn forgotten(&self, changes: &[(Rec, Weight)]) -> Vec<(Connections, bool)> {
-        if changes.is_empty() {
-            return Vec::new();
+    /// Connections that the switch is to forget, as far as it can.
+    fn forgotten(&self, balanced: &[(Rec, Weight)], next_hops: &[(Rec, Weight)]) -> Vec<(Connections, bool)> {
+        let mut all = Vec::new();
+        if !balanced.is_empty() {
+            let local = Local::new(self.switch.mirror.own(), self.name.as_deref());
+            let capabilities = local.as_ref().and_then(Local::capabilities);
+            if capabilities.is_some_and(|all| all.get_bool("ct_flush", false)) {
+                all.extend(forgotten::of_balancers(balanced));
+            }
         }
-        let local = Local::new(self.switch.mirror.own(), self.name.as_deref());
-        let capabilities = local.as_ref().and_then(Local::capabilities);
-        if !capabilities.is_some_and(|all| all.get_bool("ct_flush", false)) {
-            return Vec::new();
+        if self.connection.features.is_some_and(|features| features.flushes_by_label) {
+            all.extend(forgotten::of_next_hops(next_hops));
         }
-        let mut flush = BTreeMap::new();
-        for (rec, weight) in changes {
-            let Balanced { connections, .. } = rec.get();
-            *flush.entry(connections).or_insert(true) &= *weight < 0;
-        }
-        let connections = |of: &balanced::Connections| Connections {
-            protocol: of.protocol,
-            destination: (of.vip, of.port).into(),
-            answers_from: (of.backend, of.backend_port).into(),
-        };
-        flush.into_iter().map(|(of, flush)| (connections(of), flush)).collect()
+        all
     }
 
     /// Tells the program of zones that have other numbers; gives the numbers whose connections are to be

@@ -65,7 +65,7 @@ impl Interest<'_> {
         for datapath in self.local_datapaths {
             flows.equal("logical_datapath", &Atom::Uuid(*datapath));
         }
-        for table in ["Multicast_Group", "MAC_Binding"] {
+        for table in ["Multicast_Group", "MAC_Binding", "ECMP_Nexthop"] {
             let mut rows = conditions.restrict(table);
             for datapath in self.local_datapaths {
                 rows.equal("datapath", &Atom::Uuid(*datapath));

@@ -1,6 +1,6 @@
 //! Changes on their way to the switch: in which order, in which messages, and what came of each.
 //!
-//! Zones of connections are flushed and meters made first, then come the messages of a bundle: groups, flows,
+//! Zones of connections, and parts of them, are flushed and meters made first, then come the messages of a bundle: groups, flows,
 //! deletions of groups; meters are deleted after all is done, because a switch deletes with a group or
 //! a meter the flows that use it. Last are connections flushed that the flows make no more. The barrier's answer ends a
 //! batch.
@@ -59,6 +59,7 @@ impl Item {
     fn rank(&self) -> u8 {
         match (self, self.is_deletion()) {
             (Item::Zone(_), _) => 0,
+            (Item::Connections(connections), _) if connections.is_of_zone() => 0,
             (Item::Meter(_), false) => 1,
             (Item::Group(_), false) => BUNDLED,
             (Item::Flow(_), _) => 3,

@@ -64,6 +64,8 @@ pub struct Features {
     /// The number N of the field `tun_metadataN` that holds the option of
     /// [`Config::tunnel_option`](super::Config::tunnel_option), if it was to be had.
     pub tunnel_field: Option<u16>,
+    /// Whether it can forget connections by their label.
+    pub flushes_by_label: bool,
 }
 
 /// What was refused.

@@ -15,7 +15,7 @@ use super::message::{self, Framer, Message, VERSION, kind, part, put};
 use super::packet::PacketOut;
 use super::tunnel::{self, TunnelOption, TunnelTable};
 use super::wire::Malformed;
-use super::{Delta, flow, group, meter};
+use super::{Delta, connection, flow, group, meter};
 use crate::net::Remote;
 
 /// How much is written ahead of what the switch has read.
@@ -30,6 +30,9 @@ enum Question {
     Features,
     GroupFeatures,
     MeterFeatures,
+    /// Whether connections are forgotten by their label: an error says that they are not, and a barrier of the same
+    /// number that there was none.
+    LabelFlush,
     /// Whether the option is to be mapped if it is not.
     TunnelTable {
         map: bool,
@@ -248,6 +251,10 @@ impl Session {
                 }
                 Ok(())
             }
+            Message::Barrier if self.questions.get(&xid) == Some(&Question::LabelFlush) => {
+                self.features.flushes_by_label = true;
+                self.answered(xid)
+            }
             Message::Barrier => {
                 self.barrier(xid);
                 Ok(())
@@ -269,6 +276,10 @@ impl Session {
             Question::Features => put(kind::FEATURES_REQUEST, xid, out, |_| {}),
             Question::GroupFeatures => message::put_multipart(part::GROUP_FEATURES, xid, &[], out),
             Question::MeterFeatures => message::put_multipart(part::METER_FEATURES, xid, &[], out),
+            Question::LabelFlush => {
+                connection::put_probe(xid, out);
+                put(kind::BARRIER_REQUEST, xid, out, |_| {});
+            }
             Question::TunnelTable { .. } => tunnel::put_request(xid, out),
             Question::Flows => message::put_multipart(part::FLOWS, xid, &flow::all(), out),
             Question::Groups => message::put_multipart(part::GROUPS, xid, &group::all(), out),
@@ -287,6 +298,7 @@ impl Session {
             self.ask(Question::Features);
             self.ask(Question::GroupFeatures);
             self.ask(Question::MeterFeatures);
+            self.ask(Question::LabelFlush);
             if self.tunnel_option.is_some() {
                 self.ask(Question::TunnelTable { map: true });
             }
@@ -330,7 +342,7 @@ impl Session {
             }
             Question::Groups => group::read_groups(body, |(id, group)| groups.found(id, group))?,
             Question::Meters => meter::read_meters(body, |(id, meter)| meters.found(id, meter))?,
-            Question::Features | Question::TunnelTable { .. } => {}
+            Question::Features | Question::LabelFlush | Question::TunnelTable { .. } => {}
         }
         Ok(())
     }

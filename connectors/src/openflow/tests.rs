@@ -43,6 +43,8 @@ struct Switch {
     hated: Option<u64>,
     /// Whether bundles are never taken.
     no_bundles: bool,
+    /// Whether it knows no labels of connections.
+    no_labels: bool,
     tunnel_fields: Vec<u8>,
     /// How many messages changed something, and were taken; and all barriers.
     changes: usize,
@@ -126,6 +128,12 @@ impl Switch {
                 (_, nicira::FLUSH_ZONE) => {
                     reader.skip(6).unwrap();
                     self.flushed.push(reader.u16().unwrap());
+                }
+                // Of ICMP there are no connections: it is a question.
+                (_, nicira::FLUSH_CONNECTIONS) if reader.u8() == Ok(1) => {
+                    if self.no_labels {
+                        self.error(xid, [0, 17, 0, 2]);
+                    }
                 }
                 (_, nicira::FLUSH_CONNECTIONS) => self.forgotten.push(self.contents.flows.len()),
                 other => panic!("{other:?}"),
@@ -294,6 +302,7 @@ fn the_first_delta_decides_what_stays() {
             meters: 256,
             select_groups: 0,
             tunnel_field: Some(0),
+            flushes_by_label: true,
         },
     };
     assert_eq!(world.events, [connected]);
@@ -348,7 +357,8 @@ fn one_delta_is_one_bundle_and_one_barrier() {
     world.session.apply(Delta::default());
     world.connect();
     world.settle();
-    assert_eq!((world.acknowledged(), world.switch.barriers), (vec![0], 0));
+    world.switch.barriers = 0;
+    assert_eq!(world.acknowledged(), [0]);
     world.session.apply(Delta {
         epoch: 1,
         flows: vec![(key(0, 1), Some(flow(1)))],
@@ -384,7 +394,7 @@ fn one_delta_is_one_bundle_and_one_barrier() {
 
 fn connections(port: u16) -> Connections {
     let end = |port: u16| (Ipv4Addr::LOCALHOST, port).into();
-    Connections { protocol: 6, destination: end(port), answers_from: end(80) }
+    Connections::Translated { protocol: 6, destination: end(port), answers_from: end(80) }
 }
 
 #[test]
@@ -416,6 +426,31 @@ fn connections_are_flushed_behind_the_flows() {
     world.connect();
     world.settle();
     assert_eq!(world.switch.forgotten.len(), 4);
+}
+
+#[test]
+fn parts_of_zones_are_flushed_before_the_flows() {
+    let mut world = World::new();
+    world.connect();
+    let labelled = |zone| Connections::Labelled { zone, label: 7, mask: 15 };
+    world.session.apply(Delta {
+        flush_connections: vec![(labelled(None), true), (labelled(Some(9)), true)],
+        ..flows(1, vec![(key(0, 1), Some(flow(1)))])
+    });
+    world.settle();
+    assert_eq!((world.switch.forgotten.as_slice(), world.acknowledged()), (&[0, 1][..], vec![1]));
+}
+
+#[test]
+fn a_switch_tells_whether_it_knows_labels() {
+    for no_labels in [false, true] {
+        let mut world = World::new();
+        world.switch.no_labels = no_labels;
+        world.connect();
+        world.settle();
+        let [Event::Connected { features, .. }] = &world.events[..] else { panic!("{:?}", world.events) };
+        assert_eq!(features.flushes_by_label, !no_labels);
+    }
 }
 
 #[test]

@@ -48,6 +48,8 @@ pub struct Southbound {
     pub vips: Relation<MapEntry>,
     /// `Load_Balancer.datapaths`.
     pub load_balancer_datapaths: Relation<Link>,
+    /// Next hops whose connections send replies back to them.
+    pub ecmp_nexthop: Relation<sb::EcmpNexthop>,
     /// Neighbours that were learned.
     pub mac_binding: Relation<seen::MacBinding>,
     /// Neighbours that were told.
@@ -88,6 +90,7 @@ impl Southbound {
             load_balancer: program.input("sb.Load_Balancer"),
             vips: program.input("sb.Load_Balancer.vips"),
             load_balancer_datapaths: program.input("sb.Load_Balancer.datapaths"),
+            ecmp_nexthop: program.input("sb.ECMP_Nexthop"),
             mac_binding: program.input("sb.MAC_Binding"),
             static_mac_binding: program.input("sb.Static_MAC_Binding"),
             fdb: program.input("sb.FDB"),

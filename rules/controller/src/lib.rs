@@ -11,6 +11,7 @@
 //! - [`LOCAL_DATAPATHS`] and [`RELATED_PORTS`]: what a chassis has to do with;
 //! - [`ZONES`]: the conntrack zones that it needs numbers for;
 //! - [`BALANCED`]: connections that are to be forgotten when a backend goes;
+//! - [`NEXT_HOPS`]: next hops whose connections are to be forgotten when they go;
 //! - [`PROBLEMS`]: logical flows that cannot be read.
 //!
 //! Numbers that each chassis gives out by itself are bound late, outside of the dataflow: the actions of a
@@ -27,6 +28,7 @@ pub mod local;
 pub mod locality;
 pub mod logical;
 pub mod lookup;
+pub mod next_hop;
 pub mod physical;
 pub mod row;
 pub mod shared;
@@ -38,7 +40,9 @@ use northflow_engine::Builder;
 
 use crate::inputs::{Local, Southbound};
 
-pub use tables::{BALANCED, FLOWS, INPUTS, LOCAL_DATAPATHS, LOCAL_INPUTS, PROBLEMS, RELATED_PORTS, ZONES};
+pub use tables::{
+    BALANCED, FLOWS, INPUTS, LOCAL_DATAPATHS, LOCAL_INPUTS, NEXT_HOPS, PROBLEMS, RELATED_PORTS, ZONES,
+};
 
 /// Builds the whole program.
 pub fn program(program: &Builder) {
@@ -54,5 +58,6 @@ pub fn program(program: &Builder) {
     program.output(RELATED_PORTS, &locality.related);
     program.output(ZONES, &zone::wanted(&sb, &locality));
     program.output(BALANCED, &balanced::balanced(program, &sb, &balancers));
+    program.output(NEXT_HOPS, &next_hop::next_hops(&sb, &local, &locality));
     program.output(PROBLEMS, &problems);
 }

@@ -13,6 +13,9 @@ pub const RELATED_PORTS: &str = "related_ports";
 pub const ZONES: &str = "zones";
 /// Output: connections that are to be forgotten when they are no more, [`Balanced`](crate::balanced::Balanced).
 pub const BALANCED: &str = "balanced";
+/// Output: next hops whose connections are to be forgotten when they are no more,
+/// [`NextHop`](crate::next_hop::NextHop).
+pub const NEXT_HOPS: &str = "next_hops";
 /// Output: flows that cannot be read, [`Problem`](crate::logical::Problem).
 pub const PROBLEMS: &str = "problems";
 
@@ -38,6 +41,7 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::of::<seen::LoadBalancer>("sb.Load_Balancer"),
     InputTable::entries::<sb::LoadBalancer>("sb.Load_Balancer.vips", &["vips"]),
     InputTable::links::<sb::LoadBalancer>("sb.Load_Balancer.datapaths", &["datapaths"]),
+    InputTable::of::<sb::EcmpNexthop>("sb.ECMP_Nexthop"),
     InputTable::of::<seen::MacBinding>("sb.MAC_Binding"),
     InputTable::of::<seen::StaticMacBinding>("sb.Static_MAC_Binding"),
     InputTable::of::<seen::Fdb>("sb.FDB"),
