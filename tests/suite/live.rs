@@ -56,6 +56,7 @@ pub fn trials() -> Vec<Trial> {
         ("controller_monitor", controller::monitor),
         ("controller_inject", inject::injected),
         ("controller_balance", balance::forgotten),
+        ("controller_acls", labels::acls),
         ("controller_next_hops", labels::next_hops),
         ("verify", tools::verified),
         ("record", tools::recorded),

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use northflow_controller::locality::{Reach, Related};
 use northflow_controller::logical::Problem;
-use northflow_controller::{BALANCED, FLOWS, LOCAL_DATAPATHS, NEXT_HOPS, PROBLEMS, RELATED_PORTS, ZONES};
+use northflow_controller::{
+    ACL_IDS, BALANCED, FLOWS, LOCAL_DATAPATHS, NEXT_HOPS, PROBLEMS, RELATED_PORTS, ZONES,
+};
 use northflow_engine::{Engine, EngineError, EpochResult, Rec, Transaction, Weight};
 use northflow_rules::chassis::registration::Registration;
 use northflow_rules::ovsdb::{Text, Uuid};
@@ -261,7 +263,7 @@ impl Core {
         let index = &self.index;
         let mut delta = self.flows.absorb(output(FLOWS), &|name| index.meter(rows, name));
         delta.epoch = result.epoch;
-        delta.flush_connections = self.forgotten(output(BALANCED), output(NEXT_HOPS));
+        delta.flush_connections = self.forgotten(output);
         let changes = self.zones.assign(names, self.range);
         delta.flush_zones = self.follow_zones(&changes);
         // Flows that show a zone without its number are not for the switch: those with it follow.
@@ -269,8 +271,9 @@ impl Core {
     }
 
     /// Connections that the switch is to forget, as far as it can.
-    fn forgotten(&self, balanced: &[(Rec, Weight)], next_hops: &[(Rec, Weight)]) -> Vec<(Connections, bool)> {
+    fn forgotten<'a>(&self, output: impl Fn(&str) -> &'a [(Rec, Weight)]) -> Vec<(Connections, bool)> {
         let mut all = Vec::new();
+        let balanced = output(BALANCED);
         if !balanced.is_empty() {
             let local = Local::new(self.switch.mirror.own(), self.name.as_deref());
             let capabilities = local.as_ref().and_then(Local::capabilities);
@@ -279,7 +282,8 @@ impl Core {
             }
         }
         if self.connection.features.is_some_and(|features| features.flushes_by_label) {
-            all.extend(forgotten::of_next_hops(next_hops));
+            all.extend(forgotten::of_next_hops(output(NEXT_HOPS)));
+            all.extend(forgotten::of_acls(output(ACL_IDS)));
         }
         all
     }

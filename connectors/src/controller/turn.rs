@@ -144,7 +144,7 @@ impl Core {
             interface_types: local.row.iface_types.clone(),
             datapath_type: local.bridge.map(|bridge| bridge.datapath_type.clone()).unwrap_or_default(),
             samples_with_registers: release(local.row) >= SAMPLES_WITH_REGISTERS,
-            flushes_by_label: false,
+            flushes_by_label: self.connection.features.map(|features| features.flushes_by_label),
         };
         let wanted = match registration(&local.settings, &machine) {
             Ok((wanted, problems)) => {

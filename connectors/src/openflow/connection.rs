@@ -189,12 +189,18 @@ mod tests {
 
     #[test]
     fn labels_are_told_as_ovn_controller_tells_them() {
-        // What ovn-controller 26.03.1 sends when a next hop goes; and to learn whether that is possible.
+        // What ovn-controller 26.03.1 sends when a next hop goes, or an ACL; and to learn whether that is possible.
         let (zone, label, mask) = (Some(9), 2 << 32, 0xffff_ffff_ffff << 32);
         assert_eq!(
             flush(&Connections::Labelled { zone, label, mask }),
             "060400500000000100002320000000200000000000000000000200080009000000050014000000000000000000000002\
              000000000000000000060014000000000000ffffffffffff0000000000000000"
+        );
+        let (zone, label, mask) = (None, 2 << 80, 0xffff << 80);
+        assert_eq!(
+            flush(&Connections::Labelled { zone, label, mask }),
+            "060400480000000100002320000000200000000000000000000500140000000000020000000000000000000000000000\
+             0006001400000000ffff0000000000000000000000000000"
         );
         assert_eq!(
             written(|out| put_probe(1, out)),

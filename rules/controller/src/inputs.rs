@@ -50,6 +50,8 @@ pub struct Southbound {
     pub load_balancer_datapaths: Relation<Link>,
     /// Next hops whose connections send replies back to them.
     pub ecmp_nexthop: Relation<sb::EcmpNexthop>,
+    /// Numbers of ACLs that connections are labelled with.
+    pub acl_id: Relation<sb::AclId>,
     /// Neighbours that were learned.
     pub mac_binding: Relation<seen::MacBinding>,
     /// Neighbours that were told.
@@ -91,6 +93,7 @@ impl Southbound {
             vips: program.input("sb.Load_Balancer.vips"),
             load_balancer_datapaths: program.input("sb.Load_Balancer.datapaths"),
             ecmp_nexthop: program.input("sb.ECMP_Nexthop"),
+            acl_id: program.input("sb.ACL_ID"),
             mac_binding: program.input("sb.MAC_Binding"),
             static_mac_binding: program.input("sb.Static_MAC_Binding"),
             fdb: program.input("sb.FDB"),

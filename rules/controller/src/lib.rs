@@ -12,6 +12,7 @@
 //! - [`ZONES`]: the conntrack zones that it needs numbers for;
 //! - [`BALANCED`]: connections that are to be forgotten when a backend goes;
 //! - [`NEXT_HOPS`]: next hops whose connections are to be forgotten when they go;
+//! - [`ACL_IDS`]: numbers of ACLs whose connections are to be forgotten when they go;
 //! - [`PROBLEMS`]: logical flows that cannot be read.
 //!
 //! Numbers that each chassis gives out by itself are bound late, outside of the dataflow: the actions of a
@@ -41,7 +42,8 @@ use northflow_engine::Builder;
 use crate::inputs::{Local, Southbound};
 
 pub use tables::{
-    BALANCED, FLOWS, INPUTS, LOCAL_DATAPATHS, LOCAL_INPUTS, NEXT_HOPS, PROBLEMS, RELATED_PORTS, ZONES,
+    ACL_IDS, BALANCED, FLOWS, INPUTS, LOCAL_DATAPATHS, LOCAL_INPUTS, NEXT_HOPS, PROBLEMS, RELATED_PORTS,
+    ZONES,
 };
 
 /// Builds the whole program.
@@ -59,5 +61,7 @@ pub fn program(program: &Builder) {
     program.output(ZONES, &zone::wanted(&sb, &locality));
     program.output(BALANCED, &balanced::balanced(program, &sb, &balancers));
     program.output(NEXT_HOPS, &next_hop::next_hops(&sb, &local, &locality));
+    // Of no chassis in particular: an epoch that takes one away brings the flows without it.
+    program.output(ACL_IDS, &sb.acl_id);
     program.output(PROBLEMS, &problems);
 }

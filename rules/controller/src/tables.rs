@@ -16,6 +16,9 @@ pub const BALANCED: &str = "balanced";
 /// Output: next hops whose connections are to be forgotten when they are no more,
 /// [`NextHop`](crate::next_hop::NextHop).
 pub const NEXT_HOPS: &str = "next_hops";
+/// Output: numbers of ACLs, whose connections are to be forgotten when they are no more,
+/// [`AclId`](northflow_rules::schema::sb::AclId).
+pub const ACL_IDS: &str = "acl_ids";
 /// Output: flows that cannot be read, [`Problem`](crate::logical::Problem).
 pub const PROBLEMS: &str = "problems";
 
@@ -42,6 +45,7 @@ pub const INPUTS: &[InputTable] = &[
     InputTable::entries::<sb::LoadBalancer>("sb.Load_Balancer.vips", &["vips"]),
     InputTable::links::<sb::LoadBalancer>("sb.Load_Balancer.datapaths", &["datapaths"]),
     InputTable::of::<sb::EcmpNexthop>("sb.ECMP_Nexthop"),
+    InputTable::of::<sb::AclId>("sb.ACL_ID"),
     InputTable::of::<seen::MacBinding>("sb.MAC_Binding"),
     InputTable::of::<seen::StaticMacBinding>("sb.Static_MAC_Binding"),
     InputTable::of::<seen::Fdb>("sb.FDB"),

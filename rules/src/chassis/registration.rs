@@ -15,8 +15,9 @@ pub struct Machine {
     pub datapath_type: Text,
     /// Whether its switch can sample with numbers out of registers.
     pub samples_with_registers: bool,
-    /// Whether its switch can forget connections by their label.
-    pub flushes_by_label: bool,
+    /// Whether its switch can forget connections by their label; until it has said so, what was registered before
+    /// stays.
+    pub flushes_by_label: Option<bool>,
 }
 
 /// A row of `Chassis` with those that belong to it.
@@ -145,14 +146,15 @@ fn other_config(settings: &Settings<'_>, machine: &Machine) -> Map {
     let flag = |value: bool| Text::from(if value { "true" } else { "false" });
     let passed_on = PASSED_ON.iter().map(|(key, default)| (*key, Text::from(settings.text(key, default))));
     let abilities = ABILITIES.iter().map(|key| (*key, flag(true)));
+    let flushes_by_label = machine.flushes_by_label;
     let machine = [
         ("datapath-type", machine.datapath_type.clone()),
         ("iface-types", machine.interface_types.join(",").into()),
         ("is-interconn", flag(settings.get_bool("ovn-is-interconn", false))),
         ("ovn-sample-with-registers", flag(machine.samples_with_registers)),
-        ("ct-label-flush", flag(machine.flushes_by_label)),
     ];
-    passed_on.chain(abilities).chain(machine).collect()
+    let label_flush = flushes_by_label.map(|flushes| ("ct-label-flush", flag(flushes)));
+    passed_on.chain(abilities).chain(machine).chain(label_flush).collect()
 }
 
 #[cfg(test)]
@@ -212,6 +214,12 @@ mod tests {
     }
 
     #[test]
+    fn what_the_switch_has_not_said_is_left_open() {
+        let (registration, _) = of(&[("ovn-encap-type", "geneve"), ("ovn-encap-ip", "10.0.0.1")]).unwrap();
+        assert!(!registration.other_config.contains("ct-label-flush") && is_known("ct-label-flush"));
+    }
+
+    #[test]
     fn the_machine_says_what_the_settings_do_not() {
         let ids = ids(&[
             ("ovn-encap-type", "geneve"),
@@ -224,7 +232,7 @@ mod tests {
             interface_types: vec!["dummy".into(), "geneve".into()],
             datapath_type: "netdev".into(),
             samples_with_registers: true,
-            flushes_by_label: false,
+            flushes_by_label: Some(true),
         };
         let (registration, _) = registration(&Settings::new(&ids, "c1"), &machine).unwrap();
         assert_eq!((&*registration.name, &*registration.hostname), ("c1", "host"));
@@ -237,7 +245,7 @@ mod tests {
             ("ovn-bridge-mappings", ""),
             ("ovn-enable-lflow-cache", "true"),
             ("ovn-sample-with-registers", "true"),
-            ("ct-label-flush", "false"),
+            ("ct-label-flush", "true"),
             ("is-interconn", "false"),
         ] {
             assert_eq!(config.text(key), value, "{key}");

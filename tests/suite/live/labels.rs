@@ -24,6 +24,16 @@ const ROUTED: &[&str] = &[
     "--ecmp-symmetric-reply lr-route-add r 0.0.0.0/0 172.16.0.5 r-out",
 ];
 
+/// Two ports, with ACLs whose connections stay when the ACLs are changed.
+const FILTERED: &[&str] = &[
+    "ls-add s -- lsp-add s a -- lsp-set-addresses a 00:00:00:00:00:01",
+    "lsp-add s b -- lsp-set-addresses b 00:00:00:00:00:02",
+    "--id=@a create ACL direction=from-lport priority=1000 match=\"tcp.dst==80\" action=allow-related \
+     options:persist-established=true name=web -- add Logical_Switch s acls @a",
+    "--id=@a create ACL direction=from-lport priority=1000 match=\"tcp.dst==443\" action=allow-related \
+     options:persist-established=true name=secure -- add Logical_Switch s acls @a",
+];
+
 /// What each step has had the switch forget.
 type Steps = Vec<Vec<String>>;
 
@@ -80,10 +90,10 @@ impl Stage {
         Ok(())
     }
 
-    /// Has the switch handle the first packet of a connection, from an address to another one.
-    fn connect(&self, addresses: &str) -> Result<(), String> {
-        let rest = "ip.ttl == 64 && tcp.src == 1000 && tcp.dst == 80 && tcp.flags == 2";
-        self.host.appctl(&["inject-pkt", &format!("{addresses} && {rest}")]).map(drop)
+    /// Has the switch handle the first packet of a connection, from an address to a port of another one.
+    fn connect(&self, addresses: &str, port: u16) -> Result<(), String> {
+        let rest = "ip.ttl == 64 && tcp.src == 1000 && tcp.flags == 2";
+        self.host.appctl(&["inject-pkt", &format!("{addresses} && tcp.dst == {port} && {rest}")]).map(drop)
     }
 
     /// The labels of connections.
@@ -146,10 +156,11 @@ fn play_next_hops(reference: &'static Reference, with_theirs: bool) -> Result<St
     stage.step(&[])?;
     let zone = stage.zone("r_dnat")?;
     for mac in 2..=5 {
-        stage.connect(&format!(
+        let addresses = format!(
             "inport == \"o\" && eth.src == 00:00:00:00:00:{mac:02} && eth.dst == 00:00:00:00:01:01 && \
              ip4.src == 8.8.8.{mac} && ip4.dst == 10.0.0.2"
-        ))?;
+        );
+        stage.connect(&addresses, 80)?;
     }
     let labels = |macs: &[u64]| macs.iter().map(|mac| format!("{:#x}", mac << 32)).collect::<BTreeSet<_>>();
     until("connections", || Ok(stage.labels()? == labels(&[2, 3, 4, 5])))?;
@@ -174,4 +185,55 @@ fn play_next_hops(reference: &'static Reference, with_theirs: bool) -> Result<St
     assert_eq!(stage.labels()?, labels(&[]));
     let normal = |step: &Vec<String>| step.iter().map(|flush| flush.replace(&zone, "zone")).collect();
     Ok(stage.steps.iter().map(normal).collect())
+}
+
+/// When an ACL whose connections stay is no more, or they are not to stay any more, they go.
+pub fn acls(reference: &'static Reference) -> Result<(), Failed> {
+    let (ours, theirs) = (play_acls(reference, false)?, play_acls(reference, true)?);
+    assert_eq!(ours, theirs);
+    assert_eq!(ours.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
+    Ok(())
+}
+
+fn play_acls(reference: &'static Reference, with_theirs: bool) -> Result<Steps, Failed> {
+    let mut stage = Stage::new(reference, FILTERED, &["a", "b"], with_theirs)?;
+    let numbers = |stage: &Stage| -> Result<Vec<u64>, String> {
+        let text = stage.databases.sbctl(&["--bare", "--columns=id", "list", "ACL_ID"])?;
+        let mut numbers: Vec<u64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    };
+    // They are given once the chassis says that it can do so.
+    until("numbers of ACLs", || Ok(numbers(&stage)? == [1, 2]))?;
+    stage.step(&[])?;
+    stage.steps.clear();
+    for port in [80, 443] {
+        let addresses = "inport == \"a\" && eth.src == 00:00:00:00:00:01 && eth.dst == 00:00:00:00:00:02 && \
+                         ip4.src == 10.0.0.1 && ip4.dst == 10.0.0.2";
+        stage.connect(addresses, port)?;
+    }
+    let number = |name: &str| -> Result<String, String> {
+        let name = format!("name={name}");
+        let acl = stage.databases.nbctl(&["--bare", "--columns=_uuid", "find", "ACL", &name])?;
+        let id = stage.databases.sbctl(&["get", "ACL_ID", acl.trim(), "id"])?;
+        Ok(format!("{:#x}", id.trim().parse::<u128>().map_err(|error| error.to_string())? << 80))
+    };
+    let (web, secure) = (number("web")?, number("secure")?);
+    until("connections", || Ok(stage.labels()? == [web.clone(), secure.clone()].into()))?;
+
+    // Another one may get its number at once.
+    let acl = ["direction=from-lport", "priority=1000", "match=\"tcp.dst==22\"", "action=allow-related"];
+    let create = [&["--", "--id=@a", "create", "ACL", "options:persist-established=true"], &acl[..]].concat();
+    let add = ["--", "add", "Logical_Switch", "s", "acls", "@a"];
+    stage.step(&[&["acl-del", "s", "from-lport", "1000", "tcp.dst==80"], &create[..], &add].concat())?;
+    assert_eq!(stage.labels()?, [secure.clone()].into());
+    let acl = stage.databases.nbctl(&["--bare", "--columns=_uuid", "find", "ACL", "name=secure"])?;
+    stage.step(&["set", "ACL", acl.trim(), "options:persist-established=false"])?;
+    assert_eq!(stage.labels()?, BTreeSet::new());
+    // Which of them came first is northd's choice.
+    let normal = |(step, gone): (&Vec<String>, &String)| {
+        let digits = format!("{:032x}", u128::from_str_radix(&gone[2..], 16).unwrap_or(0));
+        step.iter().map(|flush| flush.replace(&digits, "number")).collect()
+    };
+    Ok(stage.steps.iter().zip([&web, &secure]).map(normal).collect())
 }

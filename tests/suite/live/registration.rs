@@ -179,7 +179,7 @@ pub fn registered(reference: &'static Reference) -> Result<(), Failed> {
         interface_types: own.iface_types.clone(),
         datapath_type: bridge.datapath_type.clone(),
         samples_with_registers: theirs.get_bool("ovn-sample-with-registers", false),
-        flushes_by_label: theirs.get_bool("ct-label-flush", false),
+        flushes_by_label: Some(theirs.get_bool("ct-label-flush", false)),
     };
     let (ours, problems) = registration(&settings, &machine).map_err(|error| format!("{error:?}"))?;
     assert_eq!(problems, Vec::<String>::new());
