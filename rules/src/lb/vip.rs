@@ -145,12 +145,32 @@ pub(crate) fn endpoint(text: &str) -> Result<Endpoint, Option<Text>> {
         }
         _ => 0,
     };
-    let address = match host.contains(':') {
-        true => IpAddr::V6(host.parse().map_err(|_| None)?),
-        false => IpAddr::V4(host.parse().map_err(|_| Text::from(bad_address(text, host)))?),
+    let (address, scope) = match host.contains(':') {
+        true => {
+            let (host, scope) = host.split_once('%').unwrap_or((host, ""));
+            (IpAddr::V6(host.parse().map_err(|_| None)?), scope_number(text, scope)?)
+        }
+        false => (IpAddr::V4(host.parse().map_err(|_| Text::from(bad_address(text, host)))?), 0),
     };
+    let mut ip = ip::text(address);
+    if scope != 0 {
+        ip += &format!("%{scope}");
+    }
     let port = (number != 0).then(|| number.to_string().into());
-    Ok(Endpoint { ip: ip::text(address).into(), address: Some(address), port, number })
+    Ok(Endpoint { ip: ip.into(), address: Some(address), port, number })
+}
+
+/// The number of an interface behind an IPv6 address (RFC 4007 section 11); 0 is none.
+///
+/// Fails for a name, with what ovn-northd's library says where its host has no interface of that name: here none is
+/// looked for, because what follows from a database must not depend on where the daemon runs.
+fn scope_number(text: &str, scope: &str) -> Result<u32, Text> {
+    let scope = scope.split('%').next().unwrap_or_default();
+    match scope.bytes().all(|byte| byte.is_ascii_digit()) {
+        true if scope.is_empty() => Ok(0),
+        true => Ok(scope.parse().unwrap_or(u32::MAX)),
+        false => Err(format!("{text}: bad IPv6 scope \"{scope}\" (No such device)").into()),
+    }
 }
 
 /// What ovn-northd's library says where the `host` in a text is no IPv4 address.
@@ -268,6 +288,8 @@ mod tests {
         );
         assert_eq!(read("fd00::a", "fd00::2").unwrap(), "fd00::a fd00::2");
         assert_eq!(read("10.0.0.10:0", "").unwrap(), "10.0.0.10 ");
+        assert_eq!(read("[fd00::a]:80", "[fe80::1%77]:80").unwrap(), "[fd00::a]:80 [fe80::1%77]:80");
+        assert_eq!(read("fd00::a", "fe80::1%0,fe80::2%").unwrap(), "fd00::a fe80::1 fe80::2");
     }
 
     #[test]
@@ -295,6 +317,10 @@ mod tests {
         assert_eq!(said("10.0.0.1:x", ""), ["10.0.0.1:x: bad port number \"x\""]);
         assert_eq!(said("10.0.0.1:80", "b:80,c"), ["b:80: bad IP address \"b\"", "c: bad IP address \"c\""]);
         assert!(said("[fd00:::1]:80", "").is_empty());
+        assert_eq!(
+            said("[fd00::1]:80", "[fe80::1%none]:80"),
+            ["[fe80::1%none]:80: bad IPv6 scope \"none\" (No such device)"]
+        );
     }
 
     #[test]
